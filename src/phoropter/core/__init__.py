@@ -1,0 +1,1 @@
+"""The nouns everything else is made of; imports nothing of the package and never torch."""

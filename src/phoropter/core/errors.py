@@ -1,0 +1,111 @@
+"""Everything that can go wrong for a user, as one tree.
+
+PhoropterError                 exit code 2, one line and a hint, no traceback
+├── UsageError                 the command, a recipe key or an option is wrong
+│   └── MissingExtraError      an optional dependency is not installed
+├── InputError                 a file or folder is not what it should be
+│   └── CorruptFileError       one of our own files is damaged
+├── StorageError               the disk is full, or a folder cannot be written
+├── ProjectBusyError           another process holds the project
+├── NothingUsableError         exit code 3: no sample survives
+└── InterruptedRunError        exit code 130: stopped by the user, state kept
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class PhoropterError(Exception):
+    """A failure a user can understand and act on.
+
+    Args:
+        message: What is wrong and where, with the offending value quoted.
+        hint: What to do about it.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class UsageError(PhoropterError):
+    """The command line, a recipe or a function argument is wrong."""
+
+    code = "usage"
+
+
+class MissingExtraError(UsageError):
+    """A feature needs an optional dependency that is not installed."""
+
+    code = "missing-extra"
+
+    def __init__(self, package: str, extra: str, *, why: str) -> None:
+        super().__init__(
+            f"{why} needs the package {package!r}, which is not installed.",
+            hint=f"Install it with: pip install 'phoropter[{extra}]'",
+        )
+
+
+class InputError(PhoropterError):
+    """A file or folder given by the user is not what it should be."""
+
+    code = "input"
+
+
+class CorruptFileError(InputError):
+    """One of the project's own files is damaged and has no sound copy."""
+
+    code = "corrupt-file"
+
+
+class StorageError(PhoropterError):
+    """The disk is full or a folder cannot be written."""
+
+    code = "storage"
+
+
+class ProjectBusyError(PhoropterError):
+    """Another process is writing to the same project."""
+
+    code = "project-busy"
+
+
+class NothingUsableError(PhoropterError):
+    """The data hold nothing that can be learnt from."""
+
+    code = "nothing-usable"
+    exit_code = 3
+
+
+class InterruptedRunError(PhoropterError):
+    """The user stopped the work; everything finished so far is kept."""
+
+    code = "interrupted"
+    exit_code = 130
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The sentence that leads from an unknown name to the right one.
+
+    >>> nearest("resnet81", ["resnet18", "vgg16"])
+    "Did you mean 'resnet18'?"
+    >>> nearest("zzz", ["b", "a"])
+    'Known: a, b.'
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return f"Known: {', '.join(names)}."

@@ -1,0 +1,38 @@
+"""How the layers below tell a person what is going on without knowing who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One sentence for the person who waits."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage has come; `done == total` ends it.
+
+    Args:
+        stage: The stage's name, stable while it lasts (for example "indexing").
+        done: Units finished.
+        total: Units in all.
+        detail: What to show beside the bar (for example "loss 0.213").
+    """
+
+    stage: str
+    done: int
+    total: int
+    detail: str = ""
+
+
+Event = Note | Progress
+Listener = Callable[[Event], None]
+
+
+def silent(_event: Event) -> None:
+    """The listener that ignores everything."""

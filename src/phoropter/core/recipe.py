@@ -1,0 +1,281 @@
+"""A recipe: everything that decides a run, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from phoropter.core.errors import UsageError, nearest
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class AugmentRecipe(_Section):
+    """How training images are varied; a fresh draw every epoch."""
+
+    preset: Literal["none", "light", "medium", "strong"] = Field(
+        "none", description="Strength of the built-in policy. Recipe K6: start without."
+    )
+    flip: bool = Field(
+        True, description="Whether presets may mirror left and right (wrong for digits, angles)."
+    )
+    mixup: float = Field(
+        0.0, ge=0, le=2, description="Beta(a, a) parameter of MixUp; 0 is off (Zhang et al. 2018)."
+    )
+    cutmix: float = Field(
+        0.0, ge=0, le=2, description="Beta(a, a) parameter of CutMix; 0 is off (Yun et al. 2019)."
+    )
+
+
+class DataRecipe(_Section):
+    """What of the image reaches the network."""
+
+    size: int = Field(224, ge=4, le=2048, description="Side of the square input, pixels.")
+    resize: Literal["crop", "stretch", "letterbox"] = Field(
+        "crop", description="How a rectangle becomes a square: centre crop, squash or pad."
+    )
+    channels: Literal[1, 3] = Field(3, description="1: greyscale, 3: RGB.")
+    normalize: Literal["weights", "data", "none"] = Field(
+        "weights",
+        description="Statistics to normalise by: those the weights were trained with, "
+        "those of the training part, or none.",
+    )
+    augment: AugmentRecipe = AugmentRecipe()
+
+
+class ModelRecipe(_Section):
+    """Which model, from which weights."""
+
+    name: str = Field("efficientnet_lite0", description="A name of `phoropter models`.")
+    pretrained: bool = Field(True, description="Start from pretrained weights.")
+    transfer: Literal["features", "finetune"] = Field(
+        "features",
+        description="features: the trunk is frozen and run once; finetune: every layer is trained.",
+    )
+    backbone: str = Field(
+        "pixels", description="Classic models only: the network whose features they see, or pixels."
+    )
+    dropout: float = Field(0.2, ge=0, lt=1, description="Dropout before the last layer.")
+    depth: int = Field(
+        3, ge=1, le=12, description="cnn: stages; mlp: hidden layers. Other models ignore it."
+    )
+    width: int = Field(32, ge=1, le=4096, description="cnn: channels of stage 1; mlp: units.")
+    activation: Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid"] = Field(
+        "relu", description="Activation of cnn and mlp."
+    )
+    norm: Literal["batch", "layer", "group", "instance", "none"] = Field(
+        "batch", description="Normalisation layers of cnn and mlp."
+    )
+    init: Literal["default", "xavier", "he", "orthogonal"] = Field(
+        "default", description="Initialisation of cnn and mlp; default is torch's."
+    )
+
+
+class TrainRecipe(_Section):
+    """How the weights are found."""
+
+    epochs: int = Field(20, ge=1, le=100_000, description="Passes over the training part.")
+    batch_size: int = Field(64, ge=1, description="Samples a step; capped at the part's size.")
+    optimizer: Literal["sgd", "momentum", "adamw"] = Field(
+        "adamw", description="sgd: plain; momentum: SGD with (Nesterov) momentum; adamw."
+    )
+    lr: float = Field(0.001, gt=0, description="Peak learning rate.")
+    head_lr_factor: float = Field(
+        1.0, gt=0, description="The last layer learns at lr times this (fine-tuning: 10 is usual)."
+    )
+    weight_decay: float = Field(
+        0.01, ge=0, description="Decoupled for adamw, L2 for sgd; never on norms and biases."
+    )
+    momentum: float = Field(0.9, ge=0, lt=1, description="Of the optimizer 'momentum'.")
+    schedule: Literal["constant", "cosine"] = Field(
+        "cosine", description="Of the learning rate, over all steps."
+    )
+    warmup: float = Field(
+        0.05, ge=0, lt=1, description="Share of all steps in which the rate rises from zero."
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Mass moved to all classes.")
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: each class weighs the same in the loss."
+    )
+    clip: float | None = Field(None, gt=0, description="Largest gradient norm; null is off.")
+    ema: float | None = Field(
+        None, gt=0, lt=1, description="Decay of the weights' moving average; null is off."
+    )
+    patience: int = Field(
+        5, ge=0, description="Epochs without a better validation loss before stopping; 0 is off."
+    )
+    min_delta: float = Field(0.0, ge=0, description="Smallest fall of the loss that counts.")
+    numerics: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: measured on this machine in the first seconds, and recorded."
+    )
+    accumulate: int = Field(1, ge=1, description="Batches whose gradients are added to one step.")
+
+
+class PredictRecipe(_Section):
+    """How predictions are made."""
+
+    tta: int = Field(
+        1, ge=1, le=5, description="Views averaged a sample (1: the plain one; 2: and its mirror)."
+    )
+
+
+class Recipe(_Section):
+    """One run, decided.
+
+    >>> Recipe().changed({"train.lr": 0.01}).train.lr
+    0.01
+    """
+
+    task: str = Field("classification", description="The task; decides loss and metrics.")
+    seed: int = Field(0, ge=0, description="Decides every random draw of the run.")
+    data: DataRecipe = DataRecipe()
+    model: ModelRecipe = ModelRecipe()
+    train: TrainRecipe = TrainRecipe()
+    predict: PredictRecipe = PredictRecipe()
+
+    def changed(self, change: Mapping[str, Any]) -> Recipe:
+        """A copy with some dotted keys set.
+
+        Raises:
+            UsageError: If a key is unknown or a value does not fit; names the nearest key.
+        """
+        nested = self.model_dump()
+        known = flat(self)
+        for key, value in change.items():
+            if key not in known:
+                raise UsageError(f"Unknown recipe key {key!r}.", hint=nearest(key, known))
+            *path, last = key.split(".")
+            section = nested
+            for name in path:
+                section = section[name]
+            section[last] = value
+        return _validated(nested, where="recipe")
+
+    @property
+    def digest(self) -> str:
+        """A hash of the content, 16 hexadecimal digits."""
+        text = json.dumps(self.model_dump(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def flat(recipe: Recipe) -> dict[str, Any]:
+    """The recipe's values by dotted key.
+
+    >>> flat(Recipe())["train.optimizer"]
+    'adamw'
+    """
+    result: dict[str, Any] = {}
+
+    def walk(prefix: str, section: Mapping[str, Any]) -> None:
+        for key, value in section.items():
+            if isinstance(value, Mapping):
+                walk(f"{prefix}{key}.", value)
+            else:
+                result[f"{prefix}{key}"] = value
+
+    walk("", recipe.model_dump())
+    return result
+
+
+def difference(old: Recipe, new: Recipe) -> dict[str, Any]:
+    """The dotted keys whose values differ, with the new values."""
+    before, after = flat(old), flat(new)
+    return {key: value for key, value in after.items() if before[key] != value}
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """The whole recipe as YAML."""
+    return yaml.safe_dump(recipe.model_dump(), sort_keys=False, allow_unicode=True)
+
+
+def from_yaml(text: str, *, where: str = "recipe") -> Recipe:
+    """A recipe from YAML; what is left out has its default.
+
+    Raises:
+        UsageError: If the text is no YAML mapping, a key is unknown or a value does not fit.
+    """
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise UsageError(f"{where} is not valid YAML: {problem}.", hint="Mend the file.") from error
+    if content is None:
+        content = {}
+    if not isinstance(content, dict):
+        raise UsageError(
+            f"{where} must be a mapping of keys, got {type(content).__name__}.",
+            hint="Start from: phoropter train DATA --recipe FILE with 'train: {lr: 0.001}'.",
+        )
+    return _validated(content, where=where)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a YAML file.
+
+    Raises:
+        UsageError: If there is no such file or its content does not fit.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"Cannot read the recipe {str(path)!r}: {error}.") from error
+    return from_yaml(text, where=f"The recipe {path.name!r}")
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """The `key=value` words of `--set`, values read as YAML.
+
+    Numbers in scientific notation are numbers, with or without a dot.
+
+    >>> parse_settings(["train.lr=1e-3", "model.name=cnn"])
+    {'train.lr': 0.001, 'model.name': 'cnn'}
+
+    Raises:
+        UsageError: If a word is not of the form key=value.
+    """
+    result: dict[str, Any] = {}
+    for setting in settings:
+        key, separator, value = setting.partition("=")
+        if not separator or not key:
+            raise UsageError(
+                f"Got {setting!r} where key=value is expected.", hint="Example: train.lr=0.01"
+            )
+        result[key.strip()] = _value(value, setting)
+    return result
+
+
+def _value(text: str, setting: str) -> Any:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"The value in {setting!r} is not valid YAML.") from error
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _validated(content: Mapping[str, Any], *, where: str) -> Recipe:
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            raise UsageError(
+                f"{where}: unknown key {key!r}.", hint=nearest(key, flat(Recipe()))
+            ) from error
+        raise UsageError(
+            f"{where}: {key!r} got {first['input']!r}: {first['msg']}.",
+            hint="Every field is described in docs/recipe.md.",
+        ) from error

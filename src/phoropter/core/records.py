@@ -1,0 +1,319 @@
+"""The nouns of the project: frozen records without hidden behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+Part = Literal["train", "val", "test"]
+PARTS: tuple[Part, ...] = ("train", "val", "test")
+Severity = Literal["info", "warning", "critical"]
+Verdict = Literal["better", "worse", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A file that is not in the data set, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """An immutable table of samples, one row each; no pixels inside.
+
+    Args:
+        name: What to call it; names the project folder.
+        root: The folder that `path` is relative to.
+        layout: The reader that built it ("folders", "csv", ...).
+        description: One line for people ("image folders, 3 classes, 763 images").
+        task: The task that the targets suggest ("classification", "regression").
+        targets: The columns of `table` that hold the target: one string column for
+            classification, one or more float columns for regression.
+        table: Columns `id` (unique, stable: the path relative to the root), `path`, the targets,
+            `group` (str or null), `part` ("train", "val", "test" or null, as given by the data),
+            `part_name` (the data's own word for it, or null). After indexing also `size_bytes`,
+            `mtime_ns`, `digest` (of the content), `height`, `width`, `mode`, `format` and cheap
+            pixel statistics.
+        rejected: Every file that was found but is no sample.
+    """
+
+    name: str
+    root: Path
+    layout: str
+    description: str
+    task: str
+    targets: tuple[str, ...]
+    table: pl.DataFrame
+    rejected: tuple[Rejected, ...] = ()
+
+    def __len__(self) -> int:
+        return self.table.height
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which samples are for training, validation and the sealed test.
+
+    Args:
+        table: Columns `id` and `part`, one row for every sample of the data set.
+        reasons: One sentence for each decision that shaped it.
+        seed: The seed of whatever was drawn at random.
+    """
+
+    table: pl.DataFrame
+    reasons: tuple[str, ...]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSchema:
+    """What the training part says about the target; travels with the model.
+
+    Args:
+        kind: Kind of the predictions: "classes" or "values".
+        names: Class names, sorted, or the names of the predicted numbers.
+        counts: Training samples a class (empty for numbers).
+        offset: Mean of each number on the training part (empty for classes).
+        scale: Standard deviation of each number there, never zero (empty for classes).
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    counts: tuple[int, ...] = ()
+    offset: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+
+    @property
+    def outputs(self) -> int:
+        """Numbers a network must put out for one sample."""
+        return len(self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A measured number with its 95 % bootstrap interval and the samples it rests on."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prescription:
+    """One change that may cure a finding.
+
+    Args:
+        change: Dotted recipe keys and their new values; empty where only people can act.
+        advice: What to do, in one sentence.
+        expected_gain: Expected gain of the primary metric, in its own unit; None if unknown.
+        cost: Expected cost relative to one run of the present recipe (1.0 is one more such run).
+        why: The reason, one sentence, with its source where it has one.
+    """
+
+    change: Mapping[str, Any]
+    advice: str
+    expected_gain: float | None
+    cost: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something noticed, with the numbers that show it.
+
+    Args:
+        code: A finding code of the contract, for example "overfit".
+        severity: "info", "warning" or "critical"; a healthy run has only "info".
+        confidence: How sure the rule is, in [0, 1].
+        message: One sentence for people.
+        evidence: The numbers behind it, JSON-able.
+        prescriptions: What may cure it, best first.
+    """
+
+    code: str
+    severity: Severity
+    confidence: float
+    message: str
+    evidence: Mapping[str, Any]
+    prescriptions: tuple[Prescription, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The paired verdict on run `b` against run `a`, on the same validation samples.
+
+    Args:
+        a: Identifier of the reference run.
+        b: Identifier of the challenger.
+        metric: Name of the compared metric.
+        delta: Value of `b` minus value of `a`, in the metric's unit.
+        low: Lower end of the 95 % interval of `delta`.
+        high: Upper end.
+        p_value: Two-sided, before correction for the number of looks.
+        looks: How many comparisons this validation part has seen, this one included.
+        verdict: "better" or "worse" (of b) only if it survives the correction for looks.
+    """
+
+    a: str
+    b: str
+    metric: str
+    delta: float
+    low: float
+    high: float
+    p_value: float
+    looks: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One row of a run's history. Losses and metrics are measured in eval mode.
+
+    Args:
+        epoch: 0 is before the first step; n is after the n-th pass.
+        step: Optimiser steps taken so far.
+        lr: Learning rate of the last step.
+        running_loss: Mean of the training losses of the pass, as optimised (augmented, train mode).
+        train_loss: Loss on a fixed, unaugmented part of the training samples.
+        val_loss: Loss on the validation part.
+        train_metric: Primary metric on that fixed part.
+        val_metric: Primary metric on the validation part.
+        grad_norm: Median gradient norm of the pass before clipping.
+        worst_loss: Largest single-step training loss of the pass (not finite after divergence).
+    """
+
+    epoch: int
+    step: int
+    lr: float
+    running_loss: float | None
+    train_loss: float | None
+    val_loss: float | None
+    train_metric: float | None
+    val_metric: float | None
+    grad_norm: float | None
+    worst_loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The outcome of one check made before training.
+
+    Args:
+        name: "loss-at-init", "cannot-overfit-batch", "input-ignored", "no-gradient".
+        measured: What was measured.
+        expected: What a sound set-up shows.
+        passed: Whether it is sound.
+        evidence: Further numbers.
+    """
+
+    name: str
+    measured: float
+    expected: float
+    passed: bool
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """The outcome of one recipe on one split (`run.json` in the run's folder).
+
+    Args:
+        run: Identifier: hash of recipe, data, split and code.
+        metric: Name of the primary metric.
+        epochs: Passes made (0 for classic models).
+        steps: Optimiser steps made.
+        best_epoch: The pass whose weights were kept.
+        seconds: Wall time of the whole run.
+        samples_per_second: Training throughput (0.0 for classic models).
+        stopped_by: "finished", "patience", "budget", "diverged" or "interrupted".
+        numerics: What was chosen and the measurements behind it.
+        schema: The target's schema.
+        features: Where the classic models' or the head's inputs came from ("pixels",
+            "efficientnet_lite0", ...), or "" for a network on images.
+    """
+
+    run: str
+    metric: str
+    epochs: int
+    steps: int
+    best_epoch: int
+    seconds: float
+    samples_per_second: float
+    stopped_by: str
+    numerics: Mapping[str, Any]
+    schema: TargetSchema
+    features: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What is known of a model without importing it.
+
+    Args:
+        name: The name for `model.name`.
+        family: "network" or "classic".
+        tasks: Tasks it fits.
+        input_px: Side of the square input its weights were trained at, 0 for any.
+        mean: Per-channel mean its weights expect, of pixels in [0, 1].
+        std: Per-channel standard deviation likewise.
+        interpolation: "bicubic" or "bilinear".
+        crop: Share of the resized side that the centre crop keeps.
+        weights: "offline", "hub" or "" where it has no pretrained weights.
+        licence: Licence of the weights, or of the code where it has none.
+        parameters: Trainable numbers at 1,000 outputs, 0 if not stated.
+    """
+
+    name: str
+    family: Literal["network", "classic"]
+    tasks: tuple[str, ...]
+    input_px: int = 0
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+    interpolation: str = "bilinear"
+    crop: float = 1.0
+    weights: Literal["offline", "hub", ""] = ""
+    licence: str = "Apache-2.0"
+    parameters: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """How pixels in [0, 1] become network input: (x - mean) / std for each channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """Everything between a decoded image and the network; travels with the model.
+
+    Args:
+        size: Side of the square, pixels.
+        resize: "crop" (resize the short side to size / crop_share, cut the centre), "stretch" or
+            "letterbox" (pad with black).
+        channels: 1 or 3.
+        interpolation: "bicubic" or "bilinear".
+        crop_share: See `resize`; 1.0 cuts only what sticks out of the square.
+        normalization: Applied to pixels in [0, 1].
+    """
+
+    size: int
+    resize: str
+    channels: int
+    interpolation: str
+    crop_share: float
+    normalization: Normalization
+
+
+Rows = NDArray[np.int64]

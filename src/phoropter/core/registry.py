@@ -1,0 +1,61 @@
+"""One door for built-in and third-party parts: entry points, found by name, loaded when used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from phoropter.core.errors import UsageError, nearest
+
+GROUPS = (
+    "phoropter.readers",
+    "phoropter.tasks",
+    "phoropter.models",
+    "phoropter.classics",
+    "phoropter.metrics",
+    "phoropter.checks",
+    "phoropter.rules",
+    "phoropter.prescriptions",
+)
+
+
+class DuplicateNameError(RuntimeError):
+    """Two installed packages register the same name in one group."""
+
+
+@cache
+def _entries(group: str) -> Mapping[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=group):
+        other = found.get(entry.name)
+        if other is not None and other.value != entry.value:
+            message = f"{group}: {entry.name!r} is both {other.value} and {entry.value}"
+            raise DuplicateNameError(message)
+        found[entry.name] = entry
+    return found
+
+
+def names(group: str) -> tuple[str, ...]:
+    """The sorted names of a group, without importing any of the parts."""
+    return tuple(sorted(_entries(group)))
+
+
+def load(group: str, name: str) -> Any:
+    """The part registered as `name`.
+
+    Raises:
+        UsageError: If nothing of that name is registered; names the nearest one.
+    """
+    entry = _entries(group).get(name)
+    if entry is None:
+        what = group.rpartition(".")[2].removesuffix("s")
+        raise UsageError(f"Unknown {what} {name!r}.", hint=nearest(name, names(group)))
+    return entry.load()
+
+
+def load_all(group: str) -> Iterator[tuple[str, Any]]:
+    """Every part of a group with its name, in the order of the names."""
+    for name in names(group):
+        yield name, load(group, name)
