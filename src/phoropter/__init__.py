@@ -1,1 +1,110 @@
-"""From a folder of images to a model you can trust."""
+"""From a folder of images to a model you can trust.
+
+The names below load on first use, so that `import phoropter` costs next to nothing:
+
+>>> import phoropter
+>>> phoropter.Recipe().changed({"train.lr": 0.01}).train.lr
+0.01
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from phoropter.core.errors import PhoropterError as PhoropterError
+    from phoropter.core.recipe import Recipe as Recipe
+    from phoropter.project.api import compare as compare
+    from phoropter.project.api import diagnose as diagnose
+    from phoropter.project.api import doctor as doctor
+    from phoropter.project.api import evaluate as evaluate
+    from phoropter.project.api import export as export
+    from phoropter.project.api import improve as improve
+    from phoropter.project.api import look as look
+    from phoropter.project.api import models as models
+    from phoropter.project.api import predict as predict
+    from phoropter.project.api import report as report
+    from phoropter.project.api import run as run
+    from phoropter.project.api import split as split
+    from phoropter.project.api import test as test
+    from phoropter.project.api import train as train
+
+    __version__: str
+
+_API = "phoropter.project.api"
+_HOMES = {
+    "run": _API,
+    "look": _API,
+    "split": _API,
+    "train": _API,
+    "evaluate": _API,
+    "diagnose": _API,
+    "improve": _API,
+    "compare": _API,
+    "test": _API,
+    "predict": _API,
+    "export": _API,
+    "report": _API,
+    "models": _API,
+    "doctor": _API,
+    "Recipe": "phoropter.core.recipe",
+    "PhoropterError": "phoropter.core.errors",
+}
+
+__all__ = [
+    "PhoropterError",
+    "Recipe",
+    "__version__",
+    "compare",
+    "diagnose",
+    "doctor",
+    "evaluate",
+    "export",
+    "improve",
+    "look",
+    "models",
+    "predict",
+    "report",
+    "run",
+    "split",
+    "test",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, from the module where it lives."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("phoropter")
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+    message = f"module 'phoropter' has no attribute {name!r}"
+    raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Keeps the commands `look`, `models` and `report` apart from the packages of that name.
+
+    Importing a sub-package binds it as an attribute of its parent, which would put the package
+    where users expect the function. Imports (`from phoropter.look.run import ...`) do not need
+    that attribute.
+    """
+
+    def __setattr__(  # type: ignore[explicit-override]  # typing.override is of 3.12
+        self, name: str, value: object
+    ) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

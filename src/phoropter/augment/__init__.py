@@ -1,0 +1,1 @@
+"""Variation of training images: whole batches of tensors, a fresh draw each time."""

@@ -47,8 +47,15 @@ class Task(Protocol):
         """Targets of the rows; indexable by an integer tensor, giving the targets of a batch."""
         ...
 
-    def objective(self, network: nn.Module, recipe: Recipe, schema: TargetSchema) -> Objective:
-        """What training optimises."""
+    def objective(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        schema: TargetSchema,
+        *,
+        mix: Mix | None = None,
+    ) -> Objective:
+        """What training optimises; `mix` blends the samples of a training batch."""
         ...
 
     def predictions(
@@ -68,15 +75,32 @@ class Objective(Protocol):
         """Named optimisers and the parameter groups each one updates."""
         ...
 
-    def steps(self, inputs: Tensor, targets: Any) -> Iterable[tuple[str, Callable[[], Tensor]]]:
-        """Pairs (optimiser name, function that returns the scalar loss to descend), in order."""
+    def steps(
+        self, inputs: Tensor, targets: Any, generator: torch.Generator
+    ) -> Iterable[tuple[str, Callable[[], Tensor]]]:
+        """Pairs (optimiser name, function that returns the scalar loss to descend), in order.
+
+        The loss is a mean over the samples. Whatever is random draws from `generator`, which is
+        on the CPU and was seeded for this batch; dropout alone uses torch's global one.
+        """
         ...
 
     def evaluate(self, inputs: Tensor, targets: Any) -> tuple[Tensor, Tensor]:
-        """Raw outputs (n, ...) and the plain per-sample loss (n,), in eval mode, no gradient.
+        """Raw outputs (n, ...) and the plain per-sample loss (n,), without gradient.
 
-        The plain loss has no smoothing, weights or mixing, so that runs can be compared.
+        The plain loss has no smoothing, weights or mixing, so that runs can be compared. The
+        caller has put the networks into eval mode.
         """
+        ...
+
+
+class Mix(Protocol):
+    """Blends each sample of a batch with another one (MixUp, CutMix)."""
+
+    def __call__(
+        self, inputs: Tensor, generator: torch.Generator, /
+    ) -> tuple[Tensor, Tensor, float]:
+        """The blended inputs, the partner's position of each (n,), and the own share in [0, 1]."""
         ...
 
 

@@ -19,10 +19,20 @@ Verdict = Literal["better", "worse", "undecided"]
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A file that is not in the data set, and why."""
+    """A file or table row that is not in the data set, and why.
+
+    Args:
+        path: The file, relative to the data set's root, or the row as the user wrote it.
+        reason: Why, in a few words.
+        kind: "unreadable": meant as an image, but cannot be opened; "junk": never meant as one
+            (notes, leftovers of a system); "unusable": a sound image or row that cannot take part
+            (no target, no file, a class without training samples); "unlisted": an image that the
+            table does not mention.
+    """
 
     path: str
     reason: str
+    kind: Literal["unreadable", "junk", "unusable", "unlisted"] = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Networks and classic models: by name, from a recipe, with or without pretrained weights."""

@@ -1,0 +1,55 @@
+# Needs Python 3.11 or newer, make and a package index; everything else goes into $(VENV).
+PYTHON ?= python3.11
+VENV ?= .venv
+ARGS ?=
+BIN := $(VENV)/bin
+
+.PHONY: demo test check format bench docs nightly build clean
+
+demo: $(VENV)/.installed  ## from nothing to a tested model of handwritten digits, in two minutes
+	$(BIN)/phoropter run digits --budget 2m
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry src
+	$(BIN)/codespell
+	$(BIN)/validate-pyproject pyproject.toml
+	$(BIN)/python tools/licences.py
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.installed-dev  ## writes the generated pages anew; a test fails when they are stale
+	$(BIN)/python tools/cli_docs.py
+	$(BIN)/python tools/recipe_docs.py
+
+bench: $(VENV)/.installed-dev
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+nightly: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 2 -m nightly $(ARGS)
+
+build: $(VENV)/.installed-dev
+	$(BIN)/python -m build
+
+clean:
+	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[weights,export]'
+	touch $@
+
+$(VENV)/.installed-dev: $(BIN)/python pyproject.toml
+	$(BIN)/python tools/group.py dev > $(VENV)/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all]' -r $(VENV)/dev.txt
+	touch $@ $(VENV)/.installed

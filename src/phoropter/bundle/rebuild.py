@@ -1,0 +1,50 @@
+"""From a manifest and its weights back to the torch network; no code is read from files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from phoropter.bundle.manifest import WEIGHTS, Manifest
+from phoropter.core.errors import CorruptFileError
+from phoropter.models.build import build, build_trunk
+from phoropter.models.classic import classic_from_state
+from phoropter.models.network import Network
+
+_HEAD = "head."
+
+
+def rebuild(folder: Path, manifest: Manifest) -> nn.Module:
+    """The network of a bundle with its trained weights, in eval mode on the CPU.
+
+    Raises:
+        CorruptFileError: If the weights cannot be read or do not fit the recipe.
+    """
+    path = folder / WEIGHTS
+    try:
+        state = load_file(path)
+        network = _empty(manifest, state)
+        network.load_state_dict(state)
+    except (SafetensorError, OSError, RuntimeError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise CorruptFileError(
+            f"The weights {str(path)!r} do not fit their recipe: {reason}",
+            hint="Export the run again.",
+        ) from error
+    return network.eval()
+
+
+def _empty(manifest: Manifest, state: Mapping[str, Tensor]) -> nn.Module:
+    # The weights that training started from are of no use here and may not be installed.
+    recipe = manifest.recipe.changed({"model.pretrained": False})
+    if not manifest.head:
+        return build(recipe, manifest.schema)
+    trunk, feature_count = build_trunk(
+        recipe.model.backbone, pretrained=False, channels=recipe.data.channels, size=recipe.data.size
+    )
+    own = {key.removeprefix(_HEAD): state[key] for key in state if key.startswith(_HEAD)}
+    return Network(trunk, classic_from_state(manifest.head, own), feature_count)

@@ -1,0 +1,39 @@
+"""`phoropter diagnose`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phoropter.cli import render
+from phoropter.cli.options import ProjectOption, Speech
+from phoropter.cli.output import show
+from phoropter.core.errors import UsageError
+
+OptionalRun = Annotated[
+    str | None,
+    typer.Argument(metavar="[RUN]", help="A run's folder, or the beginning of its identifier."),
+]
+Curves = Annotated[
+    Path | None,
+    typer.Option(
+        "--curves",
+        metavar="FILE",
+        help="A CSV of learning curves instead: epoch,train_loss,val_loss[,...].",
+    ),
+]
+
+
+def diagnose(
+    run: OptionalRun = None, *, project: ProjectOption = None, curves: Curves = None, speech: Speech
+) -> None:
+    """What holds a run back, with the evidence and what to change."""
+    if (run is None) == (curves is None):
+        raise UsageError(
+            "diagnose needs either a RUN or --curves FILE.", hint="See: phoropter diagnose --help"
+        )
+    from phoropter.project import api
+
+    show(api.diagnose(run, project=project, curves=curves), speech, render.diagnosis)

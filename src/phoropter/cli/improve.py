@@ -1,0 +1,30 @@
+"""`phoropter improve`."""
+
+from __future__ import annotations
+
+from phoropter.cli import render
+from phoropter.cli.console import listening
+from phoropter.cli.duration import seconds
+from phoropter.cli.options import Budget, ProjectArgument, Settings, Speech
+from phoropter.cli.output import show
+
+
+def improve(
+    project: ProjectArgument, *, settings: Settings = None, budget: Budget = "10m", speech: Speech
+) -> None:
+    """Go on with a project where it stopped.
+
+    A change given with --set is tried first, as your own idea.
+    """
+    budget_s = seconds(budget or "10m")
+    from phoropter.core.recipe import parse_settings
+    from phoropter.project import api
+
+    with listening(quiet=speech.quiet) as listener:
+        result = api.improve(
+            project,
+            settings=parse_settings(settings or ()),
+            budget_s=budget_s,
+            listener=listener,
+        )
+    show(result, speech, render.project)

@@ -1,0 +1,124 @@
+"""The options that commands share, in groups, and how a group becomes options of a command.
+
+A command asks for groups (`def look(data: Data, source: Source, speech: Speech)`); `command`
+spreads each group's fields into the flat signature that Typer reads.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import typer
+
+Data = Annotated[
+    str,
+    typer.Argument(metavar="DATA", help="A folder, a file or a built-in name such as digits."),
+]
+Run = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run's folder, or the beginning of its identifier."),
+]
+ProjectArgument = Annotated[
+    Path, typer.Argument(metavar="PROJECT", help="A project's folder (NAME.phoropter).")
+]
+ProjectOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--project", metavar="DIR", help="The project's folder (default: ./NAME.phoropter)."
+    ),
+]
+Budget = Annotated[
+    str | None,
+    typer.Option("--budget", metavar="TIME", help="How long it may take: 90s, 10m or 2h."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set a recipe key; may be repeated."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which data, how they are read, and the project that they belong to."""
+
+    project: ProjectOption = None
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="COLUMN", help="The column to predict.")
+    ] = None
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="TASK", help="classification or regression."),
+    ] = None
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="N", min=0, help="Decides every random draw (default: 0)."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to train."""
+
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", metavar="FILE", help="A recipe in YAML.")
+    ] = None
+    settings: Settings = None
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """How the command talks."""
+
+    json: Annotated[
+        bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")
+    ] = False
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")] = False
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show warnings, and the traceback of an error.")
+    ] = False
+    lang: Annotated[
+        Literal["en", "ko"],
+        typer.Option(
+            "--lang",
+            metavar="en|ko",
+            help="Language of the words; ko where translated (nothing yet).",
+        ),
+    ] = "en"
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """`function` with every group of options among its parameters spread into single options."""
+    hints = get_type_hints(function, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+
+    @functools.wraps(function)
+    def spread(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+        function(**given)
+
+    parameters = [
+        parameter
+        for name, own in inspect.signature(function).parameters.items()
+        for parameter in _spread(name, hints[name], own.default)
+    ]
+    signature = inspect.Signature(parameters)
+    spread.__signature__ = signature  # type: ignore[attr-defined]
+    spread.__annotations__ = {item.name: item.annotation for item in parameters}
+    return spread
+
+
+def _spread(name: str, hint: Any, default: Any) -> list[inspect.Parameter]:
+    if not is_dataclass(hint):
+        return [_parameter(name, hint, default)]
+    hints = get_type_hints(hint, include_extras=True)
+    return [_parameter(item.name, hints[item.name], item.default) for item in fields(hint)]
+
+
+def _parameter(name: str, hint: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)

@@ -1,0 +1,250 @@
+"""Results as short text for people; no numbers are computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from phoropter.cli.duration import spoken
+
+if TYPE_CHECKING:
+    from phoropter.core.records import Comparison, Finding, Metric, ModelCard, Prescription
+    from phoropter.project.results import (
+        DiagnoseResult,
+        DoctorResult,
+        ExportResult,
+        LookResult,
+        ProjectResult,
+        ReportResult,
+        RunResult,
+        SplitResult,
+        Step,
+        TestResult,
+    )
+
+SHOWN = 10
+
+
+def look(result: LookResult) -> str:
+    """The answer of `phoropter look`."""
+    lines = [result.description, f"task {result.task}, {result.samples} usable samples"]
+    lines += table([(name, str(count)) for name, count in result.classes.items()])
+    lines += [
+        f"{name}: {', '.join(f'{key} {number(value)}' for key, value in facts.items())}"
+        for name, facts in result.targets.items()
+    ]
+    if result.rejected:
+        lines.append(f"{len(result.rejected)} files are no samples:")
+        lines += [f"  {item.path}: {item.reason}" for item in result.rejected[:SHOWN]]
+        lines += _more(len(result.rejected))
+    lines += _findings(result.findings, nothing="Nothing wrong was found.")
+    return _text(lines, f"project {result.project}")
+
+
+def split(result: SplitResult) -> str:
+    """The answer of `phoropter split`."""
+    lines = table([(name, str(count)) for name, count in result.parts.items()])
+    return _text(lines, *result.reasons, f"project {result.project}")
+
+
+def run(result: RunResult) -> str:
+    """The answer of `phoropter train` and `phoropter evaluate`."""
+    speed = f", {result.samples_per_second:.0f} samples/s" if result.samples_per_second else ""
+    return _text(
+        _metrics(result.metrics, primary=result.primary),
+        f"{result.epochs} epochs, {result.steps} steps in {spoken(result.seconds)}{speed} "
+        f"({result.stopped_by})",
+        f"run {result.run} of {result.project}",
+    )
+
+
+def diagnosis(result: DiagnoseResult) -> str:
+    """The answer of `phoropter diagnose`."""
+    lines = [f"run {result.run}"] if result.run else []
+    lines += _findings(result.findings, nothing="Nothing is wrong with this run.")
+    known = {key: value for key, value in result.limits.items() if value is not None}
+    if known:
+        lines.append("limits: " + ", ".join(f"{key} {number(known[key])}" for key in known))
+    return _text(lines)
+
+
+def project(result: ProjectResult) -> str:
+    """The answer of `phoropter run` and `phoropter improve`."""
+    lines = [f"primary metric {result.primary}: {result.why_primary}"]
+    lines += table(_step(step) for step in result.steps)
+    lines += result.conclusion
+    lines.append(f"{spoken(result.seconds)}, stopped by: {result.stopped_by}")
+    times = "once" if result.openings == 1 else f"{result.openings} times"
+    return _text(
+        lines,
+        f"baseline   {metric(result.baseline.primary)}",
+        f"validation {metric(result.validation.primary)}, {result.looks} comparisons",
+        f"test       {metric(result.test.primary)}, seal opened {times}",
+        f"report     {result.report}",
+        f"model      {result.bundle or 'none: see above what is missing'}",
+    )
+
+
+def comparison(result: Comparison) -> str:
+    """The answer of `phoropter compare`."""
+    return _text(
+        f"{result.b} against {result.a}: {result.verdict}",
+        f"{result.metric} {signed(result.delta)} "
+        f"[{signed(result.low)}, {signed(result.high)}], p {result.p_value:.2g}, "
+        f"look {result.looks} at this validation part",
+    )
+
+
+def test(result: TestResult) -> str:
+    """The answer of `phoropter test`."""
+    lines = _metrics(result.metrics, primary=result.primary.name)
+    lines += [f"{name}: {metric(part.primary)}" for name, part in result.parts.items()]
+    return _text(
+        lines,
+        f"run {result.run} of {result.project}",
+        f"seal opened {result.openings} times",
+    )
+
+
+def predictions(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The answer of `phoropter predict`: tab-separated path, prediction, probability."""
+    return _text(
+        "\t".join(
+            _cell(row[key]) for key in ("path", "prediction", "probability", "error") if key in row
+        )
+        for row in rows
+    )
+
+
+def export(result: ExportResult) -> str:
+    """The answer of `phoropter export`."""
+    checked = (
+        f"{result.verified} golden samples agree to {result.largest_difference:.2g}"
+        if result.verified
+        else "no ONNX file: install 'phoropter[export]' for it"
+    )
+    return _text(f"model {result.bundle}", (f"  {name}" for name in result.files), checked)
+
+
+def report(result: ReportResult) -> str:
+    """The answer of `phoropter report`."""
+    return result.report
+
+
+def models(cards: Sequence[ModelCard]) -> str:
+    """The answer of `phoropter models`."""
+    head = ("name", "family", "tasks", "input", "weights", "parameters", "licence")
+    rows = (
+        (
+            card.name,
+            card.family,
+            ",".join(card.tasks),
+            str(card.input_px or "any"),
+            card.weights or "-",
+            f"{card.parameters:,}" if card.parameters else "-",
+            card.licence,
+        )
+        for card in cards
+    )
+    return _text(table([head, *rows]))
+
+
+def doctor(result: DoctorResult) -> str:
+    """The answer of `phoropter doctor`."""
+    return _text(
+        f"phoropter {result.phoropter}, Python {result.python}, torch {result.torch}",
+        f"device {result.device}, {result.cores} cores, {result.threads} threads",
+        f"memory {result.memory_gib:.1f} GiB, free disk {result.free_disk_gib:.1f} GiB",
+        f"weights: {_yes_no(result.weights)}",
+        f"extras: {_yes_no(result.extras)}",
+        f"cache {result.cache}",
+    )
+
+
+def metric(value: Metric) -> str:
+    """A metric with its 95 % interval and the samples it rests on."""
+    interval = f"[{number(value.low)}, {number(value.high)}]"
+    return f"{value.name} {number(value.value)} {interval} on {value.n} samples"
+
+
+def number(value: float) -> str:
+    """Four significant digits.
+
+    >>> number(0.95432), number(12345.6)
+    ('0.9543', '12346')
+    """
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def signed(value: float) -> str:
+    """The number with its sign.
+
+    >>> signed(0.01234)
+    '+0.01234'
+    """
+    return f"+{number(value)}" if value >= 0 else number(value)
+
+
+def table(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Rows as lines of aligned columns.
+
+    >>> table([("cat", "3"), ("giraffe", "12")])
+    ['cat      3', 'giraffe  12']
+    """
+    kept = [tuple(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*kept, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in kept
+    ]
+
+
+def _metrics(metrics: Sequence[Metric], *, primary: str) -> list[str]:
+    ordered = sorted(metrics, key=lambda item: item.name != primary)
+    return table(
+        (item.name, number(item.value), f"[{number(item.low)}, {number(item.high)}]", f"n {item.n}")
+        for item in ordered
+    )
+
+
+def _findings(findings: Sequence[Finding], *, nothing: str) -> list[str]:
+    if not findings:
+        return [nothing]
+    lines: list[str] = []
+    for finding in findings:
+        lines.append(f"{finding.severity}: {finding.code}: {finding.message}")
+        lines += [f"  try {_prescription(item)}" for item in finding.prescriptions]
+    return lines
+
+
+def _prescription(item: Prescription) -> str:
+    change = " ".join(f"--set {key}={_cell(value)}" for key, value in item.change.items())
+    gain = "" if item.expected_gain is None else f" (expected {signed(item.expected_gain)})"
+    return f"{change}: {item.advice}{gain}" if change else f"{item.advice}{gain}"
+
+
+def _step(step: Step) -> tuple[str, ...]:
+    outcome = "kept" if step.accepted else "refused"
+    delta = f"{step.metric} {signed(step.delta)} [{signed(step.low)}, {signed(step.high)}]"
+    return (str(step.number), step.finding, step.advice, delta, step.verdict, outcome)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def _yes_no(known: Mapping[str, bool]) -> str:
+    return ", ".join(f"{name} {'yes' if there else 'no'}" for name, there in known.items()) or "-"
+
+
+def _more(count: int) -> list[str]:
+    return [f"  and {count - SHOWN} more (see --json)"] if count > SHOWN else []
+
+
+def _text(*parts: str | Iterable[str]) -> str:
+    lines: list[str] = []
+    for part in parts:
+        lines += [part] if isinstance(part, str) else part
+    return "\n".join(lines)

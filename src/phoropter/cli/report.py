@@ -1,0 +1,14 @@
+"""`phoropter report`."""
+
+from __future__ import annotations
+
+from phoropter.cli import render
+from phoropter.cli.options import ProjectArgument, Speech
+from phoropter.cli.output import show
+
+
+def report(project: ProjectArgument, *, speech: Speech) -> None:
+    """Write the project's page anew, as one HTML file."""
+    from phoropter.project import api
+
+    show(api.report(project), speech, render.report)

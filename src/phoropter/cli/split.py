@@ -1,0 +1,24 @@
+"""`phoropter split`."""
+
+from __future__ import annotations
+
+from phoropter.cli import render
+from phoropter.cli.console import listening
+from phoropter.cli.options import Data, Source, Speech
+from phoropter.cli.output import show
+
+
+def split(data: Data, *, source: Source, speech: Speech) -> None:
+    """Make or show the training, validation and sealed test parts."""
+    from phoropter.project import api
+
+    with listening(quiet=speech.quiet) as listener:
+        result = api.split(
+            data,
+            project=source.project,
+            target=source.target,
+            task=source.task,
+            seed=source.seed or 0,
+            listener=listener,
+        )
+    show(result, speech, render.split)

@@ -1,0 +1,30 @@
+"""`phoropter train`."""
+
+from __future__ import annotations
+
+from phoropter.cli import render
+from phoropter.cli.console import listening
+from phoropter.cli.duration import seconds
+from phoropter.cli.options import Budget, Data, Plan, Source, Speech
+from phoropter.cli.output import show
+
+
+def train(data: Data, *, source: Source, plan: Plan, budget: Budget = None, speech: Speech) -> None:
+    """One run of one recipe, measured on the validation part."""
+    budget_s = None if budget is None else seconds(budget)
+    from phoropter.core.recipe import parse_settings
+    from phoropter.project import api
+
+    with listening(quiet=speech.quiet) as listener:
+        result = api.train(
+            data,
+            project=source.project,
+            target=source.target,
+            task=source.task,
+            recipe=plan.recipe,
+            settings=parse_settings(plan.settings or ()),
+            budget_s=budget_s,
+            seed=source.seed,
+            listener=listener,
+        )
+    show(result, speech, render.run)

@@ -1,0 +1,183 @@
+"""Opens every file once: what cannot be decoded is rejected, the rest is measured."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from PIL import Image
+
+from phoropter.core.events import Listener, Note, Progress, silent
+from phoropter.core.files import whole_file
+from phoropter.core.records import Dataset, Rejected
+from phoropter.data.decode import UnreadableImageError, decode, header
+from phoropter.data.parallel import ordered
+from phoropter.data.usable import usable
+
+THUMBNAIL_PX = 32
+
+_DECODE_PX = 2 * THUMBNAIL_PX  # twice the thumbnail, so that its pixels are true averages
+_VERSION = 1  # raise when a column changes its meaning, so that old caches are not reused
+_KEY = ("path", "size_bytes", "mtime_ns")
+_MEASURED: dict[str, type[pl.DataType]] = {
+    "digest": pl.String,
+    "height": pl.Int64,
+    "width": pl.Int64,
+    "mode": pl.String,
+    "format": pl.String,
+    "frames": pl.Int64,
+    "brightness": pl.Float64,
+    "contrast": pl.Float64,
+    "problem": pl.String,
+    "thumbnail": pl.Binary,
+}
+_SCHEMA: dict[str, type[pl.DataType]] = {
+    "path": pl.String,
+    "size_bytes": pl.Int64,
+    "mtime_ns": pl.Int64,
+    **_MEASURED,
+}
+
+
+def index(dataset: Dataset, *, cache: Path | None = None, listener: Listener = silent) -> Dataset:
+    """The data set with every file decoded once: unreadable ones rejected, the others measured.
+
+    Adds the columns `size_bytes`, `mtime_ns`, `digest` (BLAKE2b-128 of the bytes), `height` and
+    `width` (pixels, as shown), `mode`, `format`, `frames`, and the mean and the standard deviation
+    of grey, both in [0, 1]: `brightness` and `contrast`.
+
+    Args:
+        dataset: As a reader gives it.
+        cache: A Parquet file of earlier measurements, used where size and time of change are the
+            same, and brought up to date.
+        listener: Hears of progress, stage "indexing".
+
+    Raises:
+        NothingUsableError: If no sample, or fewer than two classes, are left.
+    """
+    measured = _measurements(dataset, cache, listener=listener)
+    columns = [name for name in _SCHEMA if name != "thumbnail"]
+    table = dataset.table.join(
+        measured.select(columns), on="path", how="left", maintain_order="left"
+    )
+    bad = table.filter(pl.col("problem").is_not_null())
+    rejected = tuple(
+        Rejected(path, problem, "unreadable")
+        for path, problem in bad.select("path", "problem").unique(maintain_order=True).iter_rows()
+    )
+    description = dataset.description
+    if rejected:
+        description += f"; {len(rejected)} unreadable"
+        listener(Note(f"{len(rejected)} of {len(dataset)} images cannot be read."))
+    good = table.filter(pl.col("problem").is_null()).drop("problem")
+    return usable(
+        replace(dataset, table=good, rejected=dataset.rejected + rejected, description=description)
+    )
+
+
+def thumbnails(dataset: Dataset, cache: Path | None) -> NDArray[np.uint8]:
+    """The images of an indexed data set as 32 x 32 grey, (n, 32, 32) uint8, in table order.
+
+    They are squashed, not cut, and come from the index's cache where they are in it.
+
+    Args:
+        dataset: An indexed data set.
+        cache: The file that was given to `index`, or None to decode every image again.
+    """
+    measured = _measurements(dataset, cache, listener=silent)
+    pictures = dataset.table.select("path").join(
+        measured.select("path", "thumbnail"), on="path", how="left", maintain_order="left"
+    )["thumbnail"]
+    content = b"".join(picture or bytes(THUMBNAIL_PX**2) for picture in pictures)
+    return np.frombuffer(content, dtype=np.uint8).reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX).copy()
+
+
+def _measurements(dataset: Dataset, cache: Path | None, *, listener: Listener) -> pl.DataFrame:
+    """One row for each file of the data set, from the cache or measured now."""
+    paths = sorted(set(dataset.table["path"]))
+    present = _stated(dataset.root, paths)
+    known = present.join(_read_cache(cache), on=_KEY, how="inner")
+    new = present.join(known, on="path", how="anti")
+    if not new.height:
+        return known
+    fresh = pl.DataFrame(
+        list(_measured(dataset.root, new, listener=listener)), schema=_SCHEMA, orient="row"
+    )
+    full = pl.concat([known.select(list(_SCHEMA)), fresh]).sort("path")
+    if cache is not None:
+        with whole_file(cache) as partial:
+            full.write_parquet(partial, metadata={"version": str(_VERSION)})
+    return full
+
+
+def _stated(root: Path, paths: list[str]) -> pl.DataFrame:
+    """Size and time of change of each file; -1 for one that is gone."""
+    sizes, times = [], []
+    for path in paths:
+        try:
+            found = (root / path).stat()
+        except OSError:  # gone since it was listed: measuring it gives the reason
+            sizes.append(-1)
+            times.append(-1)
+        else:
+            sizes.append(found.st_size)
+            times.append(found.st_mtime_ns)
+    schema = {name: _SCHEMA[name] for name in _KEY}
+    return pl.DataFrame({"path": paths, "size_bytes": sizes, "mtime_ns": times}, schema=schema)
+
+
+def _read_cache(cache: Path | None) -> pl.DataFrame:
+    """The measurements of earlier calls; none where the file is missing, damaged or outdated."""
+    nothing = pl.DataFrame(schema=_SCHEMA)
+    if cache is None or not cache.exists():
+        return nothing
+    try:
+        if pl.read_parquet_metadata(cache).get("version") != str(_VERSION):
+            return nothing
+        table = pl.read_parquet(cache)
+    except (pl.exceptions.PolarsError, OSError):  # everything in it can be measured again
+        return nothing
+    return table if table.schema == pl.Schema(_SCHEMA) else nothing
+
+
+def _measured(
+    root: Path, files: pl.DataFrame, *, listener: Listener
+) -> Iterator[tuple[object, ...]]:
+    results = ordered(lambda path: _measure(root / path), files["path"])
+    rows = zip(files.iter_rows(), results, strict=True)
+    for done, (key, values) in enumerate(rows, start=1):
+        yield (*key, *values)
+        listener(Progress("indexing", done, files.height))
+
+
+def _measure(path: Path) -> tuple[object, ...]:
+    """The values of `_MEASURED` for one file."""
+    try:
+        head = header(path)
+        grey = Image.fromarray(decode(path, min_side_px=_DECODE_PX)).convert("L")
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except UnreadableImageError as error:
+        return (*[None] * (len(_MEASURED) - 2), error.reason, None)
+    except OSError as error:
+        return (*[None] * (len(_MEASURED) - 2), str(error.strerror).lower(), None)
+    small = grey.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
+    pixels = np.asarray(small)
+    shares = np.asarray(grey, dtype=np.float32) / 255
+    return (
+        digest,
+        head.height,
+        head.width,
+        head.mode,
+        head.format,
+        head.frames,
+        float(shares.mean()),
+        float(shares.std()),
+        None,
+        pixels.tobytes(),
+    )

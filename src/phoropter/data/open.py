@@ -1,0 +1,156 @@
+"""From what the user typed to a data set."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from phoropter.core import registry
+from phoropter.core.errors import InputError, NothingUsableError, UsageError, nearest
+from phoropter.core.protocols import Reader
+from phoropter.core.records import Dataset, Rejected
+from phoropter.data.images import contains_image, is_image, subfolders
+from phoropter.data.readers.builtin import builtin_folder, builtin_names
+from phoropter.data.usable import usable
+
+READERS = "phoropter.readers"
+_TASKS = ("classification", "regression")
+
+
+def open_dataset(
+    source: str | Path,
+    *,
+    target: str | None = None,
+    task: str | None = None,
+    layout: str | None = None,
+) -> Dataset:
+    """The data set at a path, or the built-in one of that name; files are listed, not opened.
+
+    Args:
+        source: A folder, a table file, or a built-in name; a path that exists wins.
+        target: The column to predict, several numbers separated by commas.
+        task: "classification" or "regression", where the targets suggest the wrong one.
+        layout: The reader to use, where the wrong one is chosen.
+
+    Raises:
+        InputError: If there is nothing at the path, or no reader knows what is there.
+        UsageError: If target, task or layout do not fit.
+        NothingUsableError: If there is nothing to learn from (exit code 3).
+    """
+    path, name = _located(source)
+    reader = _chosen(path, layout)
+    dataset = reader.read(path, target=target)
+    if name is not None:
+        dataset = replace(dataset, name=name)
+    return usable(_forced(dataset, task))
+
+
+def _located(source: str | Path) -> tuple[Path, str | None]:
+    """The absolute path, and the name where it is a built-in set."""
+    text = str(source).strip()
+    if not text:
+        raise UsageError("No data given.", hint="Name a folder, a CSV file, or 'digits'.")
+    path = Path(source).expanduser()
+    if path.exists():
+        return path.resolve(), None
+    if text in builtin_names():
+        return builtin_folder(text), text
+    raise InputError(
+        f"There is no file or folder {text!r}, and no built-in data of that name.",
+        hint=_suggestion(path, text),
+    )
+
+
+def _suggestion(path: Path, text: str) -> str:
+    siblings = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = difflib.get_close_matches(path.name, siblings, n=1)
+    if close and not difflib.get_close_matches(text, builtin_names(), n=1):
+        return f"Did you mean {str(path.parent / close[0])!r}?"
+    return nearest(text, builtin_names()).replace("Known:", "Built-in data:")
+
+
+def _chosen(path: Path, layout: str | None) -> Reader:
+    if layout is not None:
+        reader: Reader = registry.load(READERS, layout)
+        return reader
+    best: Reader | None = None
+    most = 0.0
+    for _, candidate in registry.load_all(READERS):
+        sure = candidate.detects(path)
+        if sure > most:
+            best, most = candidate, sure
+    if best is None:
+        raise _nothing_found(path)
+    return best
+
+
+def _nothing_found(path: Path) -> InputError | NothingUsableError:
+    """Why no reader knows what to do with `path`."""
+    advice = "Expected one folder a class, or a CSV file with the columns path and label."
+    if path.is_file():
+        what = "is a single image" if is_image(path) else "is no table of images"
+        return InputError(f"{str(path)!r} {what}.", hint=advice)
+    if not any(path.iterdir()):
+        return NothingUsableError(f"{str(path)!r} is empty.", hint=advice)
+    if contains_image(path):
+        return NothingUsableError(
+            f"{str(path)!r} holds images, but nothing says what they show.", hint=advice
+        )
+    if any(contains_image(child, deep=True) for child in subfolders(path)):
+        return NothingUsableError(
+            f"The images below {str(path)!r} lie in no class folders.", hint=advice
+        )
+    return NothingUsableError(f"There is no image in {str(path)!r}.", hint=advice)
+
+
+def _forced(dataset: Dataset, task: str | None) -> Dataset:
+    """The data set with its targets read for the task that the user asks for."""
+    if task is None or task == dataset.task:
+        return dataset
+    known = sorted({*_TASKS, *registry.names("phoropter.tasks")})
+    if task not in known:
+        raise UsageError(f"Unknown task {task!r}.", hint=nearest(task, known))
+    if task == "classification":
+        return _as_classes(dataset)
+    if task == "regression":
+        return _as_values(dataset)
+    return replace(dataset, task=task)
+
+
+def _as_classes(dataset: Dataset) -> Dataset:
+    if len(dataset.targets) > 1:
+        raise UsageError(
+            f"Classification has one target, got {len(dataset.targets)}: "
+            f"{', '.join(dataset.targets)}.",
+            hint="Name one of them with --target.",
+        )
+    name = dataset.targets[0]
+    labels = [f"{value:.12g}" for value in dataset.table[name]]
+    table = dataset.table.with_columns(pl.Series(name, labels, dtype=pl.String))
+    return replace(dataset, task="classification", table=table)
+
+
+def _as_values(dataset: Dataset) -> Dataset:
+    name = dataset.targets[0]
+    values = pl.col(name).cast(pl.Float64, strict=False)
+    table = dataset.table.with_columns(values)
+    sound = pl.col(name).is_finite().fill_null(value=False)
+    lost = dataset.table.filter(table.select(sound).to_series().not_())
+    if lost.height == table.height:
+        raise UsageError(
+            f"Regression needs numbers, but {name!r} holds {lost[name][0]!r}.",
+            hint="Name a column of numbers with --target.",
+        )
+    rejected = tuple(
+        Rejected(path, f"the target {label!r} is not a number", "unusable")
+        for path, label in lost.select("path", name).iter_rows()
+    )
+    return replace(
+        dataset,
+        task="regression",
+        table=table.filter(sound),
+        rejected=dataset.rejected + rejected,
+    )

@@ -1,0 +1,171 @@
+"""A table of image paths and targets: a CSV, TSV or Parquet file, alone or beside its images."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from phoropter.core.errors import InputError, UsageError
+from phoropter.core.records import Dataset, Rejected
+from phoropter.data.images import contains_image, subfolders
+from phoropter.data.locate import ImageFinder
+from phoropter.data.parts import part_of
+from phoropter.data.table_columns import MISSING, Columns, choose_columns, number
+from phoropter.data.table_file import SUFFIXES, TableFile, is_table, read_table
+
+_WHOLE = re.compile(r"([+-]?\d+)\.0+")
+
+
+def detects(path: Path) -> float:
+    """How sure this reader is that `path` is a table of images or a folder with one, in [0, 1]."""
+    if path.is_file():
+        return 1.0 if is_table(path) else 0.0
+    tables = _tables(path)
+    if not tables:
+        return 0.0
+    folders = sum(contains_image(child, deep=True) for child in subfolders(path)[:3])
+    if folders == 0 and not contains_image(path):
+        return 0.0
+    return 0.3 if folders > 1 else 0.8
+
+
+def read(path: Path, *, target: str | None) -> Dataset:
+    """The images that the table names, with the targets beside them.
+
+    Args:
+        path: The table, or a folder that holds exactly one.
+        target: The column to predict; several columns of numbers separated by commas. Left out,
+            it is a column of a usual name, the one that the file or folder is named after, or the
+            only one there is.
+
+    Raises:
+        UsageError: If the target is not clear or not there.
+        InputError: If the table cannot be read or names no image.
+    """
+    file = _table_file(path)
+    table = read_table(file)
+    finder = ImageFinder(file.parent)
+    columns = choose_columns(table, finder, file=file, target=target)
+    frame, rejected = _samples(table, columns, finder)
+    first = frame[columns.targets[0]]
+    kind = "numbers" if columns.numeric else f"{first.n_unique()} classes"
+    return Dataset(
+        name=path.name if path.is_dir() else path.stem,
+        root=file.parent,
+        layout="csv",
+        description=f"table {file.name}, target {', '.join(columns.targets)} ({kind}), "
+        f"{frame.height} images",
+        task="regression" if columns.numeric else "classification",
+        targets=columns.targets,
+        table=frame,
+        rejected=(*rejected, *_unlisted(frame, finder, rejected, file)),
+    )
+
+
+def _tables(folder: Path) -> list[Path]:
+    return sorted(child for child in folder.iterdir() if child.is_file() and is_table(child))
+
+
+def _table_file(path: Path) -> Path:
+    if path.is_file():
+        return path
+    tables = _tables(path)
+    if not tables:
+        raise InputError(
+            f"There is no table in {str(path)!r}.", hint=f"Expected one of {', '.join(SUFFIXES)}."
+        )
+    if len(tables) > 1:
+        raise UsageError(
+            f"{str(path)!r} holds {len(tables)} tables: {', '.join(t.name for t in tables)}.",
+            hint=f"Name one of them: {tables[0]}",
+        )
+    return tables[0]
+
+
+def _samples(
+    table: TableFile, columns: Columns, finder: ImageFinder
+) -> tuple[pl.DataFrame, list[Rejected]]:
+    """The rows that name an image and hold a target, and the others with their reasons.
+
+    A row that repeats another is left out; rows that give one image different targets all stay,
+    told apart by their line in `id`, so that the contradiction can be found and shown.
+    """
+    records: list[dict[str, object]] = []
+    rejected: list[Rejected] = []
+    seen: dict[str, list[tuple[object, ...]]] = {}
+    for line, row in zip(table.lines, table.cells.iter_rows(named=True), strict=True):
+        located = finder.find(row[columns.path])
+        values, problem = _targets(row, columns, decimal_comma=table.decimal_comma)
+        problem = located.reason or problem
+        earlier = seen.setdefault(located.path or "", [])
+        if not problem and values in earlier:
+            problem = "repeats an earlier row"
+        if problem or located.path is None:
+            shown = row[columns.path] or f"line {line}"
+            rejected.append(Rejected(shown, f"line {line}: {problem}", "unusable"))
+            continue
+        identifier = f"{located.path}#line{line}" if earlier else located.path
+        earlier.append(values)
+        records.append(
+            {"id": identifier, "path": located.path}
+            | dict(zip(columns.targets, values, strict=True))
+            | _belonging(row, columns)
+        )
+    return _frame(records, columns), rejected
+
+
+def _targets(
+    row: Mapping[str, str], columns: Columns, *, decimal_comma: bool
+) -> tuple[tuple[object, ...], str]:
+    """The row's target values, and what is wrong with them ("" for nothing)."""
+    values: list[object] = []
+    for name in columns.targets:
+        cell = row[name]
+        if cell.casefold() in MISSING:
+            return (), f"the target {name!r} is missing"
+        if not columns.numeric:
+            values.append(_WHOLE.sub(r"\1", cell) if _WHOLE.fullmatch(cell) else cell)
+            continue
+        value = number(cell, decimal_comma=decimal_comma)
+        if value is None:
+            comma = "; write numbers with a decimal point" if "," in cell else ""
+            return (), f"the target {cell!r} is not a number{comma}"
+        if not math.isfinite(value):
+            return (), f"the target {cell!r} is not finite"
+        values.append(value)
+    return tuple(values), ""
+
+
+def _belonging(row: Mapping[str, str], columns: Columns) -> dict[str, object]:
+    part = row[columns.part] if columns.part else ""
+    group = row[columns.group] if columns.group else ""
+    return {"group": group or None, "part": part_of(part), "part_name": part or None}
+
+
+def _frame(records: Sequence[Mapping[str, object]], columns: Columns) -> pl.DataFrame:
+    kind = pl.Float64 if columns.numeric else pl.String
+    schema = {
+        "id": pl.String,
+        "path": pl.String,
+        **dict.fromkeys(columns.targets, kind),
+        "group": pl.String,
+        "part": pl.String,
+        "part_name": pl.String,
+    }
+    return pl.DataFrame(records, schema=schema).sort("id")
+
+
+def _unlisted(
+    frame: pl.DataFrame, finder: ImageFinder, rejected: Sequence[Rejected], file: Path
+) -> list[Rejected]:
+    """The images that no row names."""
+    named = set(frame["path"]) | {item.path for item in rejected}
+    named |= {path for item in rejected if (path := finder.find(item.path).path)}
+    return [
+        Rejected(path, f"{file.name} has no row for it", "unlisted")
+        for path in sorted(finder.images - named)
+    ] + [item for path, item in sorted(finder.refused.items()) if path not in named]

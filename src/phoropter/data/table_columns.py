@@ -1,0 +1,217 @@
+"""What the columns of a table of images are for: path, target, group, part."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from phoropter.core.errors import InputError, UsageError, nearest
+from phoropter.data.locate import ImageFinder
+from phoropter.data.parts import part_of
+from phoropter.data.table_file import TableFile
+
+MISSING = frozenset({"", "nan", "null", "n/a", "#n/a"})
+"""Cells that hold no target, in lower case."""
+
+FEW = 20
+"""Whole numbers with at most this many different values are read as classes."""
+
+_PATH_NAMES = (
+    "path", "file", "filename", "file_name", "filepath", "file_path", "image", "img", "image_path",
+    "img_path", "image_name", "image_id", "image_file", "name", "photo", "picture", "id",
+)  # fmt: skip
+_TARGET_NAMES = ("label", "class", "target", "category", "y", "label_name", "class_name")
+_GROUP_NAMES = (
+    "group", "group_id", "patient", "patient_id", "subject", "subject_id", "writer", "writer_id",
+    "session", "session_id", "person", "person_id", "user", "user_id", "speaker", "participant",
+)  # fmt: skip
+_PART_NAMES = ("split", "part", "set", "subset", "partition")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What the columns of a table are for.
+
+    Args:
+        path: Names the image files.
+        targets: To be predicted.
+        numeric: Whether the targets are quantities rather than classes.
+        group: Tells which samples belong together, or None.
+        part: Holds "train", "val", "test" or the like, or None.
+    """
+
+    path: str
+    targets: tuple[str, ...]
+    numeric: bool
+    group: str | None
+    part: str | None
+
+
+def choose_columns(
+    table: TableFile, finder: ImageFinder, *, file: Path, target: str | None
+) -> Columns:
+    """Finds out what each column is for, by its name and content.
+
+    Args:
+        table: The cells.
+        finder: Knows the images beside the table.
+        file: The table's file; its name and its folder's may name the target.
+        target: The target as the user names it, several separated by commas; None to find it.
+
+    Raises:
+        UsageError: If the target is not clear or not there.
+        InputError: If no column names images.
+    """
+    cells = table.cells
+    path = _path_column(cells, finder, file)
+    wanted = _wanted(cells, target, path=path, file=file)
+    part = _named(cells, _PART_NAMES)
+    if part in wanted or (part and not any(part_of(cell) for cell in cells[part].unique())):
+        part = None
+    group = _named(cells, _GROUP_NAMES)
+    group = None if group in wanted else group
+    if not wanted:
+        taken = {path, part, group}
+        free = [name for name in cells.columns if name not in taken and not _counts(cells, name)]
+        wanted = (_target_column(free, file),)
+    if len(wanted) > 1:
+        _check_numbers(table, wanted)
+    numeric = len(wanted) > 1 or _is_numeric(table, wanted[0])
+    return Columns(path, wanted, numeric, group, part)
+
+
+def number(text: str, *, decimal_comma: bool = False) -> float | None:
+    """The number that a cell holds, or None.
+
+    >>> number("1.5"), number("0,5"), number("0,5", decimal_comma=True)
+    (1.5, None, 0.5)
+    """
+    if decimal_comma and "." not in text:
+        text = text.replace(",", ".")
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _wanted(cells: pl.DataFrame, target: str | None, *, path: str, file: Path) -> tuple[str, ...]:
+    if not target:
+        return ()
+    if target in cells.columns:
+        names: tuple[str, ...] = (target,)
+    else:
+        names = tuple(name.strip() for name in target.split(","))
+    for name in names:
+        if name not in cells.columns:
+            raise UsageError(
+                f"{file.name} has no column {name!r}.", hint=nearest(name, cells.columns)
+            )
+        if name == path:
+            raise UsageError(
+                f"The column {name!r} holds the paths and cannot be the target.",
+                hint="Name another column with --target.",
+            )
+    return names
+
+
+def _named(cells: pl.DataFrame, names: Sequence[str]) -> str | None:
+    """The first column called by one of the names, whatever its case and blanks."""
+    plain = {re.sub(r"[ \-]", "_", name.casefold()): name for name in reversed(cells.columns)}
+    return next((plain[name] for name in names if name in plain), None)
+
+
+def _path_column(cells: pl.DataFrame, finder: ImageFinder, file: Path) -> str:
+    """The column with the usual name or else the most cells that mean a file."""
+    hits = {name: _hits(cells, name, finder) for name in cells.columns}
+    best = max(hits, key=lambda name: (hits[name], -cells.columns.index(name)))
+    usual = [name for word in _PATH_NAMES if (name := _named(cells, (word,)))]
+    for name in usual:
+        if hits[name] >= max(0.5 * hits[best], 1e-9):
+            return name
+    if hits[best] >= 0.5:
+        return best
+    if usual:
+        example = next((cell for cell in cells[usual[0]] if cell), "")
+        raise InputError(
+            f"No file that the column {usual[0]!r} of {file.name} names is there, "
+            f"for example {example!r}.",
+            hint=f"Paths are looked for below {str(file.parent)!r}.",
+        )
+    raise InputError(
+        f"No column of {file.name} holds paths of images: {', '.join(cells.columns)}.",
+        hint=f"Name the column 'path'; paths are looked for below {str(file.parent)!r}.",
+    )
+
+
+def _hits(cells: pl.DataFrame, name: str, finder: ImageFinder) -> float:
+    """Share of the first filled cells that mean a file."""
+    some = [cell for cell in cells[name].head(200) if cell][:50]
+    return sum(finder.find(cell).path is not None for cell in some) / len(some) if some else 0.0
+
+
+def _counts(cells: pl.DataFrame, name: str) -> bool:
+    """Whether an unnamed column only counts the rows."""
+    if not name.startswith(("column ", "Unnamed")) and name.casefold() not in {"index", "id"}:
+        return False
+    values = [cell for cell in cells[name] if cell]
+    return len(set(values)) == len(values) and all(cell.isdigit() for cell in values)
+
+
+def _target_column(free: Sequence[str], file: Path) -> str:
+    by_name = {name.casefold(): name for name in reversed(free)}
+    for word in _TARGET_NAMES:
+        if word in by_name:
+            return by_name[word]
+    for source in (
+        file.stem,
+        file.parent.name,
+    ):  # angles.csv -> angle, steering/log.csv -> steering
+        words = set(re.split(r"[\W_]+", source.casefold()))
+        words |= {word.removesuffix("s") for word in words}
+        fits = [name for name in free if name.casefold() in words]
+        if len(fits) == 1:
+            return fits[0]
+    if len(free) == 1:
+        return free[0]
+    if not free:
+        raise UsageError(
+            f"{file.name} has no column to predict.", hint="Add a column named 'label'."
+        )
+    raise UsageError(
+        f"{file.name} does not say which column is to be predicted: {', '.join(free)}.",
+        hint=f"Choose one with --target, for example --target {free[0]!r}.",
+    )
+
+
+def _is_numeric(table: TableFile, name: str) -> bool:
+    """Whether a target is a quantity rather than a class.
+
+    That is: nearly all of its cells are numbers, with fractions or with many different values.
+    """
+    filled = [cell for cell in table.cells[name] if cell.casefold() not in MISSING]
+    numbers = [number(cell, decimal_comma=table.decimal_comma) for cell in filled]
+    values = [value for value in numbers if value is not None and math.isfinite(value)]
+    if not values or len(values) < 0.8 * len(filled):
+        return False
+    if not all(value.is_integer() for value in values):
+        return True
+    different = len(set(values))
+    if name.casefold() in _TARGET_NAMES:
+        return different > max(FEW, len(values) / 5)
+    return different > FEW
+
+
+def _check_numbers(table: TableFile, names: Sequence[str]) -> None:
+    for name in names:
+        cells = [cell for cell in table.cells[name] if cell.casefold() not in MISSING]
+        numbers = [number(cell, decimal_comma=table.decimal_comma) for cell in cells]
+        if sum(value is not None for value in numbers) < 0.8 * len(cells):
+            raise UsageError(
+                f"Several targets must all be numbers, but {name!r} holds {cells[0]!r}.",
+                hint="Name one target, or columns of numbers.",
+            )

@@ -1,0 +1,58 @@
+"""All rules on the evidence of one run, in the order in which a person should read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from phoropter.core.records import Finding
+from phoropter.core.registry import load_all
+from phoropter.diagnosis.codes import CODES
+from phoropter.diagnosis.evidence import RunEvidence
+
+_SEVERITY = {"critical": 0, "warning": 1, "info": 2}
+_CATEGORY = {"before": 0, "training": 1, "data": 2, "result": 3, "generative": 4, "deployed": 5}
+FIRST = ("cannot-overfit-batch", "no-gradient", "input-ignored", "diverged", "lr-too-high")
+"""Within a severity these come first: while they last, nothing else can be trusted."""
+
+_SYMPTOMS = frozenset({"underfit", "plateau", "majority-collapse", "miscalibrated", "overfit"})
+EXPLAINS: Mapping[str, frozenset[str]] = {
+    "cannot-overfit-batch": frozenset({"underfit", "plateau", "majority-collapse"}),
+    "no-gradient": frozenset({"underfit", "plateau", "majority-collapse"}),
+    "input-ignored": frozenset({"underfit", "plateau", "majority-collapse"}),
+    "diverged": _SYMPTOMS | {"lr-too-low", "undertrained", "class-imbalance", "classic-wins"},
+    "lr-too-high": _SYMPTOMS - {"overfit"} | {"lr-too-low", "undertrained", "class-imbalance"},
+    "lr-too-low": _SYMPTOMS | {"undertrained", "class-imbalance"},
+    "undertrained": frozenset({"underfit", "plateau", "majority-collapse", "miscalibrated"}),
+    "overfit": frozenset({"underfit"}),
+    "plateau": frozenset({"underfit", "miscalibrated"}),
+}
+"""A cause that is more than an "info" silences these consequences of itself."""
+
+
+def diagnose(evidence: RunEvidence) -> tuple[Finding, ...]:
+    """What is wrong with a run: findings of all rules and of the data, most severe first.
+
+    A code occurs once: what the result shows replaces what the data alone suggested.
+    """
+    found = {finding.code: finding for finding in evidence.data_findings}
+    for _, rule in load_all("phoropter.rules"):
+        found |= {finding.code: finding for finding in rule(evidence)}
+    return tuple(sorted(without_consequences(found.values()), key=_rank))
+
+
+def without_consequences(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings that no other one explains (see `EXPLAINS`)."""
+    kept = list(findings)
+    explained = {
+        code
+        for finding in kept
+        if finding.severity != "info"
+        for code in EXPLAINS.get(finding.code, ())
+    }
+    return [finding for finding in kept if finding.code not in explained]
+
+
+def _rank(finding: Finding) -> tuple[int, int, int, float, str]:
+    first = FIRST.index(finding.code) if finding.code in FIRST else len(FIRST)
+    category = _CATEGORY[CODES[finding.code]] if finding.code in CODES else len(_CATEGORY)
+    return _SEVERITY[finding.severity], first, category, -finding.confidence, finding.code

@@ -1,0 +1,43 @@
+"""Everything a rule may look at: the records of one run, never live objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from phoropter.core.predictions import Predictions
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import Epoch, Finding, Gate, Metric, RunSummary
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunEvidence:
+    """The records of one run. What was not recorded is empty or None, and rules then keep silent.
+
+    Args:
+        summary: The outcome of the run.
+        recipe: What decided it.
+        history: One row an epoch; empty for classic models.
+        gates: Outcomes of the checks made before training.
+        predictions: On the validation part, by the weights that were kept; None for curves alone.
+        train_predictions: On a fixed, unaugmented part of the training samples.
+        metric: Name of the primary metric.
+        greater_is_better: Its direction.
+        ladder: Primary metric of classic baselines on the same validation samples, by name.
+        ladder_recipes: What decided those baselines, by the same names; may be empty.
+        data_findings: What looking at the data found.
+        repeats: Primary metric of the same recipe under other seeds.
+    """
+
+    summary: RunSummary
+    recipe: Recipe
+    history: tuple[Epoch, ...]
+    gates: tuple[Gate, ...]
+    predictions: Predictions | None
+    train_predictions: Predictions | None
+    metric: str
+    greater_is_better: bool
+    ladder: Mapping[str, Metric] = field(default_factory=dict)
+    data_findings: tuple[Finding, ...] = ()
+    repeats: tuple[float, ...] = ()
+    ladder_recipes: Mapping[str, Recipe] = field(default_factory=dict)

@@ -1,0 +1,46 @@
+"""Learning rates that are known to work, by optimiser: a prior, never the only evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from phoropter.core.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The usual rates of an optimiser.
+
+    Args:
+        low: Below it training is usually slow.
+        usual: A safe start.
+        high: Above it training is usually unstable.
+    """
+
+    low: float
+    usual: float
+    high: float
+
+
+# Adam: 3e-4 is safe (Karpathy 2019), 1e-3 is the authors' default (Kingma & Ba 2015). SGD with
+# momentum 0.9: 0.1 at batch 256 (Goyal et al. 2017), 0.01 to 0.03 at the small batches used here;
+# plain SGD takes ten times the rate of momentum 0.9, whose steps add up to 1 / (1 - 0.9).
+_RANGES = {
+    "adamw": Range(1e-4, 1e-3, 1e-2),
+    "momentum": Range(3e-3, 2e-2, 0.3),
+    "sgd": Range(1e-2, 0.1, 1.0),
+}
+FINE_TUNING = 10  # pretrained weights want about a tenth (Kornblith et al. 2019, table of searches)
+
+
+def usual_rates(recipe: Recipe) -> Range:
+    """The usual learning rates for a recipe.
+
+    >>> from phoropter.core.recipe import Recipe
+    >>> usual_rates(Recipe()).usual
+    0.001
+    """
+    found = _RANGES[recipe.train.optimizer]
+    if recipe.model.pretrained and recipe.model.transfer == "finetune":
+        return Range(found.low / FINE_TUNING, found.usual / 3, found.high / 3)
+    return found

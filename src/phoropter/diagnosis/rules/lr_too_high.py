@@ -1,0 +1,126 @@
+"""Steps that are too long: the loss jumps at the start, or never comes to rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from phoropter.core.records import Finding, Severity
+from phoropter.diagnosis import curves
+from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.signals import chance_loss, curve, not_finite_at
+
+RISE = 1.3  # mean loss of a pass over the loss before it; honest first passes lie below 1
+RISE_IF_REWEIGHTED = 2.0  # smoothing, mixing, class weights and dropout raise the optimised loss
+JITTER = 0.05  # noise of the training loss, in units of the loss of a constant prediction
+TURNS = 0.4  # share of turning points of an unsettled curve (white noise: 2/3)
+STUCK = 0.5  # of the loss of a constant prediction: still there means it did not recover
+SETTLED = 0.1  # likewise: below it the run got over its start
+
+
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    rise: float
+    rise_epoch: int
+    limit: float
+    jitter: float
+    turns: float
+    final: float
+
+    @property
+    def jumped(self) -> bool:
+        return self.rise >= self.limit
+
+    @property
+    def restless(self) -> bool:
+        return self.jitter >= JITTER and self.turns >= TURNS
+
+
+def rule(evidence: RunEvidence) -> Iterator[Finding]:
+    """Speaks if the mean loss of a pass rises above the start, or if the training loss is restless.
+
+    Both are measured against the loss of a constant prediction. A run that got over a bad start
+    earns an "info".
+    """
+    level = chance_loss(evidence)
+    if level is None or level <= 0 or not evidence.history:
+        return
+    epoch = not_finite_at(evidence)
+    if epoch is not None or evidence.summary.stopped_by == "diverged":
+        yield _finding(
+            "warning",
+            0.7,
+            "Steps that are too long are the usual reason for a loss that is no longer a number.",
+            {"lr": evidence.recipe.train.lr, "mark_epoch": epoch or evidence.history[-1].epoch},
+        )
+        return
+    signs = _signs(evidence, level)
+    if signs is None or not (signs.jumped or signs.restless):
+        return
+    numbers = {
+        "lr": evidence.recipe.train.lr,
+        "rise": signs.rise,
+        "jitter": signs.jitter,
+        "turning_points": signs.turns,
+        "final_train_loss": signs.final * level,
+        "chance_loss": level,
+        "mark_epoch": signs.rise_epoch,
+    }
+    if signs.jumped:
+        yield _jump(signs, numbers)
+    else:
+        message = (
+            f"The learning rate is too high: the training loss never settles, from one epoch to "
+            f"the next it jumps by {signs.jitter * level:.2g}."
+        )
+        yield _finding("warning", 0.75, message, numbers)
+
+
+def _jump(signs: _Signs, numbers: dict[str, float]) -> Finding:
+    what = f"the loss rose to {signs.rise:.1f} times its start in epoch {signs.rise_epoch}"
+    if signs.final >= STUCK:
+        message = f"The learning rate is too high: {what} and never recovered."
+        return _finding("critical", 0.95, message, numbers)
+    if signs.final >= SETTLED or signs.restless:
+        return _finding("warning", 0.85, f"The learning rate is too high: {what}.", numbers)
+    message = f"The start was rough ({what}), but training got over it; a warm-up would avoid it."
+    return _finding("info", 0.6, message, numbers)
+
+
+def _finding(
+    severity: Severity, confidence: float, message: str, numbers: dict[str, float]
+) -> Finding:
+    return Finding("lr-too-high", severity, confidence, message, numbers)
+
+
+def _signs(evidence: RunEvidence, level: float) -> _Signs | None:
+    passes = curve(evidence, "running_loss")
+    losses = curve(evidence, "train_loss")
+    if not len(losses):
+        return None
+    start = max(float(losses.values[0]) if losses.epochs[0] == 0 else level, level)
+    peak = int(passes.values.argmax()) if len(passes) else 0
+    # What is judged for rest is the time at high rates: decay hides it, the start is not rest.
+    middle = losses.values[len(losses) // 8 : max(len(losses) * 3 // 4, 4)]
+    return _Signs(
+        rise=float(passes.values[peak]) / start if len(passes) else 0.0,
+        rise_epoch=int(passes.epochs[peak]) if len(passes) else int(losses.epochs[0]),
+        limit=_rise_limit(evidence),
+        jitter=curves.noise(middle) / level if len(middle) >= 5 else 0.0,
+        turns=curves.sign_changes(middle),
+        final=float(np.median(losses.values[-3:])) / level,
+    )
+
+
+def _rise_limit(evidence: RunEvidence) -> float:
+    train, augment = evidence.recipe.train, evidence.recipe.data.augment
+    reweighted = (
+        train.label_smoothing > 0
+        or train.class_weights != "none"
+        or augment.mixup > 0
+        or augment.cutmix > 0
+        or evidence.recipe.model.dropout >= 0.4
+    )
+    return RISE_IF_REWEIGHTED if reweighted else RISE

@@ -1,0 +1,65 @@
+"""Steps that are too short: the loss falls steadily, in a straight line, and hardly at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from phoropter.core.records import Finding
+from phoropter.diagnosis import curves
+from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.falling import falling, unbent
+from phoropter.diagnosis.norms import usual_rates
+from phoropter.diagnosis.signals import Curve, chance_loss, curve
+
+LITTLE = 0.25  # of the loss of a constant prediction: what a slow run has gained at most
+STRAIGHT = 0.5  # slope of the second half over the first; a run that learns bends below it
+ENOUGH_STEPS = 200  # by then a usual rate has left the straight part; with fewer, blame the length
+FAR_BELOW = 3  # times below the usual range
+WORTH = 0.1  # of the loss of a constant prediction: what twice the time should still bring
+
+
+def rule(evidence: RunEvidence) -> Iterator[Finding]:
+    """Speaks if the training loss certainly falls, unbent, and has lost under a quarter of itself.
+
+    A curve that is still falling also counts if the rate lies far below its optimiser's range.
+    """
+    level = chance_loss(evidence)
+    losses, held_out = curve(evidence, "train_loss"), curve(evidence, "val_loss")
+    if level is None or len(losses) < 3 or len(held_out) < 3:
+        return
+    lr, usual = evidence.recipe.train.lr, usual_rates(evidence.recipe)
+    drop = float(losses.values[0] - losses.values[-1]) / level
+    state = falling(losses)
+    straightness = unbent(evidence)
+    if state is None or not state.certain or not _not_rising(held_out):
+        return
+    below = lr < usual.low
+    slow = drop < LITTLE and losses.values[-1] > (1 - 2 * LITTLE) * level
+    straight = straightness is None or straightness >= STRAIGHT
+    long_enough = evidence.summary.steps >= ENOUGH_STEPS and len(losses) >= 5
+    if not (
+        (slow and straight and (below or long_enough))
+        or (lr < usual.low / FAR_BELOW and straight and state.gain >= WORTH * level)
+    ):
+        return
+    yield Finding(
+        "lr-too-low",
+        "warning",
+        0.9 if below else 0.6,
+        f"The learning rate of {lr:.2g} is too low: the training loss falls steadily, but only "
+        f"from {losses.values[0]:.3g} to {losses.values[-1]:.3g} "
+        f"in {evidence.summary.steps} steps.",
+        {
+            "lr": lr,
+            "usual_low": usual.low,
+            "first_train_loss": float(losses.values[0]),
+            "final_train_loss": float(losses.values[-1]),
+            "straightness": straightness,
+            "steps": evidence.summary.steps,
+            "mark_epoch": int(losses.epochs[-1]),
+        },
+    )
+
+
+def _not_rising(held_out: Curve) -> bool:
+    return curves.slope(held_out.time, held_out.values).value <= 0

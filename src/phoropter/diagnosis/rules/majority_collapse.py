@@ -1,0 +1,51 @@
+"""A classifier that always gives the same answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from phoropter.core.predictions import ClassPredictions
+from phoropter.core.records import Finding
+from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.scores import CONSTANT_MODELS
+
+ALMOST_ALL = 0.98  # of the predictions
+LEAST_OTHERS = 5  # samples of other classes; with fewer, always the same may be right
+FOUND = 0.1  # of the other classes' samples, at most
+
+
+def rule(evidence: RunEvidence) -> Iterator[Finding]:
+    """Speaks if nearly all validation samples get one class and the others are not found."""
+    predictions = evidence.predictions
+    if not isinstance(predictions, ClassPredictions):
+        return
+    if evidence.recipe.model.name in CONSTANT_MODELS:
+        return
+    known = predictions.truth >= 0
+    truth, guess = predictions.truth[known], predictions.predicted[known]
+    if not len(truth):
+        return
+    counts = np.bincount(guess, minlength=len(predictions.classes))
+    top = int(counts.argmax())
+    share, others = float(counts[top] / len(guess)), truth != top
+    if share < ALMOST_ALL or others.sum() < LEAST_OTHERS:
+        return
+    recall = float(np.mean(guess[others] == truth[others]))
+    if recall > FOUND:
+        return
+    yield Finding(
+        "majority-collapse",
+        "critical",
+        0.95,
+        f"The model answers {predictions.classes[top]!r} for {share:.0%} of the validation "
+        f"samples; {int(others.sum())} of {len(truth)} are something else.",
+        {
+            "class": predictions.classes[top],
+            "predicted_share": share,
+            "true_share": float(1 - others.mean()),
+            "recall_of_others": recall,
+            "n": len(truth),
+        },
+    )

@@ -1,0 +1,97 @@
+"""A model that knows its training samples better than the world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from phoropter.core.records import Finding, Severity
+from phoropter.diagnosis import curves
+from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.scores import Gap, gap
+from phoropter.diagnosis.signals import curve
+
+WIDE = 0.1  # gap of the scores that deserves a warning
+NOTABLE = 0.05  # gap that deserves a word
+ERRORS = 3.0  # standard errors it must exceed: p < .002 one-sided
+RISE = 0.25  # of the lowest validation loss, at the end
+RISE_NOISES = 4.0  # noises of the curve that a rise must exceed
+ROOM = 0.02  # validation error below which nothing is to be won
+
+
+@dataclass(frozen=True, slots=True)
+class _Rise:
+    """How the validation loss left its minimum while the training loss fell on."""
+
+    share: float
+    best_epoch: int
+    clear: bool
+
+
+def rule(evidence: RunEvidence) -> Iterator[Finding]:
+    """Speaks on a wide gap between training and validation score, or a rising validation loss.
+
+    The kept weights are those of the best epoch, so a rise without a wide gap is only an "info".
+    """
+    if not evidence.history:
+        return
+    rise, found = _rise(evidence), gap(evidence)
+    certain = found is not None and found.value > ERRORS * found.error
+    rising = rise is not None and rise.clear
+    wide = certain and found is not None and found.value >= WIDE
+    notable = certain and found is not None and found.value >= NOTABLE
+    if found is not None and 1 - found.val.value < ROOM:
+        return
+    if not (wide or notable or rising):
+        return
+    severity: Severity = "warning" if wide or (rising and (notable or found is None)) else "info"
+    confidence = 0.95 if wide and rising else 0.8 if severity == "warning" else 0.5
+    yield Finding("overfit", severity, confidence, _message(found, rise), _numbers(found, rise))
+
+
+def _rise(evidence: RunEvidence) -> _Rise | None:
+    losses, fitted = curve(evidence, "val_loss"), curve(evidence, "train_loss")
+    if len(losses) < 4 or len(fitted) != len(losses):
+        return None
+    best = int(losses.values.argmin())
+    lowest = float(losses.values[best])
+    end = float(np.median(losses.values[-3:]))
+    share = (end - lowest) / lowest if lowest > 0 else 0.0
+    clear = (
+        share >= RISE
+        and best < len(losses) - 3
+        and end - lowest > RISE_NOISES * curves.noise(losses.values[best:])
+        and float(np.median(fitted.values[-3:])) <= float(fitted.values[best])
+    )
+    return _Rise(share, int(losses.epochs[best]), clear)
+
+
+def _message(found: Gap | None, rise: _Rise | None) -> str:
+    parts = []
+    if found is not None:
+        parts.append(
+            f"it scores {found.train.value:.1%} on training samples and {found.val.value:.1%} on "
+            "validation"
+        )
+    if rise is not None and rise.clear:
+        parts.append(
+            f"after epoch {rise.best_epoch} the validation loss rose by {rise.share:.0%} while "
+            "the training loss fell"
+        )
+    return f"The model overfits: {'; '.join(parts)}."
+
+
+def _numbers(found: Gap | None, rise: _Rise | None) -> Mapping[str, float]:
+    numbers: dict[str, float] = {}
+    if found is not None:
+        numbers |= {
+            "train_score": found.train.value,
+            "val_score": found.val.value,
+            "gap": found.value,
+            "gap_error": found.error,
+        }
+    if rise is not None:
+        numbers |= {"val_loss_rise": rise.share, "mark_epoch": rise.best_epoch}
+    return numbers

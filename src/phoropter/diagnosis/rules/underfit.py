@@ -1,0 +1,69 @@
+"""A model that does not even get its training samples right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from phoropter.core.records import Finding, Metric, Severity
+from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.scores import CONSTANT_MODELS, Gap, gap, primary_value
+
+LOW_SKILL = 0.6  # of the way from a constant prediction to a perfect one, on training samples
+SMALL_GAP = 0.08  # training score minus validation score
+ERRORS = 2.0  # standard errors of that gap
+
+
+def rule(evidence: RunEvidence) -> Iterator[Finding]:
+    """Speaks if the training score is low and the validation score not much lower.
+
+    A low training score may be all that the data allow. So where baselines were measured, one of
+    them must be ahead for more than an "info".
+    """
+    found = gap(evidence)
+    if found is None or not evidence.history:
+        return
+    if found.train.skill + ERRORS * found.train.error >= LOW_SKILL:
+        return
+    if found.value > max(SMALL_GAP, ERRORS * found.error):
+        return
+    severity, confidence = _weight(evidence)
+    yield Finding(
+        "underfit",
+        severity,
+        confidence,
+        f"The model gets only {found.train.value:.1%} of its own training samples right "
+        f"({found.val.value:.1%} on validation): it is too small, too constrained, or sees too "
+        "little."
+        if evidence.summary.schema.kind == "classes"
+        else f"The model explains only {found.train.value:.1%} of the variance of its own training "
+        f"targets ({found.val.value:.1%} on validation).",
+        _numbers(found),
+    )
+
+
+def _weight(evidence: RunEvidence) -> tuple[Severity, float]:
+    rivals = [metric for name, metric in evidence.ladder.items() if name not in CONSTANT_MODELS]
+    if not rivals:
+        return "warning", 0.6
+    own = primary_value(evidence)
+    if own is not None and any(_ahead(metric, own, evidence) for metric in rivals):
+        return "warning", 0.9
+    return "info", 0.4
+
+
+def _ahead(metric: Metric, own: float, evidence: RunEvidence) -> bool:
+    return bool(np.isfinite(own)) and (
+        metric.low > own if evidence.greater_is_better else metric.high < own
+    )
+
+
+def _numbers(found: Gap) -> dict[str, float]:
+    return {
+        "train_score": found.train.value,
+        "val_score": found.val.value,
+        "train_skill": found.train.skill,
+        "gap": found.value,
+        "gap_error": found.error,
+    }

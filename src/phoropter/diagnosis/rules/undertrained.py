@@ -1,0 +1,49 @@
+"""Training that ended while it was still getting better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from phoropter.core.records import Finding
+from phoropter.diagnosis import curves
+from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.falling import falling
+from phoropter.diagnosis.signals import chance_loss, curve
+
+OF_CHANCE = 0.03  # least gain worth a word, in units of the loss of a constant prediction
+OF_ITSELF = 0.1  # likewise, as a share of the loss reached
+LATE = 0.75  # best point in the last quarter: too short (Tuning Playbook, "best-step position")
+
+
+def rule(evidence: RunEvidence) -> Iterator[Finding]:
+    """Speaks if both losses were certainly falling and twice the time would bring enough.
+
+    Runs that stopped for want of progress, or blew up, are not judged.
+    """
+    level = chance_loss(evidence)
+    losses, held_out = curve(evidence, "train_loss"), curve(evidence, "val_loss")
+    if level is None or evidence.summary.stopped_by in {"patience", "diverged"}:
+        return
+    train, val = falling(losses), falling(held_out)
+    if train is None or val is None or not (train.certain and val.certain):
+        return
+    place = curves.best_position(held_out.values, greater_is_better=False)
+    least = max(OF_CHANCE * level, OF_ITSELF * val.last)
+    if val.gain < least or place < LATE:
+        return
+    share = val.gain / val.last
+    yield Finding(
+        "undertrained",
+        "warning",
+        min(0.95, 0.6 + share),
+        f"Training ended too early, after {evidence.summary.epochs} epochs: the validation loss "
+        f"was still falling ({val.last:.3g}; twice the time should bring about "
+        f"{val.last - val.gain:.3g}).",
+        {
+            "val_loss": val.last,
+            "expected_fall": val.gain,
+            "best_position": place,
+            "epochs": evidence.summary.epochs,
+            "mark_epoch": int(held_out.epochs[-1]),
+        },
+    )

@@ -1,0 +1,43 @@
+"""Whether a challenger replaces the reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from phoropter.improvement.trial import Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Accepted or refused, and the reason in one sentence."""
+
+    accepted: bool
+    reason: str
+
+
+def decide(judgement: Judgement, *, greater_is_better: bool) -> Decision:
+    """Accepts a challenger that is shown to be better, never one that only looks better.
+
+    Two tests may show it, each at half of what this look may spend: the primary metric itself, or
+    the proper score (log loss, squared error), which sees every sample's confidence and so needs
+    far fewer samples, provided that the primary metric did not fall. Both are fixed before the
+    run is made.
+    """
+    comparison = judgement.comparison
+    level = judgement.threshold / 2
+    sign = 1.0 if greater_is_better else -1.0
+    gain = sign * comparison.delta
+    numbers = f"{comparison.metric} {comparison.delta:+.4f}, p = {comparison.p_value:.3g}"
+    limit = f"{level:.2g} at look {comparison.looks}"
+    if gain > 0 and comparison.p_value <= level:
+        return Decision(accepted=True, reason=f"Better: {numbers} (limit {limit}).")
+    proper = f"score {judgement.score_delta:+.4f}, p = {judgement.score_p_value:.3g}"
+    if gain >= 0 and judgement.score_delta < 0 and judgement.score_p_value <= level:
+        return Decision(
+            accepted=True, reason=f"Surer and no worse: {proper} (limit {limit}); {numbers}."
+        )
+    if gain < 0 and comparison.p_value <= level:
+        return Decision(accepted=False, reason=f"Worse: {numbers} (limit {limit}).")
+    return Decision(
+        accepted=False, reason=f"Not shown to help: {numbers}; {proper}; limit {limit}."
+    )

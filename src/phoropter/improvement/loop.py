@@ -1,0 +1,84 @@
+"""The loop: diagnose, try the most promising change, keep it only if it is shown to help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from phoropter.core.recipe import Recipe
+from phoropter.improvement.candidates import own_idea, ranked
+from phoropter.improvement.decide import Decision, decide
+from phoropter.improvement.trial import Bench, Candidate, Judgement, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One change tried: what it was, what came out, what was decided."""
+
+    candidate: Candidate
+    reference: Trial
+    challenger: Trial
+    judgement: Judgement
+    decision: Decision
+
+
+@dataclass(slots=True)
+class Loop:
+    """The state of an improvement: a reference, and what was tried against it.
+
+    Args:
+        bench: Makes and judges runs.
+        reference: The run to be beaten.
+        greater_is_better: Direction of the primary metric.
+        seconds_left: Seconds until the budget ends, asked before every turn.
+        tried: Digests of the recipes that were run.
+        stopped_by: Why `turns` ended: "budget" or "nothing worth trying".
+    """
+
+    bench: Bench
+    reference: Trial
+    greater_is_better: bool
+    seconds_left: Callable[[], float]
+    tried: set[str] = field(default_factory=set)
+    stopped_by: str = ""
+
+    def turns(self, own: Mapping[str, Any] | None = None) -> Iterator[Turn]:
+        """Turn after turn; `own` is a change of the user's, tried first."""
+        self.tried.add(self.reference.recipe.digest)
+        candidates = [own_idea(dict(own))] if own else self._candidates()
+        while True:
+            chosen = self._affordable(candidates)
+            if chosen is None:
+                return
+            yield self._turn(*chosen)
+            candidates = self._candidates()
+
+    def _candidates(self) -> list[Candidate]:
+        return ranked(
+            self.bench.findings(self.reference),
+            self.reference.recipe,
+            tried=self.tried,
+            run_s=self.reference.seconds,
+            left_s=max(self.seconds_left(), 0.0),
+        )
+
+    def _affordable(self, candidates: list[Candidate]) -> tuple[Candidate, Recipe] | None:
+        for candidate in candidates:
+            wanted = self.reference.recipe.changed(candidate.change)
+            planned = self.bench.planned(wanted, seconds=self.seconds_left())
+            self.tried.add(wanted.digest)
+            if planned is not None:
+                self.tried.add(planned.digest)
+                return candidate, planned
+        self.stopped_by = "budget" if candidates else "nothing worth trying"
+        return None
+
+    def _turn(self, candidate: Candidate, recipe: Recipe) -> Turn:
+        reference = self.reference
+        challenger = self.bench.run(recipe)
+        judgement = self.bench.judge(reference, challenger)
+        decision = decide(judgement, greater_is_better=self.greater_is_better)
+        if decision.accepted:
+            self.reference = challenger
+        return Turn(candidate, reference, challenger, judgement, decision)

@@ -1,0 +1,83 @@
+"""What the loop knows of a run, and what it needs of the world to make and judge one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import Comparison, Finding, Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A finished run as the loop sees it.
+
+    Args:
+        run: Its identifier.
+        recipe: What made it.
+        score: The primary metric on the validation part.
+        seconds: Wall time it took.
+    """
+
+    run: str
+    recipe: Recipe
+    score: Metric
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the comparison of a challenger with the reference says.
+
+    Args:
+        comparison: The verdict on the primary metric.
+        score_delta: Difference of the proper score (log loss, squared error), negative is better.
+        score_p_value: Of that difference, two-sided, before correction.
+        threshold: The p-value that counts as evidence at this look.
+    """
+
+    comparison: Comparison
+    score_delta: float
+    score_p_value: float
+    threshold: float
+
+
+class Bench(Protocol):
+    """Where runs are made and judged; the loop holds no model and no data."""
+
+    def planned(self, recipe: Recipe, *, seconds: float) -> Recipe | None:
+        """The recipe, shortened so that it ends within `seconds`; None if it cannot be."""
+        ...
+
+    def run(self, recipe: Recipe) -> Trial:
+        """Makes the run, or finds it already made."""
+        ...
+
+    def findings(self, trial: Trial) -> tuple[Finding, ...]:
+        """What is wrong with a run, with prescriptions, and ideas where nothing is."""
+        ...
+
+    def judge(self, reference: Trial, challenger: Trial) -> Judgement:
+        """The paired comparison; counts as a look at the validation part."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A change worth considering.
+
+    Args:
+        finding: The finding's code, or "idea".
+        change: Dotted recipe keys and their new values.
+        advice: The change in words.
+        expected_gain: Of the primary metric.
+        cost: Relative to the run it would change.
+    """
+
+    finding: str
+    change: Mapping[str, Any]
+    advice: str
+    expected_gain: float
+    cost: float

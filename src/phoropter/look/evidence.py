@@ -1,0 +1,133 @@
+"""What the checks look at: the table, the split, small grey pictures and, where given, features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from phoropter.core.protocols import FeatureFunction, Features
+from phoropter.core.records import Dataset, Split
+from phoropter.look.copies import (
+    NEIGHBOURS,
+    NO_COPIES,
+    SMALLEST_SET,
+    Copies,
+    find_copies,
+    united,
+)
+from phoropter.look.families import first_of_each, joined
+from phoropter.look.neighbours import (
+    picture_neighbours,
+    picture_vectors,
+    unit_vectors,
+    vector_neighbours,
+)
+
+
+
+@dataclass(frozen=True, eq=False)
+class LookEvidence:
+    """The samples before any training; what several checks need is computed once, when asked for.
+
+    Args:
+        dataset: Indexed: its table has `digest`, `height`, `width`, `mode`, `format`, ...
+        split: The parts in force, or None where only those given by the data are to be looked at.
+        features: Features of rows, or None where there are none; all rows are asked for, once.
+        thumbnails: Grey, stretched, shape (n, 32, 32), uint8, in the order of the table's rows.
+        seed: Decides every random draw of the checks.
+    """
+
+    dataset: Dataset
+    split: Split | None
+    features: FeatureFunction | None
+    thumbnails: NDArray[np.uint8]
+    seed: int = 0
+
+    @cached_property
+    def ids(self) -> NDArray[np.str_]:
+        """Sample identifiers, shape (n,)."""
+        return self.dataset.table["id"].to_numpy().astype(np.str_)
+
+    @cached_property
+    def labels(self) -> NDArray[np.str_] | None:
+        """Class names, shape (n,), or None where the targets are numbers."""
+        if self.dataset.task != "classification":
+            return None
+        return self.dataset.table[self.dataset.targets[0]].cast(pl.String).fill_null("").to_numpy().astype(np.str_)
+
+    @cached_property
+    def parts(self) -> NDArray[np.str_]:
+        """"train", "val", "test" of each row, "" where neither split nor data say it."""
+        table = self.dataset.table
+        if self.split is None:
+            parts = table["part"]
+        else:
+            known = self.split.table.select("id", assigned="part")
+            parts = table.select("id").join(known, on="id", how="left", maintain_order="left")[
+                "assigned"
+            ]
+        return parts.fill_null("").to_numpy().astype(np.str_)
+
+    @cached_property
+    def part_names(self) -> NDArray[np.str_]:
+        """The data's own word for the part of each row ("test_shifted"), else as `parts`.
+
+        Rows whose part the split decided against the data's word keep the split's.
+        """
+        table = self.dataset.table
+        same = table["part"].fill_null("").to_numpy().astype(np.str_) == self.parts
+        named = table["part_name"].fill_null("").to_numpy().astype(np.str_)
+        return np.where(same & (named != ""), named, self.parts)
+
+    @cached_property
+    def twins(self) -> tuple[NDArray[np.int64], ...]:
+        """Rows whose files are the same byte by byte, one array (of two or more) a content."""
+        rows = self.dataset.table.select("digest").with_row_index("row")
+        groups = rows.group_by("digest", maintain_order=True).agg("row")
+        repeated = groups.filter(pl.col("row").list.len() > 1)
+        return tuple(np.asarray(group, dtype=np.int64) for group in repeated["row"].to_list())
+
+    @cached_property
+    def shows_something(self) -> NDArray[np.bool_]:
+        """Whether a row's picture is more than one flat colour, shape (n,)."""
+        return picture_vectors(self.thumbnails)[1]
+
+    @cached_property
+    def feature_table(self) -> Features | None:
+        """Features of all rows, shape (n, d), or None."""
+        if self.features is None or not len(self.dataset):
+            return None
+        return self.features(self.dataset, np.arange(len(self.dataset), dtype=np.int64))
+
+    @cached_property
+    def copies(self) -> Copies:
+        """Pairs of rows whose files differ and whose pictures are the same.
+
+        Flat pictures are left out (all of them look the same), and of twins only the first takes
+        part. Thumbnails find what was re-encoded, resized, mirrored or changed in brightness or
+        colour; features, where given, also what was cropped, turned or framed.
+        """
+        rows = np.flatnonzero(self.shows_something & first_of_each(len(self.dataset), self.twins))
+        if len(rows) < SMALLEST_SET:
+            return NO_COPIES
+        near = picture_neighbours(self.thumbnails[rows], NEIGHBOURS, seed=self.seed)
+        found = find_copies(near)
+        if self.feature_table is not None:
+            vectors = unit_vectors(self.feature_table[rows], seed=self.seed)
+            near = vector_neighbours(vectors, NEIGHBOURS, seed=self.seed)
+            found = united(found, find_copies(near))
+        return Copies(rows[found.pairs], found.distances, found.rule)
+
+    @cached_property
+    def families(self) -> NDArray[np.int64]:
+        """A number for each row, shape (n,); rows tied by a group, a twin or a copy share it."""
+        links = [self.copies.pairs]
+        links += [np.stack([rows[:-1], rows[1:]], axis=1) for rows in self.twins]
+        groups = self.dataset.table.select("group").with_row_index("row").drop_nulls()
+        for rows in groups.group_by("group", maintain_order=True).agg("row")["row"].to_list():
+            links.append(np.stack([rows[:-1], rows[1:]], axis=1).astype(np.int64))
+        return joined(len(self.dataset), np.concatenate(links))

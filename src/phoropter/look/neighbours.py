@@ -1,0 +1,182 @@
+"""Nearest neighbours of every picture among all others, mirrored ones included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phoropter.core.seed import derive, generator
+
+WHOLE_SEARCH_ROWS = 25_000
+"""Up to here every pair is compared (25,000 rows: about 10 s on two cores); the cost is quadratic.
+Beyond, rows are compared within cells of similar pictures, which costs n times a cell's size."""
+
+CELL_ROWS = 4_000
+CELLS_PROBED = 3
+SPARE = 8
+"""Neighbours found in the coarse space beyond those wanted, so that the fine ranking is right."""
+
+FEATURE_DIMENSIONS = 256
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbours:
+    """The nearest others of each row, nearest first.
+
+    Args:
+        rows: Shape (n, k), positions of the neighbours.
+        distances: Shape (n, k), Euclidean.
+    """
+
+    rows: NDArray[np.int64]
+    distances: NDArray[np.float64]
+
+
+def picture_vectors(thumbnails: NDArray[np.uint8]) -> tuple[Vectors, NDArray[np.bool_]]:
+    """Thumbnails (n, h, w) as unit vectors (n, h * w), and which of them show anything at all.
+
+    The mean is taken off and the length set to one, so that the squared distance of two vectors is
+    2 - 2r with r the correlation of the two pictures: a change of brightness or contrast is no
+    distance. A picture whose grey levels vary by less than two (standard deviation, of 255) is
+    flat: its correlation with anything is rounding noise.
+    """
+    vectors = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    vectors -= vectors.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    shows = length[:, 0] >= 2.0 * np.sqrt(vectors.shape[1])
+    return vectors / np.maximum(length, 1e-6), shows
+
+
+def picture_neighbours(thumbnails: NDArray[np.uint8], count: int, *, seed: int) -> Neighbours:
+    """The `count` nearest pictures of each, by the smaller distance of the plain and mirrored one.
+
+    Candidates are found on thumbnails halved to 16 x 16, where distances are much cheaper, and
+    ranked on the full ones.
+
+    Args:
+        thumbnails: Shape (n, 32, 32), n > count, none of them flat.
+        count: Neighbours a picture.
+        seed: Decides the cells of very large sets.
+    """
+    plain, _ = picture_vectors(thumbnails)
+    mirrored, _ = picture_vectors(thumbnails[:, :, ::-1])
+    coarse, coarse_mirrored = _halved(plain), _halved(mirrored)
+    wanted = min(count + SPARE, len(plain) - 1)
+    found = []
+    for queries, fine in ((coarse, plain), (coarse_mirrored, mirrored)):
+        near = _search(coarse, queries, wanted, seed=seed)
+        found.append(Neighbours(near.rows, _exact(plain, fine, near.rows)))
+    return _merged(found, count)
+
+
+def vector_neighbours(vectors: Vectors, count: int, *, seed: int) -> Neighbours:
+    """The `count` nearest rows of each row of `vectors` (n, d), n > count."""
+    wanted = min(count, len(vectors) - 1)
+    return _merged([_search(vectors, vectors, wanted, seed=seed)], count)
+
+
+def unit_vectors(features: Vectors, *, seed: int) -> Vectors:
+    """Features (n, d) scaled to length one, turned into their first principal components.
+
+    Distances between unit vectors rank like the cosine. Beyond `FEATURE_DIMENSIONS` components
+    only speed is lost.
+    """
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    units = np.asarray(features / np.maximum(length, 1e-12), dtype=np.float32)
+    if min(units.shape) <= FEATURE_DIMENSIONS:
+        return units
+    from sklearn.decomposition import PCA
+
+    reduction = PCA(
+        FEATURE_DIMENSIONS, svd_solver="randomized", random_state=derive(seed, "unit") % 2**32
+    )
+    return np.asarray(reduction.fit_transform(units), dtype=np.float32)
+
+
+def _halved(vectors: Vectors) -> Vectors:
+    """Means of 2 x 2 pixels, scaled so that distances never exceed the full ones."""
+    side = int(np.sqrt(vectors.shape[1]))
+    blocks = vectors.reshape(-1, side // 2, 2, side // 2, 2)
+    return np.ascontiguousarray(blocks.sum(axis=(2, 4)).reshape(len(vectors), -1) / 2)
+
+
+def _exact(
+    vectors: Vectors, queries: Vectors, rows: NDArray[np.int64], block: int = 512
+) -> NDArray[np.float64]:
+    """Distances from each query to its candidates, block by block so that memory is bounded."""
+    distances = np.full(rows.shape, np.inf)
+    for start in range(0, len(queries), block):
+        part = slice(start, start + block)
+        difference = vectors[rows[part]] - queries[part, None, :]
+        distances[part] = np.sqrt(np.einsum("qkd,qkd->qk", difference, difference))
+    distances[rows < 0] = np.inf
+    return distances
+
+
+def _search(vectors: Vectors, queries: Vectors, count: int, *, seed: int) -> Neighbours:
+    """The `count` + 1 rows of `vectors` nearest to each query, itself probably among them."""
+    if len(vectors) <= WHOLE_SEARCH_ROWS:
+        return _brute(vectors, queries, count + 1)
+    return _by_cells(vectors, queries, count + 1, seed=seed)
+
+
+def _brute(vectors: Vectors, queries: Vectors, count: int) -> Neighbours:
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=min(count, len(vectors)), algorithm="brute").fit(vectors)
+    distances, rows = search.kneighbors(queries)
+    return Neighbours(rows.astype(np.int64), distances.astype(np.float64))
+
+
+def _by_cells(vectors: Vectors, queries: Vectors, count: int, *, seed: int) -> Neighbours:
+    """Compares each query with the cells of its few nearest centres (an inverted file).
+
+    Centres are rows drawn at random. A copy lies so close to its original that they share a cell
+    unless a border runs between them, and then probing the next nearest cells finds it.
+    Source: Jegou, Douze, Schmid, "Product quantization for nearest neighbor search", 2011, IVF.
+    """
+    centres = generator(seed, "cells").choice(len(vectors), len(vectors) // CELL_ROWS, False)
+    home = _brute(vectors[centres], vectors, 1).rows[:, 0]
+    probes = _brute(vectors[centres], queries, CELLS_PROBED).rows
+    rows = np.full((len(queries), CELLS_PROBED, count), -1, dtype=np.int64)
+    distances = np.full(rows.shape, np.inf)
+    for cell in range(len(centres)):
+        members = np.flatnonzero(home == cell)
+        asking, slot = np.nonzero(probes == cell)
+        if not len(members) or not len(asking):
+            continue
+        near = _brute(vectors[members], queries[asking], count)
+        width = near.rows.shape[1]
+        rows[asking, slot, :width] = members[near.rows]
+        distances[asking, slot, :width] = near.distances
+    rows, distances = rows.reshape(len(queries), -1), distances.reshape(len(queries), -1)
+    best = np.argsort(distances, axis=1)[:, :count]
+    return Neighbours(np.take_along_axis(rows, best, 1), np.take_along_axis(distances, best, 1))
+
+
+def _merged(parts: list[Neighbours], count: int) -> Neighbours:
+    """The nearest `count` of several lists, without the row itself and without repeats."""
+    rows = np.concatenate([part.rows for part in parts], axis=1)
+    distances = np.concatenate([part.distances for part in parts], axis=1)
+    distances = np.where(rows == np.arange(len(rows))[:, None], np.inf, distances)
+    rows, distances = _sorted_by(distances, rows, distances)
+    by_row = np.argsort(rows, axis=1, kind="stable")
+    ordered = np.take_along_axis(rows, by_row, axis=1)
+    repeats = np.zeros(rows.shape, dtype=bool)
+    repeats[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
+    repeated = np.zeros(rows.shape, dtype=bool)
+    np.put_along_axis(repeated, by_row, repeats, axis=1)
+    distances = np.where(repeated, np.inf, distances)
+    rows, distances = _sorted_by(distances, rows, distances)
+    return Neighbours(rows[:, :count], distances[:, :count])
+
+
+def _sorted_by(
+    keys: NDArray[np.float64], rows: NDArray[np.int64], distances: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    order = np.argsort(keys, axis=1, kind="stable")
+    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(distances, order, axis=1)

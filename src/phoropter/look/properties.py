@@ -1,0 +1,42 @@
+"""Numbers that describe a picture without saying what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from phoropter.look.evidence import LookEvidence
+
+Column = NDArray[np.float64]
+
+
+def dimensions(table: pl.DataFrame) -> Mapping[str, Column]:
+    """Height, width (pixels) and width / height of each file, shape (n,)."""
+    height = table["height"].cast(pl.Float64).to_numpy()
+    width = table["width"].cast(pl.Float64).to_numpy()
+    return {"height": height, "width": width, "aspect ratio": width / np.maximum(height, 1.0)}
+
+
+def light(thumbnails: NDArray[np.uint8]) -> Mapping[str, Column]:
+    """Mean, spread and mean step between neighbouring pixels of thumbnails (n, h, w), of 255."""
+    grey = thumbnails.astype(np.float64)
+    steps = np.abs(np.diff(grey, axis=1)).mean(axis=(1, 2))
+    steps += np.abs(np.diff(grey, axis=2)).mean(axis=(1, 2))
+    return {
+        "brightness": grey.mean(axis=(1, 2)),
+        "contrast": grey.std(axis=(1, 2)),
+        "detail": steps / 2,
+    }
+
+
+def measured(evidence: LookEvidence) -> Mapping[str, Column]:
+    """Every property of every row: light, dimensions and file size (bytes)."""
+    table = evidence.dataset.table
+    return {
+        **light(evidence.thumbnails),
+        **dimensions(table),
+        "file size": table["size_bytes"].cast(pl.Float64).to_numpy(),
+    }

@@ -1,0 +1,117 @@
+"""Metrics of the order that scores put samples in: area under the ROC curve, average precision.
+
+With two classes the ROC area is that of the second class (the first one's is the same); otherwise
+it is the mean over classes, one against the rest. Average precision, which is not symmetric, is
+the mean over classes in both cases. Classes that do not occur in the truth, or are all of it,
+have no value and are left out of the mean; with none left the metric is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phoropter.core.predictions import ClassPredictions
+from phoropter.metrics.function import Floats, MetricFunction, Weighted, mean_of_defined, ratio
+from phoropter.metrics.tallies import Grouping
+
+
+class Runs:
+    """One class's samples in falling order of its score, cut into runs of equal weight in the sum.
+
+    Neighbours of one label are one run as long as no other label shares their scores. Where it
+    does, the positives of that score are a run and its negatives the next.
+
+    Args:
+        scores: Shape (n,).
+        positive: Which samples are of the class, shape (n,).
+        keep_scores: Whether positives of different scores stay apart.
+    """
+
+    def __init__(self, scores: Floats, positive: NDArray[np.bool_], *, keep_scores: bool) -> None:
+        order = np.lexsort((~positive, -scores))
+        falling, label = scores[order], positive[order]
+        score_changes = _changes(falling)
+        group = np.cumsum(score_changes) - 1
+        share = np.bincount(group, weights=label) / np.bincount(group)
+        mixed = ((share > 0) & (share < 1))[group]
+        apart = mixed | np.r_[False, mixed[:-1]]
+        if keep_scores:
+            apart |= label
+        starts = _changes(label) | (score_changes & apart)
+        run_of_sample = np.empty(len(scores), dtype=np.int64)
+        run_of_sample[order] = np.cumsum(starts) - 1
+        self.grouping = Grouping(run_of_sample, int(starts.sum()))
+        self.positive = np.flatnonzero(label[starts])
+        # Among the runs of positives, those whose score the next run of negatives shares.
+        self.tied = np.flatnonzero((mixed & label)[starts][self.positive])
+
+
+def area_under_roc(runs: Runs, columns: Floats) -> Floats:
+    """Chance that a positive outranks a negative, ties counting half, from weights (n, b)."""
+    weights = runs.grouping.sums_of_rows(columns)
+    negatives = weights.copy()
+    negatives[runs.positive] = 0.0
+    reached = np.cumsum(negatives, axis=0)
+    total = reached[-1]
+    below = total - reached[runs.positive]
+    below[runs.tied] -= negatives[runs.positive[runs.tied] + 1] / 2
+    positives = weights[runs.positive]
+    return ratio(np.einsum("rb,rb->b", positives, below), positives.sum(axis=0) * total)
+
+
+def average_of_precision(runs: Runs, columns: Floats) -> Floats:
+    """Precision at each score, averaged over the positives found there, from weights (n, b)."""
+    weights = runs.grouping.sums_of_rows(columns)
+    positives = weights[runs.positive]
+    ends = runs.positive.copy()
+    ends[runs.tied] += 1
+    everyone = np.cumsum(weights, axis=0)[ends]
+    precision = ratio(np.cumsum(positives, axis=0), everyone, undefined=0.0)
+    return ratio(np.einsum("rb,rb->b", positives, precision), positives.sum(axis=0))
+
+
+def _mean_over(runs: Sequence[Runs], statistic: Callable[[Runs, Floats], Floats]) -> Weighted:
+    def compute(weights: Floats) -> Floats:
+        columns = np.ascontiguousarray(weights.T)
+        by_class = np.full((max(len(runs), 1), len(weights)), np.nan)
+        for row, item in enumerate(runs):
+            by_class[row] = statistic(item, columns)
+        return mean_of_defined(by_class.T, ~np.isnan(by_class.T))
+
+    return compute
+
+
+def _runs(
+    predictions: ClassPredictions, classes: Iterable[int], *, keep_scores: bool
+) -> list[Runs]:
+    return [
+        Runs(predictions.probabilities[:, index], positive, keep_scores=keep_scores)
+        for index in classes
+        if (positive := predictions.truth == index).any()
+    ]
+
+
+def _roc_auc(predictions: ClassPredictions) -> Weighted:
+    count = len(predictions.classes)
+    classes = [1] if count == 2 else range(count)
+    return _mean_over(_runs(predictions, classes, keep_scores=False), area_under_roc)
+
+
+def _average_precision(predictions: ClassPredictions) -> Weighted:
+    classes = range(len(predictions.classes))
+    return _mean_over(_runs(predictions, classes, keep_scores=True), average_of_precision)
+
+
+def _changes(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a new run of equal values starts, shape (n,)."""
+    return np.concatenate([[True], values[1:] != values[:-1]])
+
+
+roc_auc = MetricFunction("roc_auc", "classes", True, (0.0, 1.0), _roc_auc, needs_probabilities=True)
+average_precision = MetricFunction(
+    "average_precision", "classes", True, (0.0, 1.0), _average_precision, needs_probabilities=True
+)

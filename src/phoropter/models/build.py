@@ -1,0 +1,87 @@
+"""From a recipe to a network, reproducibly."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from phoropter.core import registry
+from phoropter.core.errors import UsageError
+from phoropter.core.recipe import ModelRecipe, Recipe
+from phoropter.core.records import TargetSchema
+from phoropter.core.seed import derive
+from phoropter.models import catalog
+from phoropter.models.network import LinearHead, Network, TrunkBuilder
+
+# Small enough that the loss before training is that of the base rates (Karpathy 2019, "verify loss
+# at init"), large enough that the trunk has a gradient in the first step.
+_HEAD_STD = 0.01
+
+
+def build(recipe: Recipe, schema: TargetSchema) -> Network:
+    """The recipe's network, in train mode; its weights depend on `recipe.seed` alone.
+
+    The head's bias starts at the log of the base rates for classes and at zero (the mean) for
+    values, so that the first steps need not learn them (Karpathy 2019, "init well").
+
+    >>> recipe = Recipe().changed({"model.name": "cnn", "data.size": 8, "data.channels": 1})
+    >>> schema = TargetSchema("classes", ("a", "b"), counts=(30, 10))
+    >>> build(recipe, schema).head.linear.bias.exp().tolist()
+    [0.75, 0.25]
+
+    Raises:
+        UsageError: If the model is unknown, classic, or does not fit the input.
+        MissingExtraError: If its weights come in a package that is not installed.
+    """
+    if catalog.is_classic(recipe.model.name):
+        raise UsageError(
+            f"The model {recipe.model.name!r} is fitted, not trained, and has no network.",
+            hint="Choose a network (see: phoropter models).",
+        )
+    with torch.random.fork_rng(devices=[]):
+        # torch's initialisers know no generator but the global one.
+        torch.default_generator.manual_seed(derive(recipe.seed, "weights"))
+        trunk, feature_count = _trunk(
+            recipe.model, channels=recipe.data.channels, size=recipe.data.size
+        )
+        head = LinearHead(feature_count, schema.outputs, dropout=recipe.model.dropout)
+        _initialise_head(head, schema)
+    return Network(trunk, head, feature_count)
+
+
+def build_trunk(name: str, *, pretrained: bool, channels: int, size: int) -> tuple[nn.Module, int]:
+    """A trunk in eval mode, to be used frozen, and its number of features.
+
+    >>> build_trunk("pixels", pretrained=False, channels=1, size=8)[1]
+    64
+
+    Raises:
+        UsageError: If the name is unknown; suggests the nearest.
+    """
+    recipe = ModelRecipe(name=name, pretrained=pretrained)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(derive(0, "weights"))
+        trunk, feature_count = _trunk(recipe, channels=channels, size=size)
+    return trunk.eval(), feature_count
+
+
+def _trunk(recipe: ModelRecipe, *, channels: int, size: int) -> tuple[nn.Module, int]:
+    if recipe.name in registry.names("phoropter.models"):
+        builder: TrunkBuilder = registry.load("phoropter.models", recipe.name)
+        return builder(recipe, channels=channels, size=size)
+    from phoropter.models.timm_zoo import timm_trunk
+
+    catalog.card(recipe.name)  # an unknown name ends here, with the nearest one
+    return timm_trunk(recipe, channels=channels, size=size)
+
+
+def _initialise_head(head: LinearHead, schema: TargetSchema) -> None:
+    nn.init.normal_(head.linear.weight, std=_HEAD_STD)
+    nn.init.zeros_(head.linear.bias)
+    if schema.kind == "classes" and schema.counts:
+        total = sum(schema.counts)
+        rates = [max(count, 0.5) / total for count in schema.counts]
+        with torch.no_grad():
+            head.linear.bias.copy_(torch.tensor([math.log(rate) for rate in rates]))

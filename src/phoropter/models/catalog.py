@@ -1,0 +1,101 @@
+"""Which models there are, without importing torch or timm."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from phoropter.core import registry
+from phoropter.core.errors import UsageError, nearest
+from phoropter.core.records import ModelCard
+from phoropter.models.zoo_table import OFFLINE_PACKAGE, ZOO, ZooRow
+
+_BOTH = ("classification", "regression")
+
+_OWN = {
+    "efficientnet_lite0": ModelCard(
+        name="efficientnet_lite0",
+        family="network",
+        tasks=_BOTH,
+        input_px=224,
+        interpolation="bicubic",
+        crop=0.875,
+        weights="offline",
+        parameters=4_652_008,
+    ),
+    "cnn": ModelCard(name="cnn", family="network", tasks=_BOTH),
+    "mlp": ModelCard(name="mlp", family="network", tasks=_BOTH),
+    "pixels": ModelCard(name="pixels", family="network", tasks=_BOTH),
+    "majority": ModelCard(name="majority", family="classic", tasks=("classification",)),
+    "logistic": ModelCard(name="logistic", family="classic", tasks=("classification",)),
+    "knn": ModelCard(name="knn", family="classic", tasks=("classification",)),
+    "random_forest": ModelCard(name="random_forest", family="classic", tasks=_BOTH),
+    "mean": ModelCard(name="mean", family="classic", tasks=("regression",)),
+    "ridge": ModelCard(name="ridge", family="classic", tasks=("regression",)),
+}
+
+
+def cards(task: str | None = None) -> tuple[ModelCard, ...]:
+    """Every known model, sorted by name; with `task`, only those that fit it.
+
+    >>> [card.name for card in cards("regression") if card.family == "classic"]
+    ['mean', 'random_forest', 'ridge']
+    """
+    known = _known()
+    return tuple(known[name] for name in sorted(known) if task is None or task in known[name].tasks)
+
+
+def card(name: str) -> ModelCard:
+    """What is known of one model; timm is asked about names that are not in the list.
+
+    >>> card("efficientnet_lite0").mean
+    (0.5, 0.5, 0.5)
+
+    Raises:
+        UsageError: If neither the list nor timm knows the name; suggests the nearest.
+    """
+    known = _known()
+    found = known.get(name) or _from_timm(name)
+    if found is None:
+        raise UsageError(f"Unknown model {name!r}.", hint=nearest(name, known))
+    return found
+
+
+def is_classic(name: str) -> bool:
+    """Whether `name` is a classic model, fitted on features, rather than a network."""
+    return name in registry.names("phoropter.classics")
+
+
+def offline_weights_installed() -> bool:
+    """Whether EfficientNet-Lite0's weights are here, so that transfer learning needs no network."""
+    return importlib.util.find_spec(OFFLINE_PACKAGE) is not None
+
+
+def _known() -> dict[str, ModelCard]:
+    known = {name: _zoo_card(name, row) for name, row in ZOO.items()} | _OWN
+    for name in registry.names("phoropter.models"):
+        known.setdefault(name, ModelCard(name=name, family="network", tasks=_BOTH))
+    for name in registry.names("phoropter.classics"):
+        known.setdefault(name, ModelCard(name=name, family="classic", tasks=_BOTH))
+    return known
+
+
+def _zoo_card(name: str, row: ZooRow) -> ModelCard:
+    return ModelCard(
+        name=name,
+        family="network",
+        tasks=_BOTH,
+        input_px=row.input_px,
+        mean=row.mean,
+        std=row.std,
+        interpolation=row.interpolation,
+        crop=row.crop,
+        weights="hub",
+        licence=row.licence,
+        parameters=row.parameters,
+    )
+
+
+def _from_timm(name: str) -> ModelCard | None:
+    from phoropter.models.timm_zoo import timm_card
+
+    return timm_card(name, tasks=_BOTH)

@@ -1,0 +1,136 @@
+"""Any network that timm knows, as a trunk."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import nn
+
+from phoropter.core.errors import InputError, UsageError
+from phoropter.core.recipe import ModelRecipe
+from phoropter.core.records import ModelCard
+from phoropter.models.zoo_table import ZOO
+
+
+class WeightsUnavailableError(InputError):
+    """Pretrained weights were asked for and cannot be had; a random start must be asked for."""
+
+    code = "weights-unavailable"
+
+
+def timm_trunk(recipe: ModelRecipe, *, channels: int, size: int) -> tuple[nn.Module, int]:
+    """The network `recipe.name` of timm without its classifier, and its number of features.
+
+    Raises:
+        WeightsUnavailableError: If pretrained weights cannot be downloaded or do not exist.
+        UsageError: If the network cannot be built for this input.
+    """
+    import timm
+
+    name = timm_name(recipe.name)
+    options: dict[str, Any] = {"num_classes": 0, "in_chans": channels}
+    with _quiet():
+        if recipe.pretrained:
+            _refuse_without_weights(recipe.name, name)
+        try:
+            trunk = timm.create_model(
+                name, pretrained=recipe.pretrained, **options, **_size_option(name, size)
+            )
+        except _download_errors() as error:
+            raise WeightsUnavailableError(
+                f"The pretrained weights of {recipe.name!r} cannot be downloaded.",
+                hint="Connect to the network once, set HF_HOME to a Hugging Face cache that holds "
+                "them, or use model.pretrained=false or the offline model.name=efficientnet_lite0.",
+            ) from error
+        except (RuntimeError, ValueError, AssertionError, TypeError) as error:
+            raise UsageError(
+                f"timm cannot build {recipe.name!r} for {channels} x {size} x {size} inputs: "
+                f"{_first_line(error)}.",
+                hint="Use the size the model was made for (see: phoropter models).",
+            ) from error
+    features: Any = getattr(trunk, "head_hidden_size", None) or trunk.num_features
+    return trunk, int(features)
+
+
+def timm_name(name: str) -> str:
+    """The name that timm has for `name` today, with the tag of the weights where we pin them.
+
+    >>> timm_name("xception")
+    'legacy_xception.tf_in1k'
+    """
+    return ZOO[name].timm if name in ZOO else name
+
+
+def timm_card(name: str, *, tasks: tuple[str, ...]) -> ModelCard | None:
+    """What timm knows of a network outside our list; None if it does not know it either."""
+    import timm
+
+    with _quiet():
+        if not timm.is_model(name):
+            return None
+        config = timm.get_pretrained_cfg(name)
+    if config is None:
+        return ModelCard(name=name, family="network", tasks=tasks)
+    return ModelCard(
+        name=name,
+        family="network",
+        tasks=tasks,
+        input_px=int(config.input_size[-1]),
+        mean=tuple(config.mean),
+        std=tuple(config.std),
+        interpolation="bilinear" if config.interpolation == "bilinear" else "bicubic",
+        crop=float(config.crop_pct),
+        weights="hub" if config.has_weights else "",
+        licence=config.license or "unknown",
+    )
+
+
+def _refuse_without_weights(name: str, full_name: str) -> None:
+    import timm
+
+    config = timm.get_pretrained_cfg(full_name)
+    if config is None or not config.has_weights:
+        raise WeightsUnavailableError(
+            f"There are no pretrained weights for {name!r}.",
+            hint="Use model.pretrained=false, or a model that has some (see: phoropter models).",
+        )
+
+
+def _size_option(name: str, size: int) -> dict[str, Any]:
+    """Networks with fixed position embeddings must be told the input's side."""
+    import timm
+
+    config = timm.get_pretrained_cfg(name)
+    if config is not None and config.fixed_input_size:
+        return {"img_size": size}
+    return {}
+
+
+def _download_errors() -> tuple[type[Exception], ...]:
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    return (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps timm's and the hub's remarks (renamed models, retries) from the person's terminal."""
+    loggers = [logging.getLogger(name) for name in ("timm", "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,236 @@
+"""The commands as functions; each returns a frozen record with the fields of its JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phoropter.core.events import Listener, silent
+from phoropter.core.recipe import Recipe
+from phoropter.project.options import Options, Place
+
+if TYPE_CHECKING:
+    from phoropter.core.records import Comparison, ModelCard
+    from phoropter.project.results import (
+        DiagnoseResult,
+        DoctorResult,
+        ExportResult,
+        LookResult,
+        ProjectResult,
+        ReportResult,
+        RunResult,
+        SplitResult,
+        TestResult,
+    )
+
+
+def run(
+    data: Place,
+    *,
+    project: Place | None = None,
+    target: str | None = None,
+    task: str | None = None,
+    metric: str | None = None,
+    recipe: Place | Recipe | None = None,
+    settings: Mapping[str, Any] | None = None,
+    budget_s: float = 600.0,
+    seed: int = 0,
+    listener: Listener = silent,
+) -> ProjectResult:
+    """Takes data to a model: look, split, baselines, the loop, the sealed test, report, bundle.
+
+    Args:
+        data: A folder, a file or a built-in name.
+        project: Folder of the project; `NAME.phoropter` where you stand if left out.
+        target: The target column, where the data have several.
+        task: "classification" or "regression", where the data leave it open.
+        metric: The primary metric; chosen by the data if left out.
+        recipe: The first recipe, or a YAML file with it; planned by the data if left out.
+        settings: Dotted recipe keys to set.
+        budget_s: Wall time for everything, seconds.
+        seed: Decides the split and every other draw.
+        listener: Told what is going on.
+
+    Raises:
+        PhoropterError: If the data, the options or the machine do not allow it.
+    """
+    from phoropter.project.steps import run_project
+
+    options = Options(data, project, target, task, metric, recipe, settings or {}, seed)
+    return run_project(options, budget_s=budget_s, listener=listener)
+
+
+def improve(
+    project: Place,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    budget_s: float = 600.0,
+    listener: Listener = silent,
+) -> ProjectResult:
+    """Goes on with the loop of a project; `settings` are tried first, as your own idea.
+
+    Raises:
+        PhoropterError: If the folder is no project.
+    """
+    from phoropter.project.steps import improve_project
+
+    return improve_project(project, settings or {}, budget_s=budget_s, listener=listener)
+
+
+def look(
+    data: Place,
+    *,
+    project: Place | None = None,
+    target: str | None = None,
+    task: str | None = None,
+    seed: int = 0,
+    listener: Listener = silent,
+) -> LookResult:
+    """What the data are and what is wrong with them.
+
+    Raises:
+        PhoropterError: If there is nothing to look at.
+    """
+    from phoropter.project.single import look_at
+
+    return look_at(Options(data, project, target, task, seed=seed), listener=listener)
+
+
+def split(
+    data: Place,
+    *,
+    project: Place | None = None,
+    target: str | None = None,
+    task: str | None = None,
+    seed: int = 0,
+    listener: Listener = silent,
+) -> SplitResult:
+    """The project's split, made on first use and kept.
+
+    Raises:
+        PhoropterError: If the data cannot be split.
+    """
+    from phoropter.project.single import split_of
+
+    return split_of(Options(data, project, target, task, seed=seed), listener=listener)
+
+
+def train(
+    data: Place,
+    *,
+    project: Place | None = None,
+    target: str | None = None,
+    task: str | None = None,
+    recipe: Place | Recipe | None = None,
+    settings: Mapping[str, Any] | None = None,
+    budget_s: float | None = None,
+    seed: int | None = None,
+    listener: Listener = silent,
+) -> RunResult:
+    """One run of one recipe, measured on the validation part; the same run is never made twice.
+
+    Raises:
+        PhoropterError: If the data or the recipe do not allow it.
+    """
+    from phoropter.project.single import train_one
+
+    options = Options(data, project, target, task, None, recipe, settings or {}, seed)
+    return train_one(options, budget_s=budget_s, listener=listener)
+
+
+def evaluate(run: Place, *, project: Place | None = None) -> RunResult:
+    """The metrics of a run on its validation part, from its recorded predictions.
+
+    Raises:
+        PhoropterError: If there is no such run.
+    """
+    from phoropter.project.judging import evaluate_run
+
+    return evaluate_run(run, project)
+
+
+def diagnose(
+    run: Place | None = None, *, project: Place | None = None, curves: Place | None = None
+) -> DiagnoseResult:
+    """The findings of a run, or of a CSV of learning curves, with prescriptions.
+
+    Raises:
+        PhoropterError: If there is no such run or file.
+    """
+    from phoropter.project.judging import diagnose_curves, diagnose_run
+
+    if curves is not None:
+        return diagnose_curves(Path(curves))
+    return diagnose_run(run or "", project)
+
+
+def compare(a: Place, b: Place, *, project: Place | None = None) -> Comparison:
+    """The paired verdict on run `b` against run `a`; counts as a look at the validation part.
+
+    Raises:
+        PhoropterError: If the runs cannot be compared.
+    """
+    from phoropter.project.judging import compare_runs
+
+    return compare_runs(a, b, project)
+
+
+def test(project: Place, *, run: Place | None = None, listener: Listener = silent) -> TestResult:
+    """Opens the seal for the project's chosen run, or for `run`; the opening is recorded.
+
+    Raises:
+        PhoropterError: If the project has no run.
+    """
+    from phoropter.project.single import open_seal_of
+
+    return open_seal_of(project, run, listener=listener)
+
+
+def predict(
+    bundle: Place, files: Sequence[Place], *, listener: Listener = silent
+) -> list[dict[str, Any]]:
+    """One row a file: what the bundle's model says of it.
+
+    Raises:
+        PhoropterError: If the bundle cannot be loaded or no file is found.
+    """
+    from phoropter.bundle.load import load
+
+    return load(Path(bundle)).predict([Path(file) for file in files], listener=listener)
+
+
+def export(run: Place, *, project: Place | None = None, to: Place | None = None) -> ExportResult:
+    """Writes a run as a bundle, checked against the original on real samples.
+
+    Raises:
+        PhoropterError: If the copy does not agree with the original.
+    """
+    from phoropter.project.single import export_run
+
+    return export_run(run, project, to)
+
+
+def report(project: Place | None = None) -> ReportResult:
+    """Writes the project's page anew from its records.
+
+    Raises:
+        PhoropterError: If the folder is no project.
+    """
+    from phoropter.project.single import report_on
+
+    return report_on(project)
+
+
+def models(task: str | None = None) -> tuple[ModelCard, ...]:
+    """The models known by name, without importing any of them."""
+    from phoropter.models.catalog import cards
+
+    return cards(task)
+
+
+def doctor() -> DoctorResult:
+    """This machine: devices, threads, memory, weights and extras."""
+    from phoropter.project.machine import examine
+
+    return examine()

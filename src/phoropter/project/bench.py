@@ -1,0 +1,82 @@
+"""Where the loop's runs are made and judged, on an opened project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import Finding
+from phoropter.improvement.prescriptions.ideas import ideas
+from phoropter.improvement.trial import Judgement, Trial
+from phoropter.project.judging import evidence_of, findings_of, judge, read_ladder
+from phoropter.project.opened import Project
+from phoropter.project.run_record import RunRecord, read_run
+from phoropter.training.execute import execute
+from phoropter.training.plan import shortened
+from phoropter.training.problem import Problem
+
+
+@dataclass(slots=True)
+class ProjectBench:
+    """Makes runs in the project's folder and notes them in its notebook.
+
+    Args:
+        project: The opened project.
+        problem: What its runs share.
+        seconds_left: Until the last moment at which a run may end.
+        deadline: The same moment as `time.monotonic` tells it, or None.
+    """
+
+    project: Project
+    problem: Problem
+    seconds_left: Callable[[], float]
+    deadline: float | None
+    _records: dict[str, RunRecord] = field(default_factory=dict)
+
+    def planned(self, recipe: Recipe, *, seconds: float) -> Recipe | None:
+        """The recipe, shortened so that it ends within `seconds`; None if it cannot be."""
+        return shortened(recipe, self.problem, seconds=seconds, listener=self.project.listener)
+
+    def run(self, recipe: Recipe, *, role: str = "candidate") -> Trial:
+        """Makes the run, or finds it already made, and notes it."""
+        path = execute(
+            recipe,
+            self.problem,
+            runs=self.project.folder.runs,
+            deadline=self.deadline,
+            listener=self.project.listener,
+        )
+        record = self.record(path)
+        facts = {"recipe": recipe.model_dump(), "score": record.score}
+        self.project.notebook.record_run(record.summary.run, role, facts)
+        return Trial(record.summary.run, recipe, record.score, record.summary.seconds)
+
+    def findings(self, trial: Trial) -> tuple[Finding, ...]:
+        """The run's findings, then ideas for where nothing is wrong."""
+        record = self.of(trial)
+        ladder = read_ladder(self.project.folder, self.project.notebook)
+        found = findings_of(record, ladder)
+        self.project.notebook.record_findings(trial.run, found)
+        return (*found, *ideas(evidence_of(record, ladder)))
+
+    def judge(self, reference: Trial, challenger: Trial) -> Judgement:
+        """The paired comparison; counts as a look at the validation part."""
+        return judge(self.of(reference), self.of(challenger), self.project.notebook)
+
+    def tried_digests(self) -> set[str]:
+        """Digests of the recipes that were tried as changes; the ladder's have yet to compete."""
+        runs = self.project.folder.runs
+        known = (runs / run for run, role in self.project.notebook.runs() if role != "ladder")
+        return {self.record(path).recipe.digest for path in known if (path / "run.json").exists()}
+
+    def of(self, trial: Trial) -> RunRecord:
+        """The full record behind a trial."""
+        return self.record(self.project.folder.runs / trial.run)
+
+    def record(self, path: Path) -> RunRecord:
+        """The record in a run's folder, read once."""
+        if path.name not in self._records:
+            self._records[path.name] = read_run(path)
+        return self._records[path.name]

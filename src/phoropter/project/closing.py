@@ -1,0 +1,145 @@
+"""The last stages: the seal is opened, the bundle and the report are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from phoropter.bundle.export import Exported, export
+from phoropter.bundle.model_card import BundleCard
+from phoropter.core.errors import MissingExtraError
+from phoropter.core.events import Note
+from phoropter.core.records import PARTS
+from phoropter.core.seed import generator
+from phoropter.improvement.loop import Loop
+from phoropter.models.catalog import card as model_card
+from phoropter.project.bench import ProjectBench
+from phoropter.project.conclusion import best_simple, conclude
+from phoropter.project.judging import read_ladder
+from phoropter.project.opened import Project
+from phoropter.project.reporting import write_project_report
+from phoropter.project.results import ProjectResult, Scores
+from phoropter.project.run_record import RunRecord
+from phoropter.project.seal import Opening, open_seal
+from phoropter.training.execute import restored
+from phoropter.training.problem import Problem
+from phoropter.training.sources import open_images
+
+_GOLDEN_SAMPLES = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A project at its end, before it is written down.
+
+    Args:
+        final: The chosen run.
+        ladder: The simple models by name.
+        opening: What the sealed test part says, or None while it is sealed.
+        conclusion: What is to be said.
+    """
+
+    final: RunRecord
+    ladder: Mapping[str, RunRecord]
+    opening: Opening | None
+    conclusion: tuple[str, ...]
+
+
+def close_project(
+    project: Project,
+    problem: Problem,
+    bench: ProjectBench,
+    loop: Loop,
+    *,
+    spent_s: Callable[[], float],
+) -> ProjectResult:
+    """Opens the seal once for the loop's reference and hands over model, report and record."""
+    final = bench.of(loop.reference)
+    ladder = read_ladder(project.folder, project.notebook)
+    steps = project.notebook.steps()
+    opening = open_seal(project, problem, final)
+    outcome = Outcome(final, ladder, opening, conclude(final, ladder, steps))
+    bundle = try_bundle(project, problem, outcome)
+    report = write_project_report(project, problem, outcome, bundle=bundle, seconds=spent_s())
+    baseline = bench.record(project.folder.runs / baseline_run(project))
+    choice = project.choice(problem.split)
+    return ProjectResult(
+        project=str(project.folder.path),
+        primary=problem.metric,
+        why_primary=choice.reason,
+        run=final.summary.run,
+        baseline=Scores(baseline.score, baseline.metrics),
+        validation=Scores(final.score, final.metrics),
+        test=opening.scores,
+        test_parts=opening.parts,
+        steps=steps,
+        conclusion=outcome.conclusion,
+        looks=project.notebook.looks,
+        openings=project.notebook.openings,
+        seconds=spent_s(),
+        stopped_by=loop.stopped_by,
+        bundle=bundle,
+        report=str(report),
+    )
+
+
+def baseline_run(project: Project) -> str:
+    """Identifier of the project's latest baseline."""
+    return [run for run, role in project.notebook.runs() if role == "baseline"][-1]
+
+
+def try_bundle(project: Project, problem: Problem, outcome: Outcome) -> str:
+    """Writes the bundle; without the packages for it, says so and goes on without one."""
+    try:
+        exported = write_bundle(project, problem, outcome, to=project.folder.bundle)
+    except MissingExtraError as error:
+        project.listener(Note(f"No bundle was written: {error}"))
+        return ""
+    return str(exported.folder)
+
+
+def write_bundle(project: Project, problem: Problem, outcome: Outcome, *, to: Path) -> Exported:
+    """The chosen run as a bundle, checked on a few real samples of the validation part."""
+    record = outcome.final
+    network, recipe, summary, preprocessing = restored(record.path)
+    images = open_images(recipe, problem, listener=project.listener)
+    rows = problem.rows("val")
+    chosen = generator(recipe.seed, "golden").choice(
+        rows, size=min(_GOLDEN_SAMPLES, len(rows)), replace=False
+    )
+    golden = images.inputs.batch(np.sort(chosen)).numpy()
+    return export(
+        network,
+        folder=to,
+        recipe=recipe,
+        schema=summary.schema,
+        preprocessing=preprocessing,
+        golden=golden,
+        card=bundle_card(project, problem, outcome),
+    )
+
+
+def bundle_card(project: Project, problem: Problem, outcome: Outcome) -> BundleCard:
+    """The facts of the model card."""
+    record, opening = outcome.final, outcome.opening
+    simple = best_simple(outcome.ladder)
+    pretrained = record.recipe.model.pretrained
+    frozen = record.summary.features not in {"", "pixels"}
+    trunk = record.summary.features if frozen else (record.recipe.model.name if pretrained else "")
+    return BundleCard(
+        name=project.folder.path.stem,
+        description=project.dataset.description,
+        parts={part: len(problem.rows(part)) for part in PARTS},
+        primary=problem.metric,
+        measured_on="test" if opening is not None else "val",
+        metrics=opening.scores.metrics if opening is not None else record.metrics,
+        baseline=simple.score if simple is not None else None,
+        looks=project.notebook.looks,
+        openings=project.notebook.openings,
+        limits=outcome.conclusion,
+        weights=trunk,
+        licence=model_card(trunk).licence if trunk else "",
+    )

@@ -1,0 +1,77 @@
+"""What is to be said about a project when it closes, in sentences that follow from its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from phoropter.comparison.paired import compare
+from phoropter.core.records import Comparison
+from phoropter.metrics import named
+from phoropter.project.results import Step
+from phoropter.project.run_record import RunRecord
+from phoropter.training.execute import is_classic
+
+_LEVEL = 0.05
+
+
+def conclude(
+    final: RunRecord, ladder: Mapping[str, RunRecord], steps: Sequence[Step]
+) -> tuple[str, ...]:
+    """One sentence on the changes that were tried and one on the simple models."""
+    simple = best_simple(ladder)
+    on_simple = () if simple is None else (_on_simple_models(final, simple),)
+    return (_on_changes(steps), *on_simple)
+
+
+def best_simple(ladder: Mapping[str, RunRecord]) -> RunRecord | None:
+    """The simple model with the best validation score."""
+    records = list(ladder.values())
+    if not records:
+        return None
+    sign = 1.0 if named(records[0].summary.metric).greater_is_better else -1.0
+    return max(records, key=lambda record: sign * record.score.value)
+
+
+def _on_changes(steps: Sequence[Step]) -> str:
+    accepted = [step for step in steps if step.accepted]
+    if not steps:
+        return "No change was tried: the budget left no time for one, or none was worth trying."
+    if not accepted:
+        return (
+            f"Nothing helped: none of the {len(steps)} changes tried was shown to be better than "
+            "the baseline."
+        )
+    advice = " ".join(step.advice for step in accepted)
+    return f"{len(accepted)} of {len(steps)} changes tried were shown to help: {advice}"
+
+
+def _on_simple_models(final: RunRecord, simple: RunRecord) -> str:
+    if is_classic(final.recipe):
+        return f"The simple model wins: {final.recipe.model.name} was chosen over the network."
+    comparison = _against(simple, final)
+    name = simple.recipe.model.name
+    numbers = (
+        f"{comparison.metric} {comparison.delta:+.4f} "
+        f"[{comparison.low:+.4f}, {comparison.high:+.4f}] on the validation part"
+    )
+    greater = named(comparison.metric).greater_is_better
+    gain = comparison.delta if greater else -comparison.delta
+    if gain > 0 and comparison.p_value <= _LEVEL:
+        return f"The network is ahead of the best simple model, {name}: {numbers}."
+    if gain < 0 and comparison.p_value <= _LEVEL:
+        return f"The simple model wins: {name} is ahead of the network, whose {numbers}."
+    return (
+        f"The network is not shown to be better than the simple model {name}: {numbers}. "
+        "Where cost matters, take the simple one.",
+    )
+
+
+def _against(simple: RunRecord, final: RunRecord) -> Comparison:
+    """The paired difference; stated, not used to choose, and so no look."""
+    return compare(
+        simple.predictions,
+        final.predictions,
+        final.summary.metric,
+        names=(simple.summary.run, final.summary.run),
+        looks=1,
+    )

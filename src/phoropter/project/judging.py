@@ -1,0 +1,154 @@
+"""Judging finished runs from their records: metrics, findings, comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from phoropter.comparison.looks import threshold
+from phoropter.comparison.paired import compare, proper_score_test
+from phoropter.core.errors import UsageError
+from phoropter.core.records import Comparison, Finding, Metric
+from phoropter.diagnosis.curves_file import read_curves
+from phoropter.diagnosis.diagnose import diagnose
+from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.improvement.prescriptions.prescribe import prescribe
+from phoropter.improvement.trial import Judgement
+from phoropter.metrics import named
+from phoropter.project.folder import Folder, locked, run_folder
+from phoropter.project.notebook import Notebook
+from phoropter.project.results import DiagnoseResult, RunResult
+from phoropter.project.run_record import RunRecord, read_run
+
+
+def evaluate_run(run: str | Path, project: str | Path | None) -> RunResult:
+    """The metrics of a finished run, from its recorded predictions."""
+    folder, path = run_folder(run, project)
+    return run_result(folder, read_run(path))
+
+
+def run_result(folder: Folder, record: RunRecord) -> RunResult:
+    """A run's record as the command line shows it."""
+    summary = record.summary
+    return RunResult(
+        run=summary.run,
+        project=str(folder.path),
+        epochs=summary.epochs,
+        steps=summary.steps,
+        seconds=summary.seconds,
+        samples_per_second=summary.samples_per_second,
+        primary=summary.metric,
+        metrics=record.metrics,
+        stopped_by=summary.stopped_by,
+    )
+
+
+def diagnose_run(run: str | Path, project: str | Path | None) -> DiagnoseResult:
+    """The findings of a run with what may cure them."""
+    folder, path = run_folder(run, project)
+    record = read_run(path)
+    notebook = Notebook(folder.notebook)
+    try:
+        ladder = read_ladder(folder, notebook)
+    finally:
+        notebook.close()
+    found = findings_of(record, ladder)
+    return DiagnoseResult(record.summary.run, found, limits_of(record))
+
+
+def diagnose_curves(path: Path) -> DiagnoseResult:
+    """The findings of a CSV of learning curves, as far as the recorded signals allow."""
+    evidence = read_curves(path)
+    found = tuple(prescribe(finding, evidence) for finding in diagnose(evidence))
+    return DiagnoseResult(path.name, found, dict.fromkeys(LIMITS))
+
+
+LIMITS = ("noise_floor", "bias", "variance", "shift")
+
+
+def limits_of(record: RunRecord) -> Mapping[str, float | None]:
+    """What holds a run back, in the primary metric's unit; None where it was not measured.
+
+    Bias is the shortfall on the training samples from a perfect score, variance the further
+    shortfall on the validation part.
+    """
+    limits: dict[str, float | None] = dict.fromkeys(LIMITS)
+    metric = named(record.summary.metric)
+    if record.train_predictions is None:
+        return limits
+    ideal = metric.range[1] if metric.greater_is_better else metric.range[0]
+    on_train, on_validation = metric(record.train_predictions), metric(record.predictions)
+    limits["bias"] = abs(ideal - on_train)
+    limits["variance"] = abs(on_train - on_validation)
+    return limits
+
+
+def read_ladder(folder: Folder, notebook: Notebook) -> dict[str, RunRecord]:
+    """The finished classic baselines of a project, by model name."""
+    records: dict[str, RunRecord] = {}
+    for run, role in notebook.runs():
+        if role == "ladder" and (folder.runs / run / "run.json").exists():
+            record = read_run(folder.runs / run)
+            records[record.recipe.model.name] = record
+    return records
+
+
+def evidence_of(record: RunRecord, ladder: Mapping[str, RunRecord]) -> RunEvidence:
+    """A run's records as the rules want them."""
+    scores: dict[str, Metric] = {name: other.score for name, other in ladder.items()}
+    return RunEvidence(
+        summary=record.summary,
+        recipe=record.recipe,
+        history=record.history,
+        gates=record.gates,
+        predictions=record.predictions,
+        train_predictions=record.train_predictions,
+        metric=record.summary.metric,
+        greater_is_better=named(record.summary.metric).greater_is_better,
+        ladder=scores,
+    )
+
+
+def findings_of(record: RunRecord, ladder: Mapping[str, RunRecord]) -> tuple[Finding, ...]:
+    """What is wrong with a run, prescriptions attached."""
+    evidence = evidence_of(record, ladder)
+    return tuple(prescribe(finding, evidence) for finding in diagnose(evidence))
+
+
+def compare_runs(a: str | Path, b: str | Path, project: str | Path | None) -> Comparison:
+    """The verdict on two runs of one project; recorded, and counted as a look.
+
+    Raises:
+        UsageError: If the runs belong to different projects.
+    """
+    folder, first = run_folder(a, project)
+    other, second = run_folder(b, project or folder.path)
+    if folder.path != other.path:
+        raise UsageError(
+            f"{str(a)!r} and {str(b)!r} belong to different projects.",
+            hint="Only runs on the same validation samples can be compared.",
+        )
+    with locked(folder):
+        notebook = Notebook(folder.notebook)
+        try:
+            return judge(read_run(first), read_run(second), notebook).comparison
+        finally:
+            notebook.close()
+
+
+def judge(reference: RunRecord, challenger: RunRecord, notebook: Notebook) -> Judgement:
+    """The paired tests of two runs; a pair that was compared before is no new look."""
+    names = (reference.summary.run, challenger.summary.run)
+    known = notebook.comparison(*names)
+    looks = known.looks if known is not None else notebook.looks + 1
+    comparison = known or compare(
+        reference.predictions,
+        challenger.predictions,
+        reference.summary.metric,
+        names=names,
+        looks=looks,
+    )
+    if known is None:
+        notebook.record_comparison(comparison)
+    proper = proper_score_test(reference.predictions, challenger.predictions)
+    return Judgement(comparison, proper.delta, proper.p_value, threshold(looks))

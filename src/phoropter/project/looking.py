@@ -1,0 +1,102 @@
+"""The first stage: what the data are and what is wrong with them."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from phoropter.core.events import Note
+from phoropter.core.protocols import FeatureFunction
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import Split
+from phoropter.data.thumbnails import thumbnails
+from phoropter.look.evidence import LookEvidence
+from phoropter.look.run import look
+from phoropter.models.catalog import card, offline_weights_installed
+from phoropter.models.preprocessing import preprocessing
+from phoropter.prediction.features import DeepFeatures, HandcraftedFeatures
+from phoropter.project.opened import Project
+from phoropter.project.results import LookResult
+
+_IMAGES_PER_SECOND = 20.0
+"""A cautious guess of how fast a CPU runs EfficientNet-Lite0 at 224 px; only decides whether deep
+features are worth their time, and is never reported."""
+
+_TINY_PX = 64
+
+
+def look_and_note(project: Project, split: Split, *, budget_s: float | None) -> LookResult:
+    """Runs every check on the data and notes what it found.
+
+    Args:
+        project: The opened project.
+        split: Its parts.
+        budget_s: Seconds that deep features may take; None: as long as they need.
+    """
+    dataset = project.dataset
+    features = features_for(project, budget_s=budget_s)
+    evidence = LookEvidence(
+        dataset=dataset,
+        split=split,
+        features=features,
+        thumbnails=thumbnails(dataset, cache=project.folder.index),
+        seed=project.settings.seed,
+    )
+    findings = look(evidence, listener=project.listener)
+    project.notebook.record_findings("data", findings)
+    for finding in findings:
+        if finding.severity != "info":
+            project.listener(Note(f"{finding.severity}: {finding.code}: {finding.message}"))
+    return LookResult(
+        project=str(project.folder.path),
+        description=dataset.description,
+        layout=dataset.layout,
+        task=dataset.task,
+        samples=len(dataset),
+        classes=_classes(project),
+        targets=_targets(project),
+        rejected=dataset.rejected,
+        findings=findings,
+        features=features.name,
+    )
+
+
+def features_for(project: Project, *, budget_s: float | None) -> FeatureFunction:
+    """Deep features where the weights are here, the images are photographs and there is time."""
+    table = project.dataset.table
+    side = table.select(pl.min_horizontal("height", "width").median()).item()
+    affordable = budget_s is None or len(table) / _IMAGES_PER_SECOND <= budget_s
+    if side <= _TINY_PX or not affordable or not offline_weights_installed():
+        return HandcraftedFeatures()
+    name = "efficientnet_lite0"
+    recipe = Recipe().changed({"model.name": name, "data.size": card(name).input_px})
+    return DeepFeatures(
+        name,
+        folder=project.folder.cache,
+        preprocessing=preprocessing(recipe),
+        listener=project.listener,
+    )
+
+
+def _classes(project: Project) -> dict[str, int]:
+    dataset = project.dataset
+    if dataset.task != "classification":
+        return {}
+    counts = dataset.table[dataset.targets[0]].value_counts(sort=False)
+    return {str(name): int(count) for name, count in sorted(counts.iter_rows())}
+
+
+def _targets(project: Project) -> dict[str, dict[str, float]]:
+    dataset = project.dataset
+    if dataset.task == "classification":
+        return {}
+    facts: dict[str, dict[str, float]] = {}
+    for name in dataset.targets:
+        values = dataset.table[name].to_numpy()
+        facts[name] = {
+            "min": float(np.min(values)),
+            "mean": float(np.mean(values)),
+            "max": float(np.max(values)),
+            "std": float(np.std(values)),
+        }
+    return facts

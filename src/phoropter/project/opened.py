@@ -1,0 +1,153 @@
+"""An opened project: the data, the split and the problem they pose, each made once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from phoropter.core import registry
+from phoropter.core.errors import InputError
+from phoropter.core.events import Listener, Note, silent
+from phoropter.core.protocols import Task
+from phoropter.core.records import PARTS, Dataset, Split
+from phoropter.data.index import index
+from phoropter.data.open import open_dataset
+from phoropter.data.split import digest as split_digest
+from phoropter.data.split import make_split, read_split, rows, write_split
+from phoropter.metrics import named
+from phoropter.metrics.primary import PrimaryChoice, choose_primary
+from phoropter.project.folder import Folder, Settings, folder_for, locked, read_settings, start
+from phoropter.project.notebook import Notebook
+from phoropter.project.options import Options
+from phoropter.training.problem import Problem, data_digest, problem_digest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Project:
+    """Everything the stages work on.
+
+    Args:
+        folder: Where it lies.
+        settings: What it was started with.
+        dataset: The indexed data.
+        notebook: The record.
+        listener: Told what is going on.
+    """
+
+    folder: Folder
+    settings: Settings
+    dataset: Dataset
+    notebook: Notebook
+    listener: Listener = silent
+
+    @property
+    def task(self) -> Task:
+        """The task, from the registry."""
+        task: Task = registry.load("phoropter.tasks", self.dataset.task)()
+        return task
+
+    def split(self) -> Split:
+        """The project's split: made once, then read; new data call for a new project.
+
+        Raises:
+            InputError: If the data have changed since the split was made.
+        """
+        if self.folder.split.exists():
+            kept = read_split(self.folder.split)
+            self._check_unchanged(kept)
+            return kept
+        made = make_split(self.dataset, seed=self.settings.seed)
+        write_split(self.folder.split, made)
+        parts = {part: len(rows(self.dataset, made, part)) for part in PARTS}
+        self.notebook.record_split(split_digest(made), {"parts": parts, "reasons": made.reasons})
+        self.listener(Note(f"Split: {', '.join(f'{n} {p}' for p, n in parts.items())}."))
+        return made
+
+    def choice(self, split: Split) -> PrimaryChoice:
+        """The primary metric and the reason for it."""
+        if self.settings.metric is not None:
+            function = named(self.settings.metric)
+            return PrimaryChoice(function.name, "Chosen by you.")
+        schema = self.task.schema(self.dataset, rows(self.dataset, split, "train"))
+        return choose_primary(schema)
+
+    def problem(self) -> Problem:
+        """The learning problem that every run of the project shares."""
+        split = self.split()
+        metric = self.choice(split).name
+        return Problem(
+            dataset=self.dataset,
+            split=split,
+            task=self.task,
+            schema=self.task.schema(self.dataset, rows(self.dataset, split, "train")),
+            metric=metric,
+            cache=self.folder.cache,
+            digest=problem_digest(self.dataset, split, metric),
+        )
+
+    def _check_unchanged(self, kept: Split) -> None:
+        now, then = set(self.dataset.table["id"]), set(kept.table["id"])
+        if now == then:
+            return
+        raise InputError(
+            f"The data have changed since this project was split: {len(now - then)} samples are "
+            f"new and {len(then - now)} are gone.",
+            hint="Start a new project with --project DIR, so that the sealed test stays sealed.",
+        )
+
+
+@contextmanager
+def started(options: Options, *, listener: Listener) -> Iterator[Project]:
+    """The project on the data of `options`, held for writing.
+
+    Raises:
+        PhoropterError: If the data cannot be opened or another process holds the project.
+    """
+    data = str(options.data)
+    path = Path(data).expanduser()
+    folder = folder_for(data, options.project)
+    dataset = open_dataset(data, target=options.target, task=options.task)
+    settings = Settings(
+        data=str(path.resolve()) if path.exists() else data,
+        task=options.task,
+        target=options.target,
+        metric=options.metric,
+        seed=options.seed or 0,
+    )
+    with locked(folder):
+        yield from _opened(folder, start(folder, settings), dataset, listener)
+
+
+@contextmanager
+def existing(folder: Folder, *, listener: Listener = silent) -> Iterator[Project]:
+    """A project that was started before, held for writing.
+
+    Raises:
+        PhoropterError: If there is none, or its data are gone.
+    """
+    settings = read_settings(folder)
+    dataset = open_dataset(settings.data, target=settings.target, task=settings.task)
+    with locked(folder):
+        yield from _opened(folder, settings, dataset, listener)
+
+
+def _opened(
+    folder: Folder, settings: Settings, dataset: Dataset, listener: Listener
+) -> Iterator[Project]:
+    listener(Note(f"{dataset.description}."))
+    dataset = index(dataset, cache=folder.index, listener=listener)
+    if settings.task is not None:
+        dataset = replace(dataset, task=settings.task)
+    notebook = Notebook(folder.notebook)
+    try:
+        facts = {
+            "description": dataset.description,
+            "samples": len(dataset),
+            "rejected": len(dataset.rejected),
+        }
+        notebook.record_dataset(data_digest(dataset), facts)
+        yield Project(folder, settings, dataset, notebook, listener)
+    finally:
+        notebook.close()

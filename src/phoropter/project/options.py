@@ -1,0 +1,43 @@
+"""What a user says when starting something, gathered in one record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from phoropter.core.recipe import Recipe, read_recipe
+
+Place = str | Path
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The arguments that the commands share; None means "not said".
+
+    Args:
+        data: A folder, a file or a built-in name.
+        project: Folder of the project.
+        target: The target column.
+        task: The task.
+        metric: The primary metric.
+        recipe: A recipe or a YAML file with one.
+        settings: Dotted recipe keys to set on top.
+        seed: Decides split and recipe.
+    """
+
+    data: Place
+    project: Place | None = None
+    target: str | None = None
+    task: str | None = None
+    metric: str | None = None
+    recipe: Place | Recipe | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+
+    def given_recipe(self) -> Recipe | None:
+        """The recipe the user brought, before `settings`, or None."""
+        if self.recipe is None or isinstance(self.recipe, Recipe):
+            return self.recipe
+        return read_recipe(Path(self.recipe))

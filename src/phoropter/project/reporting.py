@@ -1,0 +1,155 @@
+"""From the project's records to the content of its page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from phoropter.core.recipe import difference
+from phoropter.data.decode import decode
+from phoropter.metrics import named
+from phoropter.project.judging import findings_of
+from phoropter.project.machine import examine
+from phoropter.project.opened import Project
+from phoropter.project.results import Step
+from phoropter.project.run_record import RunRecord, read_run
+from phoropter.report.content import ReportContent, ReportRun, ReportStep
+from phoropter.report.page import write_report
+from phoropter.report.pictures import wanted_pictures
+from phoropter.training.problem import Problem
+
+if TYPE_CHECKING:
+    from phoropter.project.closing import Outcome
+
+_PICTURE_PX = 160
+_JPEG_QUALITY = 80
+_PACKAGES = ("phoropter", "torch", "timm", "scikit-learn", "numpy")
+
+
+def write_project_report(
+    project: Project, problem: Problem, outcome: Outcome, *, bundle: str, seconds: float
+) -> Path:
+    """Writes the page of a project and returns its path."""
+    content = report_content(project, problem, outcome, bundle=bundle, seconds=seconds)
+    pictures = pictures_of(project, wanted_pictures(content))
+    write_report(replace(content, pictures=pictures), project.folder.report)
+    return project.folder.report
+
+
+def report_content(
+    project: Project, problem: Problem, outcome: Outcome, *, bundle: str, seconds: float
+) -> ReportContent:
+    """Everything the page tells, from records alone."""
+    choice = project.choice(problem.split)
+    opening = outcome.opening
+    return ReportContent(
+        name=project.folder.path.stem,
+        dataset=project.dataset,
+        split=problem.split,
+        final=report_run(outcome.final, outcome.ladder, {}),
+        validation=outcome.final.predictions,
+        primary=problem.metric,
+        greater_is_better=named(problem.metric).greater_is_better,
+        why_primary=choice.reason,
+        runs=tuple(_runs(project, outcome)),
+        ladder={name: record.score for name, record in outcome.ladder.items()},
+        data_findings=project.notebook.data_findings(),
+        steps=tuple(report_step(step) for step in project.notebook.steps()),
+        conclusion=outcome.conclusion,
+        test=opening.scores.metrics if opening else (),
+        test_parts={name: part.metrics for name, part in opening.parts.items()} if opening else {},
+        test_predictions=opening.predictions if opening else None,
+        looks=project.notebook.looks,
+        openings=project.notebook.openings,
+        seconds=seconds,
+        bundle=bundle,
+        commands=commands(project, outcome),
+        machine={name: str(value) for name, value in _machine().items()},
+        versions={name: version(name) for name in _PACKAGES},
+    )
+
+
+def report_run(
+    record: RunRecord, ladder: Mapping[str, RunRecord], changed: Mapping[str, object]
+) -> ReportRun:
+    """A run as the page shows it."""
+    return ReportRun(
+        run=record.summary.run,
+        recipe=record.recipe,
+        summary=record.summary,
+        metrics=record.metrics,
+        changed=changed,
+        history=record.history,
+        gates=record.gates,
+        findings=findings_of(record, ladder),
+    )
+
+
+def report_step(step: Step) -> ReportStep:
+    """A turn of the loop as the page shows it."""
+    facts = asdict(step)
+    facts["run"] = facts.pop("b")
+    del facts["a"], facts["number"]
+    return ReportStep(**facts)
+
+
+def commands(project: Project, outcome: Outcome) -> tuple[str, ...]:
+    """What to type to get the chosen run again."""
+    recipe = outcome.final.path / "recipe.yaml"
+    again = f"phoropter train {project.settings.data} --recipe {recipe}"
+    if project.settings.target is not None:
+        again += f" --target {project.settings.target}"
+    return (again, f"phoropter diagnose {outcome.final.path}")
+
+
+def pictures_of(project: Project, identifiers: Iterable[str]) -> dict[str, bytes]:
+    """Small JPEG files of some samples, by identifier."""
+    wanted = set(identifiers)
+    table = project.dataset.table
+    chosen = table.filter(table["id"].is_in(list(wanted)))
+    return {
+        str(identifier): thumbnail(project.dataset.root / str(path))
+        for identifier, path in chosen.select("id", "path").iter_rows()
+    }
+
+
+def thumbnail(path: Path) -> bytes:
+    """A JPEG of at most 160 px; tiny images are enlarged without smoothing, so one sees pixels."""
+    picture = Image.fromarray(decode(path, min_side_px=_PICTURE_PX))
+    if max(picture.size) <= _PICTURE_PX // 2:
+        factor = _PICTURE_PX // max(picture.size)
+        size = (picture.width * factor, picture.height * factor)
+        picture = picture.resize(size, Image.Resampling.NEAREST)
+    picture.thumbnail((_PICTURE_PX, _PICTURE_PX))
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=_JPEG_QUALITY)
+    return stream.getvalue()
+
+
+def _runs(project: Project, outcome: Outcome) -> Iterable[ReportRun]:
+    """Every trained run, oldest first, each with what it changed against the first."""
+    first: RunRecord | None = None
+    for run, role in project.notebook.runs():
+        path = project.folder.runs / run
+        if role == "ladder" or not (path / "run.json").exists():
+            continue
+        record = read_run(path)
+        first = first or record
+        yield report_run(record, outcome.ladder, difference(first.recipe, record.recipe))
+
+
+def _machine() -> dict[str, object]:
+    facts = examine()
+    return {
+        "device": facts.device,
+        "cores": facts.cores,
+        "threads": facts.threads,
+        "memory (GiB)": facts.memory_gib,
+        "python": facts.python,
+    }

@@ -1,0 +1,208 @@
+"""What the public functions return: frozen records whose fields are the JSON's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from phoropter.core.records import Finding, Metric, Rejected, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class LookResult:
+    """What the data are and what is wrong with them.
+
+    Args:
+        project: Folder of the project.
+        description: The layout in one line.
+        layout: Name of the reader.
+        task: The task the targets suggest.
+        samples: Usable samples.
+        classes: Samples a class (empty for regression).
+        targets: Minimum, mean, maximum and standard deviation by target (empty for classification).
+        rejected: Every file that is no sample, with its reason.
+        findings: Most severe first.
+        features: Where the features behind the findings came from.
+    """
+
+    project: str
+    description: str
+    layout: str
+    task: str
+    samples: int
+    classes: Mapping[str, int]
+    targets: Mapping[str, Mapping[str, float]]
+    rejected: tuple[Rejected, ...]
+    findings: tuple[Finding, ...]
+    features: str
+
+
+@dataclass(frozen=True, slots=True)
+class SplitResult:
+    """How many samples each part has and why."""
+
+    project: str
+    parts: Mapping[str, int]
+    reasons: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """One run and its metrics on the validation part."""
+
+    run: str
+    project: str
+    epochs: int
+    steps: int
+    seconds: float
+    samples_per_second: float
+    primary: str
+    metrics: tuple[Metric, ...]
+    stopped_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnoseResult:
+    """The findings of one run; `limits` is what holds it back, as far as it was measured."""
+
+    run: str
+    findings: tuple[Finding, ...]
+    limits: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The primary metric and all of them."""
+
+    primary: Metric
+    metrics: tuple[Metric, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One turn of the loop: a finding, the change it led to, and the verdict.
+
+    Args:
+        number: From 1.
+        finding: The code that led to the change, or "idea".
+        change: Dotted recipe keys with their new values.
+        advice: The change in words.
+        a: Run identifier of the reference.
+        b: Run identifier of the challenger, or "" where it was not run.
+        metric: The compared metric.
+        delta: Value of b minus value of a.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        verdict: Of b against a on the primary metric.
+        accepted: Whether b became the reference.
+        reason: Why it was accepted or refused, one sentence.
+        seconds: Wall time of the step.
+    """
+
+    number: int
+    finding: str
+    change: Mapping[str, Any]
+    advice: str
+    a: str
+    b: str
+    metric: str
+    delta: float
+    low: float
+    high: float
+    verdict: Verdict
+    accepted: bool
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectResult:
+    """What a project has reached.
+
+    Args:
+        project: Its folder.
+        primary: Name of the primary metric.
+        why_primary: The reason for it.
+        run: The run that was chosen.
+        baseline: Validation scores of the first run.
+        validation: Validation scores of the chosen run.
+        test: Scores on the sealed test part.
+        test_parts: The same for each part of the test that the data name.
+        steps: The ledger of the loop.
+        conclusion: One sentence for each thing to be said about it.
+        looks: Comparisons made on the validation part.
+        openings: How often the seal has been opened.
+        seconds: Wall time of this call.
+        stopped_by: "budget" or "nothing worth trying".
+        bundle: Folder of the model.
+        report: The HTML page.
+    """
+
+    project: str
+    primary: str
+    why_primary: str
+    run: str
+    baseline: Scores
+    validation: Scores
+    test: Scores
+    test_parts: Mapping[str, Scores]
+    steps: tuple[Step, ...]
+    conclusion: tuple[str, ...]
+    looks: int
+    openings: int
+    seconds: float
+    stopped_by: str
+    bundle: str
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """One opening of the seal."""
+
+    __test__ = False
+
+    project: str
+    run: str
+    primary: Metric
+    metrics: tuple[Metric, ...]
+    parts: Mapping[str, Scores]
+    openings: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """A bundle and how well its ONNX file agrees with the network on real samples."""
+
+    run: str
+    bundle: str
+    files: tuple[str, ...]
+    verified: int
+    largest_difference: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """The page that was written."""
+
+    project: str
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorResult:
+    """This machine, as far as it matters for learning."""
+
+    python: str
+    phoropter: str
+    torch: str
+    device: str
+    cores: int
+    threads: int
+    memory_gib: float
+    free_disk_gib: float
+    weights: Mapping[str, bool]
+    extras: Mapping[str, bool]
+    cache: str

@@ -1,0 +1,90 @@
+"""A run read back from its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from phoropter.core.errors import CorruptFileError
+from phoropter.core.predictions import Predictions, read_predictions
+from phoropter.core.recipe import Recipe, read_recipe
+from phoropter.core.records import (
+    Epoch,
+    Gate,
+    Metric,
+    Preprocessing,
+    RunSummary,
+)
+from phoropter.metrics.evaluate import evaluate
+from phoropter.training.execute import read_preprocessing, read_summary
+from phoropter.training.gates import read_gates
+from phoropter.training.history import read_history
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """Everything a finished run left behind.
+
+    Args:
+        path: Its folder.
+        summary: The outcome.
+        recipe: What decided it.
+        preprocessing: From file to network input.
+        history: One row an epoch; empty for classic models.
+        gates: Checks made before training.
+        predictions: On the validation part.
+        train_predictions: On a fixed part of the training samples.
+    """
+
+    path: Path
+    summary: RunSummary
+    recipe: Recipe
+    preprocessing: Preprocessing
+    history: tuple[Epoch, ...]
+    gates: tuple[Gate, ...]
+    predictions: Predictions
+    train_predictions: Predictions | None
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """All metrics on the validation part, with intervals."""
+        return evaluate(self.predictions)
+
+    @property
+    def score(self) -> Metric:
+        """The primary metric on the validation part."""
+        return primary(self.metrics, self.summary.metric, self.predictions)
+
+
+def primary(metrics: tuple[Metric, ...], name: str, predictions: Predictions) -> Metric:
+    """The metric of that name among `metrics`, measured now if it is not one of them."""
+    for metric in metrics:
+        if metric.name == name:
+            return metric
+    return evaluate(predictions, names=[name])[0]
+
+
+def read_run(path: Path) -> RunRecord:
+    """The record of the finished run in a folder.
+
+    Raises:
+        CorruptFileError: If a file is missing or damaged.
+    """
+    if not (path / "run.json").exists():
+        raise CorruptFileError(
+            f"The run {path.name!r} is not finished: it has no run.json.",
+            hint="Run the command that made it again; it goes on where it stopped.",
+        )
+    summary = read_summary(path)
+    train = path / "train_predictions.parquet"
+    return RunRecord(
+        path=path,
+        summary=summary,
+        recipe=read_recipe(path / "recipe.yaml"),
+        preprocessing=read_preprocessing(path),
+        history=read_history(path),
+        gates=read_gates(path),
+        predictions=read_predictions(path / "predictions.parquet"),
+        train_predictions=read_predictions(train) if train.exists() else None,
+    )

@@ -1,0 +1,86 @@
+"""The sealed test part: opened by name, and every opening recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from phoropter.core.errors import UsageError
+from phoropter.core.events import Note
+from phoropter.core.predictions import Predictions, read_predictions, write_predictions
+from phoropter.metrics.evaluate import evaluate
+from phoropter.project.opened import Project
+from phoropter.project.results import Scores
+from phoropter.project.run_record import RunRecord, primary
+from phoropter.training.execute import predicted
+from phoropter.training.problem import Problem
+
+TEST_PREDICTIONS = "test_predictions.parquet"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opening:
+    """What the sealed test part says of one run."""
+
+    predictions: Predictions
+    scores: Scores
+    parts: Mapping[str, Scores]
+
+
+def open_seal(project: Project, problem: Problem, record: RunRecord) -> Opening:
+    """Measures a run on the test part and records that the seal was opened.
+
+    The record is made before the numbers are known to anyone, so that a look at the test cannot be
+    undone by stopping the program.
+
+    Raises:
+        UsageError: If the split has no test part.
+    """
+    rows = problem.rows("test")
+    if len(rows) == 0:
+        raise UsageError(
+            "This project's split has no test part.",
+            hint="Add images to a test folder, or start a project without given parts.",
+        )
+    predictions = predicted(record.path, problem, rows, listener=project.listener)
+    scores = scored(predictions, problem.metric)
+    parts = _parts(project, predictions, problem.metric)
+    project.notebook.record_opening(
+        record.summary.run, {"run": record.summary.run, "metrics": scores.metrics}
+    )
+    write_predictions(record.path / TEST_PREDICTIONS, predictions)
+    project.listener(Note(f"The seal was opened (opening {project.notebook.openings})."))
+    return Opening(predictions, scores, parts)
+
+
+def read_opening(project: Project, record: RunRecord) -> Opening | None:
+    """What an earlier opening said of this run; None if the seal was not opened for it."""
+    path = record.path / TEST_PREDICTIONS
+    if not path.exists():
+        return None
+    predictions = read_predictions(path)
+    metric = record.summary.metric
+    return Opening(predictions, scored(predictions, metric), _parts(project, predictions, metric))
+
+
+def scored(predictions: Predictions, metric: str) -> Scores:
+    """All metrics of some predictions, with the primary one beside them."""
+    metrics = evaluate(predictions)
+    return Scores(primary(metrics, metric, predictions), metrics)
+
+
+def _parts(project: Project, predictions: Predictions, metric: str) -> dict[str, Scores]:
+    """Scores for each test part that the data name, where they name more than one."""
+    names = pl.DataFrame({"id": predictions.ids}).join(
+        project.dataset.table.select("id", "part_name"), on="id", how="left", maintain_order="left"
+    )["part_name"]
+    known = sorted(names.drop_nulls().unique().to_list())
+    if len(known) < 2:
+        return {}
+    return {
+        name: scored(predictions.take(np.flatnonzero((names == name).to_numpy())), metric)
+        for name in known
+    }

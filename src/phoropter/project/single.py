@@ -1,0 +1,129 @@
+"""Single stages, as the commands other than `run` call them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from phoropter.core.errors import UsageError
+from phoropter.core.events import Listener, silent
+from phoropter.core.records import PARTS
+from phoropter.data.split import digest
+from phoropter.project.bench import ProjectBench
+from phoropter.project.closing import Outcome, write_bundle
+from phoropter.project.conclusion import conclude
+from phoropter.project.folder import Folder, project_of, run_folder
+from phoropter.project.judging import read_ladder, run_result
+from phoropter.project.looking import look_and_note
+from phoropter.project.opened import Project, existing, started
+from phoropter.project.options import Options
+from phoropter.project.reporting import write_project_report
+from phoropter.project.results import (
+    ExportResult,
+    LookResult,
+    ReportResult,
+    RunResult,
+    SplitResult,
+    TestResult,
+)
+from phoropter.project.run_record import RunRecord, read_run
+from phoropter.project.seal import open_seal, read_opening
+from phoropter.project.steps import planned_baseline, reference_so_far
+
+
+def look_at(options: Options, *, listener: Listener) -> LookResult:
+    """What the data are and what is wrong with them."""
+    with started(options, listener=listener) as project:
+        return look_and_note(project, project.split(), budget_s=None)
+
+
+def split_of(options: Options, *, listener: Listener) -> SplitResult:
+    """The project's split."""
+    with started(options, listener=listener) as project:
+        problem = project.problem()
+        return SplitResult(
+            project=str(project.folder.path),
+            parts={part: len(problem.rows(part)) for part in PARTS},
+            reasons=problem.split.reasons,
+            digest=digest(problem.split),
+        )
+
+
+def train_one(options: Options, *, budget_s: float | None, listener: Listener) -> RunResult:
+    """One run of the given recipe, or of the one that these data call for."""
+    begun = time.monotonic()
+    deadline = None if budget_s is None else begun + budget_s
+    with started(options, listener=listener) as project:
+        problem = project.problem()
+        plan = planned_baseline(project, problem, options)
+        recipe = (
+            plan.recipe if options.seed is None else plan.recipe.changed({"seed": options.seed})
+        )
+        bench = ProjectBench(project, problem, lambda: 0.0, deadline)
+        trial = bench.run(recipe, role="single")
+        return run_result(project.folder, bench.of(trial))
+
+
+def open_seal_of(place: str | Path, run: str | Path | None, *, listener: Listener) -> TestResult:
+    """Opens the seal for a run, the project's chosen one if none is named."""
+    folder = Folder(Path(place).expanduser().resolve())
+    with existing(folder, listener=listener) as project:
+        record = _chosen(project, run)
+        opening = open_seal(project, project.problem(), record)
+        return TestResult(
+            project=str(folder.path),
+            run=record.summary.run,
+            primary=opening.scores.primary,
+            metrics=opening.scores.metrics,
+            parts=opening.parts,
+            openings=project.notebook.openings,
+        )
+
+
+def export_run(run: str | Path, place: str | Path | None, to: str | Path | None) -> ExportResult:
+    """A run as a bundle, in the project's `model` folder if no other is named."""
+    folder, path = run_folder(run, place)
+    with existing(folder) as project:
+        outcome = _outcome(project, read_run(path))
+        target = Path(to).expanduser().resolve() if to is not None else folder.bundle
+        exported = write_bundle(project, project.problem(), outcome, to=target)
+        return ExportResult(
+            run=path.name,
+            bundle=str(exported.folder),
+            files=exported.files,
+            verified=exported.verified,
+            largest_difference=exported.largest_difference,
+        )
+
+
+def report_on(place: str | Path | None) -> ReportResult:
+    """Writes the project's page anew from its records."""
+    folder = project_of(place)
+    with existing(folder, listener=silent) as project:
+        outcome = _outcome(project, _chosen(project, None))
+        bundle = str(folder.bundle) if folder.bundle.exists() else ""
+        page = write_project_report(project, project.problem(), outcome, bundle=bundle, seconds=0.0)
+        return ReportResult(str(folder.path), str(page))
+
+
+def _outcome(project: Project, record: RunRecord) -> Outcome:
+    ladder = read_ladder(project.folder, project.notebook)
+    sentences = conclude(record, ladder, project.notebook.steps())
+    return Outcome(record, ladder, read_opening(project, record), sentences)
+
+
+def _chosen(project: Project, run: str | Path | None) -> RunRecord:
+    """The run that was named, the loop's reference, or the latest single run."""
+    if run is not None:
+        return read_run(run_folder(run, project.folder.path)[1])
+    roles = dict.fromkeys(role for _, role in project.notebook.runs())
+    if "baseline" in roles:
+        bench = ProjectBench(project, project.problem(), lambda: 0.0, None)
+        return bench.of(reference_so_far(project, bench))
+    singles = [name for name, role in project.notebook.runs() if role == "single"]
+    if not singles:
+        raise UsageError(
+            f"The project {str(project.folder.path)!r} has no run yet.",
+            hint=f"Start with: phoropter run {project.settings.data}",
+        )
+    return read_run(project.folder.runs / singles[-1])

@@ -1,0 +1,186 @@
+"""The straight line, from data to a model, one function a stage.
+
+look → split → ladder → baseline → improve → open the seal → hand over
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from phoropter.core.errors import InputError
+from phoropter.core.events import Listener, Note
+from phoropter.improvement.loop import Loop, Turn
+from phoropter.improvement.trial import Trial
+from phoropter.metrics import named
+from phoropter.project.baseline import Plan, first_recipe, ladder
+from phoropter.project.bench import ProjectBench
+from phoropter.project.closing import close_project
+from phoropter.project.folder import Folder
+from phoropter.project.looking import look_and_note
+from phoropter.project.opened import Project, existing, started
+from phoropter.project.options import Options
+from phoropter.project.results import ProjectResult, Step
+from phoropter.training.problem import Problem
+
+_CLOSING_SHARE = 0.12
+"""Share of the budget kept for the test, the report and the bundle."""
+
+_CLOSING_S = 12.0
+"""And at least as many seconds: what a network of Lite0's size needs to be exported and checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The time a project may take.
+
+    Args:
+        begun: Reading of `time.monotonic` at its start.
+        total_s: Seconds it may take in all.
+    """
+
+    begun: float
+    total_s: float
+
+    @property
+    def deadline(self) -> float:
+        """The last moment, as `time.monotonic` reads it, at which a run may end."""
+        return (
+            self.begun
+            + self.total_s
+            - min(max(_CLOSING_SHARE * self.total_s, _CLOSING_S), 0.5 * self.total_s)
+        )
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until then; negative after it."""
+        return self.deadline - time.monotonic()
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.begun
+
+
+def run_project(options: Options, *, budget_s: float, listener: Listener) -> ProjectResult:
+    """The whole line for one data set, within a budget of wall time."""
+    budget = Budget(time.monotonic(), budget_s)
+    with started(options, listener=listener) as project:
+        problem = project.problem()
+        look_and_note(project, problem.split, budget_s=0.2 * budget_s)
+        plan = planned_baseline(project, problem, options)
+        bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
+        baseline = make_baseline(bench, plan, budget)
+        loop = improve_from(bench, baseline, budget, own=None)
+        return close_project(project, problem, bench, loop, spent_s=lambda: budget.spent_s)
+
+
+def improve_project(
+    place: str | Path, own: Mapping[str, Any], *, budget_s: float, listener: Listener
+) -> ProjectResult:
+    """Goes on with the loop from the run that is the reference so far."""
+    budget = Budget(time.monotonic(), budget_s)
+    with existing(Folder(Path(place).expanduser().resolve()), listener=listener) as project:
+        problem = project.problem()
+        bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
+        reference = reference_so_far(project, bench)
+        loop = improve_from(bench, reference, budget, own=own or None)
+        return close_project(project, problem, bench, loop, spent_s=lambda: budget.spent_s)
+
+
+def planned_baseline(project: Project, problem: Problem, options: Options) -> Plan:
+    """The recipe the user brought, or the one that these data call for."""
+    given = options.given_recipe()
+    if given is not None:
+        plan = Plan(given, ("The first recipe is the one you gave.",))
+    else:
+        plan = first_recipe(
+            project.dataset,
+            train_samples=len(problem.rows("train")),
+            seed=project.settings.seed,
+        )
+    for reason in plan.reasons:
+        project.listener(Note(reason))
+    return Plan(plan.recipe.changed(options.settings), plan.reasons)
+
+
+def make_baseline(bench: ProjectBench, plan: Plan, budget: Budget) -> Trial:
+    """The ladder of simple models, then the first recipe, shortened to half of the time left."""
+    listener = bench.project.listener
+    for recipe in ladder(plan.recipe):
+        trial = bench.run(recipe, role="ladder")
+        listener(Note(f"{recipe.model.name}: {_score(trial)}."))
+    recipe = bench.planned(plan.recipe, seconds=0.5 * budget.left_s) or plan.recipe
+    trial = bench.run(recipe, role="baseline")
+    listener(Note(f"Baseline {recipe.model.name}: {_score(trial)}."))
+    return trial
+
+
+def improve_from(
+    bench: ProjectBench, reference: Trial, budget: Budget, *, own: Mapping[str, Any] | None
+) -> Loop:
+    """The loop, each turn noted in the notebook; returns it with its final reference."""
+    project = bench.project
+    loop = Loop(
+        bench=bench,
+        reference=reference,
+        greater_is_better=named(bench.problem.metric).greater_is_better,
+        seconds_left=lambda: budget.left_s,
+        tried=bench.tried_digests(),
+    )
+    begun = time.monotonic()
+    for turn in loop.turns(own):
+        step = noted(turn, number=len(project.notebook.steps()) + 1, begun=begun)
+        project.notebook.record_step(step)
+        verb = "accepted" if step.accepted else "refused"
+        what = f"Step {step.number} ({step.finding}): {step.advice}"
+        project.listener(Note(f"{what} {verb}. {step.reason}"))
+        begun = time.monotonic()
+    project.listener(Note(f"Stopped: {loop.stopped_by}."))
+    return loop
+
+
+def noted(turn: Turn, *, number: int, begun: float) -> Step:
+    """A turn of the loop as the ledger keeps it."""
+    comparison = turn.judgement.comparison
+    return Step(
+        number=number,
+        finding=turn.candidate.finding,
+        change=dict(turn.candidate.change),
+        advice=turn.candidate.advice,
+        a=turn.reference.run,
+        b=turn.challenger.run,
+        metric=comparison.metric,
+        delta=comparison.delta,
+        low=comparison.low,
+        high=comparison.high,
+        verdict=comparison.verdict,
+        accepted=turn.decision.accepted,
+        reason=turn.decision.reason,
+        seconds=time.monotonic() - begun,
+    )
+
+
+def reference_so_far(project: Project, bench: ProjectBench) -> Trial:
+    """The run that the last accepted step left as the reference, or the baseline.
+
+    Raises:
+        InputError: If the project has no baseline yet.
+    """
+    accepted = [step.b for step in project.notebook.steps() if step.accepted]
+    baselines = [run for run, role in project.notebook.runs() if role == "baseline"]
+    if not baselines:
+        raise InputError(
+            f"The project {str(project.folder.path)!r} has no baseline to improve on.",
+            hint=f"Run first: phoropter run {project.settings.data}",
+        )
+    record = bench.record(project.folder.runs / (accepted or baselines)[-1])
+    return Trial(record.summary.run, record.recipe, record.score, record.summary.seconds)
+
+
+def _score(trial: Trial) -> str:
+    score = trial.score
+    return f"{score.name} {score.value:.4f} [{score.low:.4f}, {score.high:.4f}] on validation"

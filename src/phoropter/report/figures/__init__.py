@@ -1,0 +1,1 @@
+"""One kind of chart a file; each takes records and returns a figure with its numbers."""

@@ -1,0 +1,98 @@
+"""How the target is distributed, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phoropter.core.records import PARTS
+from phoropter.report.figure import Figure, Table
+from phoropter.report.numbers import number
+from phoropter.report.sentences import Sentences
+from phoropter.report.svg import drawing, element, frame, join, span, titled
+
+_ROW = 24.0
+_WIDTH = 560.0
+_LABEL = 150.0
+_MOST = 40
+_BINS = 20
+_CSS = {"train": "b", "val": "a", "test": "d"}
+
+
+def class_counts(counts: Mapping[str, Mapping[str, int]], *, say: Sentences) -> Figure:
+    """Samples a class as bars stacked by part, largest class first.
+
+    Args:
+        counts: By class name, then by part.
+        say: The page's language.
+    """
+    ordered = sorted(counts, key=lambda name: -sum(counts[name].values()))
+    shown = ordered[:_MOST]
+    most = max((sum(counts[name].values()) for name in shown), default=1)
+    room = _WIDTH - _LABEL - 60
+    parts = []
+    for row, name in enumerate(shown):
+        y, left = _ROW * row + 4, _LABEL
+        short = name if len(name) <= 20 else f"{name[:19]}…"
+        parts.append(element("text", short, x=_LABEL - 8, y=y + 13, text_anchor="end"))
+        for part in PARTS:
+            count = counts[name].get(part, 0)
+            width = count / max(most, 1) * room
+            said = f"{name}, {say(part)}: {number(count)}"
+            box = {"x": left, "y": y, "width": width, "height": _ROW - 7}
+            parts.append(titled("rect", said, **box, class_=f"fill {_CSS[part]}"))
+            left += width
+        parts.append(element("text", number(sum(counts[name].values())), x=left + 6, y=y + 13))
+    title = say("samples-by-class")
+    height = _ROW * max(len(shown), 1) + 6
+    rows = [[name, *(number(counts[name].get(part, 0)) for part in PARTS)] for name in ordered]
+    hidden = len(ordered) - len(shown)
+    return Figure(
+        title=title,
+        drawing=drawing(join(parts), width=_WIDTH, height=height, label=title),
+        numbers=Table([say("class"), *map(say, PARTS)], rows),
+        note=say("more-classes", count=hidden) if hidden else "",
+        legend=[(_CSS[part], say(part)) for part in PARTS],
+    )
+
+
+def value_histogram(name: str, values: Mapping[str, NDArray[np.float64]], *, say: Sentences) -> Figure:
+    """Share of samples by value, one stepped line a part.
+
+    Args:
+        name: Of the target.
+        values: By part.
+        say: The page's language.
+    """
+    given = {part: values[part][np.isfinite(values[part])] for part in PARTS if part in values}
+    given = {part: numbers for part, numbers in given.items() if len(numbers)}
+    everything = np.concatenate(list(given.values())) if given else np.zeros(1)
+    edges = np.histogram_bin_edges(everything, bins=_BINS)
+    shares = {part: np.histogram(numbers, edges)[0] / len(numbers) for part, numbers in given.items()}
+    top = max((float(share.max()) for share in shares.values()), default=1.0)
+    area = frame(span(edges.tolist(), margin=0.0), (0.0, top * 1.05))
+    lines = [area.line(_steps(edges, share), class_=_CSS[part]) for part, share in shares.items()]
+    title = say("samples-by-value", name=name)
+    rows = [
+        [f"{number(float(edges[i]))} … {number(float(edges[i + 1]))}"]
+        + [number(float(share[i])) for share in shares.values()]
+        for i in range(len(edges) - 1)
+    ]
+    content = join([area.axes(name, say("share")), *lines])
+    return Figure(
+        title=title,
+        drawing=drawing(content, width=area.width, height=area.height, label=title),
+        numbers=Table([name, *map(say, shares)], rows),
+        legend=[(_CSS[part], f"{say(part)} (n = {number(len(given[part]))})") for part in shares],
+    )
+
+
+def _steps(edges: NDArray[np.float64], shares: Sequence[float]) -> list[tuple[float, float]]:
+    corners = [
+        (float(edge), float(share))
+        for index, share in enumerate(shares)
+        for edge in (edges[index], edges[index + 1])
+    ]
+    return [(float(edges[0]), 0.0), *corners, (float(edges[-1]), 0.0)]

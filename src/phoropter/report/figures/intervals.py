@@ -1,0 +1,87 @@
+"""Numbers with their intervals on one axis: the ladder of models, the ledger of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from phoropter.report.figure import Figure, Table
+from phoropter.report.numbers import number
+from phoropter.report.sentences import Sentences
+from phoropter.report.svg import Scale, drawing, element, join, span, titled
+
+_ROW = 26.0
+_WIDTH = 560.0
+_LABEL = 190.0
+_NAME_LENGTH = 27
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One row: a name, a value, its interval, and the CSS class it is drawn in."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    css: str = "plain"
+
+
+def interval_chart(
+    bars: Sequence[Bar], *, title: str, axis: str, say: Sentences, zero: bool = False, note: str = ""
+) -> Figure:
+    """A dot and a whisker for each bar, from top to bottom.
+
+    Args:
+        bars: The rows.
+        title: Of the figure.
+        axis: What is measured.
+        say: The page's language.
+        zero: Whether zero is part of the axis and drawn as a line (for differences).
+        note: What to look for.
+    """
+    values = [v for bar in bars for v in (bar.low, bar.value, bar.high)] + ([0.0] if zero else [])
+    scale = Scale(*span(values), _LABEL, _WIDTH - 14)
+    height = _ROW * len(bars) + 46
+    bottom = height - 38
+    parts = [_axis(scale, bottom, height, axis)]
+    if zero:
+        at = scale(0.0)
+        parts.append(element("line", x1=at, x2=at, y1=6, y2=bottom, class_="axis"))
+    parts += [_bar(bar, scale, _ROW * (row + 0.5) + 4) for row, bar in enumerate(bars)]
+    rows = [[bar.name, *map(number, (bar.value, bar.low, bar.high))] for bar in bars]
+    return Figure(
+        title=title,
+        drawing=drawing(join(parts), width=_WIDTH, height=height, label=title),
+        numbers=Table([say("name"), axis, say("low"), say("high")], rows),
+        note=note,
+    )
+
+
+def _axis(scale: Scale, bottom: float, height: float, axis: str) -> Markup:
+    parts = []
+    for value in scale.ticks():
+        at = scale(value)
+        parts += [
+            element("line", x1=at, x2=at, y1=6, y2=bottom, class_="grid"),
+            element("text", number(value), x=at, y=bottom + 16, text_anchor="middle"),
+        ]
+    parts.append(
+        element("text", axis, x=scale.end, y=height - 4, text_anchor="end", class_="name")
+    )
+    return join(parts)
+
+
+def _bar(bar: Bar, scale: Scale, y: float) -> Markup:
+    said = f"{bar.name}: {number(bar.value)} [{number(bar.low)}, {number(bar.high)}]"
+    short = bar.name if len(bar.name) <= _NAME_LENGTH else f"{bar.name[: _NAME_LENGTH - 1]}…"
+    whisker = {"y1": y, "y2": y, "class_": f"whisker {bar.css}"}
+    return join(
+        (
+            element("text", short, x=_LABEL - 12, y=y + 4, text_anchor="end", class_=bar.css),
+            titled("line", said, x1=scale(bar.low), x2=scale(bar.high), **whisker),
+            titled("circle", said, cx=scale(bar.value), cy=y, r=4.5, class_=f"dot {bar.css}"),
+        )
+    )

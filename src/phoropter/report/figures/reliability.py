@@ -1,0 +1,46 @@
+"""Whether the probabilities can be taken at their word."""
+
+from __future__ import annotations
+
+from phoropter.core.predictions import ClassPredictions
+from phoropter.metrics.calibration import reliability
+from phoropter.report.figure import Figure, Table
+from phoropter.report.numbers import fraction, number
+from phoropter.report.sentences import Sentences
+from phoropter.report.svg import drawing, element, frame, join, titled
+
+_BINS = 10
+
+
+def reliability_diagram(predictions: ClassPredictions, *, say: Sentences) -> Figure:
+    """Share of right answers by stated probability; the dots' areas follow the counts."""
+    table = reliability(predictions, bins=_BINS)
+    area = frame((0.0, 1.0), (0.0, 1.0))
+    most = max(int(table.counts.max()), 1)
+    ideal = area.line([(0.0, 0.0), (1.0, 1.0)], class_="ideal")
+    parts = [area.axes(say("probability"), say("share-right")), ideal]
+    rows = []
+    for index, count in enumerate(table.counts.tolist()):
+        low, high = float(table.edges[index]), float(table.edges[index + 1])
+        confidence, accuracy = float(table.confidence[index]), float(table.accuracy[index])
+        rows.append(
+            [f"{low:.1f} … {high:.1f}", number(count), fraction(confidence), fraction(accuracy)]
+        )
+        if not count:
+            continue
+        x, y = area.x(confidence), area.y(accuracy)
+        said = f"{fraction(confidence)} → {fraction(accuracy)} (n = {number(count)})"
+        radius = 3 + 10 * (count / most) ** 0.5
+        parts += [
+            element("line", x1=x, x2=x, y1=y, y2=area.y(confidence), class_="gap"),
+            titled("circle", said, cx=x, cy=y, r=radius, class_="dot soft b"),
+            element("text", f"n={number(count)}", x=x, y=y - radius - 3, text_anchor="middle"),
+        ]
+    title = say("reliability")
+    header = [say("probability"), say("samples"), say("mean-probability"), say("share-right")]
+    return Figure(
+        title=title,
+        drawing=drawing(join(parts), width=area.width, height=area.height, label=title),
+        numbers=Table(header, rows),
+        note=say("reliability-note"),
+    )

@@ -1,0 +1,89 @@
+"""How numbers look on the page: four figures, thin grouping, never a spurious digit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from phoropter.core.records import Metric
+
+
+def number(value: object) -> str:
+    """A value with at most four significant figures; "–" where there is none.
+
+    >>> number(0.123456), number(1234567), number(None), number(2.0), number(1e-7)
+    ('0.1235', '1,234,567', '–', '2', '1e-07')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if not isinstance(value, float) or not math.isfinite(value):
+        return "–" if value is None or isinstance(value, float) else str(value)
+    if abs(value) >= 10_000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}".replace("-", "−") if "e" not in f"{value:.4g}" else f"{value:.4g}"
+
+
+def fraction(value: float) -> str:
+    """A number in [0, 1] with three decimals, so that columns of them line up.
+
+    >>> fraction(0.9), fraction(float("nan"))
+    ('0.900', '–')
+    """
+    return f"{value:.3f}" if math.isfinite(value) else "–"
+
+
+def signed(value: float | None) -> str:
+    """A difference with its sign.
+
+    >>> signed(0.02), signed(-0.02), signed(None)
+    ('+0.02', '−0.02', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{'+' if value > 0 else ''}{number(value)}"
+
+
+def interval(metric: Metric) -> str:
+    """A metric's 95 % interval.
+
+    >>> interval(Metric("accuracy", 0.9, 0.85, 0.94, 200))
+    '[0.85, 0.94]'
+    """
+    return f"[{number(metric.low)}, {number(metric.high)}]"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> duration(0.4), duration(75), duration(3700)
+    ('0.4 s', '1 min 15 s', '1 h 2 min')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def settings(change: Mapping[str, Any]) -> str:
+    """A change as `--set` takes it.
+
+    >>> settings({"train.lr": 0.01, "train.clip": None})
+    '--set train.lr=0.01 --set train.clip=null'
+    """
+    return " ".join(f"--set {key}={_yaml(value)}" for key, value in change.items())
+
+
+def _yaml(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,287 @@
+"""One recipe carried out: from the recipe to a run's folder.
+
+Three ways lead to a network: a classic model fitted on features, a head trained on the features of
+a frozen trunk, and a network trained on images. They differ in `_fitted` alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from phoropter.augment.mixing import mixer
+from phoropter.augment.policies import augmenter
+from phoropter.core import registry
+from phoropter.core.errors import CorruptFileError
+from phoropter.core.events import Listener, silent
+from phoropter.core.files import read_json, write_json, write_text
+from phoropter.core.predictions import Predictions, write_predictions
+from phoropter.core.recipe import Recipe, read_recipe, to_yaml
+from phoropter.core.records import (
+    Normalization,
+    Preprocessing,
+    Rows,
+    RunSummary,
+    TargetSchema,
+)
+from phoropter.metrics import named
+from phoropter.models.build import build, build_trunk
+from phoropter.models.classic import classic_from_state, fit_classic
+from phoropter.models.network import Network
+from phoropter.prediction.run import outputs
+from phoropter.training.checkpoint import read_weights, write_weights
+from phoropter.training.gates import run_gates, write_gates
+from phoropter.training.loop import fit
+from phoropter.training.problem import Problem, run_id
+from phoropter.training.records import FitOutcome, TrainingData, Watch, sample_train_eval_rows
+from phoropter.training.sources import Source, open_source
+
+SUMMARY = "run.json"
+UNFINISHED = ("budget", "interrupted")
+"""Ends that more time would have changed; such a run goes on when it is asked for again."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Carried:
+    """A run while it is carried out: what it is, and what it works on."""
+
+    recipe: Recipe
+    problem: Problem
+    folder: Path
+    source: Source
+    targets: Any
+    watch: Watch
+
+    @property
+    def train_eval_rows(self) -> Rows:
+        """The fixed part of the training rows that is measured after every pass."""
+        return sample_train_eval_rows(
+            self.problem.rows("train"),
+            val_count=len(self.problem.rows("val")),
+            seed=self.recipe.seed,
+        )
+
+
+def execute(
+    recipe: Recipe,
+    problem: Problem,
+    *,
+    runs: Path,
+    deadline: float | None = None,
+    listener: Listener = silent,
+) -> Path:
+    """Carries out a recipe, or finds it done, and returns the run's folder.
+
+    Args:
+        recipe: What to do.
+        problem: On what.
+        runs: The folder of all runs.
+        deadline: Reading of `time.monotonic` at which training must end; None: no limit.
+        listener: Told about the progress.
+
+    Raises:
+        PhoropterError: If the recipe does not fit the data or the machine.
+        InterruptedRunError: If the user stops it; running it again goes on from there.
+    """
+    folder = runs / run_id(recipe, problem)
+    if (folder / SUMMARY).exists() and read_summary(folder).stopped_by not in UNFINISHED:
+        return folder
+    begun = time.monotonic()
+    write_text(folder / "recipe.yaml", to_yaml(recipe))
+    carried = Carried(
+        recipe=recipe,
+        problem=problem,
+        folder=folder,
+        source=open_source(recipe, problem, listener=listener),
+        targets=_all_targets(problem),
+        watch=Watch(listener=listener, deadline=deadline),
+    )
+    network, outcome = _fitted(carried)
+    _write_predictions(carried, network)
+    _write_summary(carried, outcome, seconds=time.monotonic() - begun)
+    return folder
+
+
+def restored(folder: Path) -> tuple[Network, Recipe, RunSummary, Preprocessing]:
+    """The whole network of a finished run, from files alone, with what it needs to be used.
+
+    Raises:
+        CorruptFileError: If a file is missing or damaged.
+    """
+    recipe = read_recipe(folder / "recipe.yaml")
+    summary = read_summary(folder)
+    state = read_weights(folder)
+    if summary.features == "":
+        network = build(recipe.changed({"model.pretrained": False}), summary.schema)
+        network.load_state_dict(state)
+        return network.eval(), recipe, summary, read_preprocessing(folder)
+    trunk, feature_count = build_trunk(
+        summary.features,
+        pretrained=summary.features != "pixels",
+        channels=recipe.data.channels,
+        size=recipe.data.size,
+    )
+    if is_classic(recipe):
+        head = classic_from_state(recipe.model.name, state)
+    else:
+        head = build(recipe.changed({"model.pretrained": False}), summary.schema).head
+        head.load_state_dict(state)
+    network = Network(trunk, head, feature_count)
+    return network.eval(), recipe, summary, read_preprocessing(folder)
+
+
+def predicted(
+    folder: Path, problem: Problem, rows: Rows, *, listener: Listener = silent
+) -> Predictions:
+    """What a finished run says of these rows of the data."""
+    network, recipe, summary, _ = restored(folder)
+    source = open_source(recipe, problem, listener=listener)
+    spoken = network.head if summary.features else network
+    return _spoken(spoken, source, recipe, problem, rows)
+
+
+def is_classic(recipe: Recipe) -> bool:
+    """Whether the model is fitted by scikit-learn instead of trained."""
+    return recipe.model.name in registry.names("phoropter.classics")
+
+
+def read_summary(folder: Path) -> RunSummary:
+    """The outcome of a run.
+
+    Raises:
+        CorruptFileError: If it is damaged.
+    """
+    facts = dict(read_json(folder / SUMMARY))
+    facts.pop("preprocessing", None)
+    try:
+        schema = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in facts.pop("schema").items()
+        }
+        return RunSummary(schema=TargetSchema(**schema), **facts)
+    except (KeyError, TypeError) as error:
+        raise CorruptFileError(
+            f"{str(folder / SUMMARY)!r} is damaged: {error}.",
+            hint="Delete the run's folder and run the command again.",
+        ) from error
+
+
+def read_preprocessing(folder: Path) -> Preprocessing:
+    """What led from the image files to the network's input."""
+    facts = read_json(folder / SUMMARY)["preprocessing"]
+    statistics = facts.pop("normalization")
+    normalization = Normalization(tuple(statistics["mean"]), tuple(statistics["std"]))
+    return Preprocessing(normalization=normalization, **facts)
+
+
+def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:
+    """The part of the network that speaks on the source's inputs, fitted, its weights saved."""
+    recipe, problem = carried.recipe, carried.problem
+    if is_classic(recipe):
+        return _fitted_classic(carried)
+    network = build(recipe, problem.schema)
+    learner: nn.Module = network.head if carried.source.features else network
+    mix = None if carried.source.features else mixer(recipe.data.augment)
+    objective = problem.task.objective(learner, recipe, problem.schema, mix=mix)
+    data = _training_data(carried)
+    gates = run_gates(
+        learner, data, carried.recipe, objective, schema=problem.schema, watch=carried.watch
+    )
+    outcome = fit(objective, learner, data, recipe, folder=carried.folder, watch=carried.watch)
+    write_gates(carried.folder, gates)
+    return learner, outcome
+
+
+def _fitted_classic(carried: Carried) -> tuple[nn.Module, FitOutcome]:
+    begun = time.monotonic()
+    rows = carried.problem.rows("train")
+    features = carried.source.inputs.batch(rows).numpy()
+    head = fit_classic(
+        carried.recipe.model.name,
+        features.reshape(len(rows), -1),
+        carried.targets[rows].numpy(),
+        schema=carried.problem.schema,
+        seed=carried.recipe.seed,
+    )
+    write_weights(carried.folder, head)
+    seconds = time.monotonic() - begun
+    return head, FitOutcome((), 0, 0, 0, seconds, 0.0, "finished")
+
+
+def _training_data(carried: Carried) -> TrainingData:
+    recipe, problem, source = carried.recipe, carried.problem, carried.source
+    images = source.features == ""
+    return TrainingData(
+        inputs=source.inputs,
+        targets=carried.targets,
+        train_rows=problem.rows("train"),
+        val_rows=problem.rows("val"),
+        train_eval_rows=carried.train_eval_rows,
+        metric=_output_metric(problem, carried.targets),
+        normalization=source.normalization,
+        augment=augmenter(recipe.data.augment, size=recipe.data.size) if images else None,
+    )
+
+
+def _output_metric(problem: Problem, targets: Any) -> Callable[[NDArray[np.float32], Rows], float]:
+    metric = named(problem.metric)
+
+    def measure(raw: NDArray[np.float32], rows: Rows) -> float:
+        ids = [""] * len(rows)
+        return metric(problem.task.predictions(ids, targets[rows], raw, problem.schema))
+
+    return measure
+
+
+def _all_targets(problem: Problem) -> Any:
+    rows = np.arange(len(problem.dataset), dtype=np.int64)
+    return problem.task.encode(problem.dataset, rows, problem.schema)
+
+
+def _write_predictions(carried: Carried, learner: nn.Module) -> None:
+    for name, rows in (
+        ("predictions", carried.problem.rows("val")),
+        ("train_predictions", carried.train_eval_rows),
+    ):
+        predictions = _spoken(learner, carried.source, carried.recipe, carried.problem, rows)
+        write_predictions(carried.folder / f"{name}.parquet", predictions)
+
+
+def _spoken(
+    learner: nn.Module, source: Source, recipe: Recipe, problem: Problem, rows: Rows
+) -> Predictions:
+    raw = outputs(
+        learner,
+        source.inputs,
+        rows,
+        normalization=source.normalization,
+        tta=recipe.predict.tta,
+    )
+    ids = problem.dataset.table["id"].gather(rows).to_list()
+    targets = problem.task.encode(problem.dataset, rows, problem.schema)
+    return problem.task.predictions(ids, targets, raw, problem.schema)
+
+
+def _write_summary(carried: Carried, outcome: FitOutcome, *, seconds: float) -> None:
+    summary = RunSummary(
+        run=carried.folder.name,
+        metric=carried.problem.metric,
+        epochs=outcome.epochs,
+        steps=outcome.steps,
+        best_epoch=outcome.best_epoch,
+        seconds=seconds,
+        samples_per_second=outcome.samples_per_second,
+        stopped_by=outcome.stopped_by,
+        numerics=outcome.numerics,
+        schema=carried.problem.schema,
+        features=carried.source.features,
+    )
+    preprocessing = asdict(carried.source.preprocessing)
+    write_json(carried.folder / SUMMARY, {**asdict(summary), "preprocessing": preprocessing})

@@ -1,0 +1,153 @@
+"""Batches as the network gets them: on its device, as floats, varied, normalised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from phoropter.core.records import Normalization, Rows
+from phoropter.core.seed import derive
+from phoropter.data.batches import batches
+from phoropter.training.numerics import Numerics
+from phoropter.training.plan import Plan
+from phoropter.training.records import Augment, TrainingData
+
+EVALUATION_NUMBERS = 2**22  # numbers of input an evaluation batch may hold: 16 MiB of float32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Samples on the device, and the randomness that belongs to them.
+
+    Args:
+        inputs: Shape (n, ...), float32.
+        targets: Whatever the task encodes.
+        generator: On the CPU; augmentation has already drawn from it.
+    """
+
+    inputs: Tensor
+    targets: Any
+    generator: torch.Generator
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+class Feed:
+    """Serves the samples of a run.
+
+    Args:
+        data: The samples.
+        plan: Sizes of batches and steps.
+        seed: The recipe's; order and augmentation follow from it and the position alone.
+        device: Where the network is.
+        numerics: Whose memory layout images get.
+    """
+
+    def __init__(
+        self,
+        data: TrainingData,
+        plan: Plan,
+        *,
+        seed: int,
+        device: torch.device,
+        numerics: Numerics,
+    ) -> None:
+        self._data = data
+        self._plan = plan
+        self._seed = seed
+        self.device = device
+        self._numerics = numerics
+
+    def steps(self, epoch: int, *, start: int = 0) -> Iterator[list[Batch]]:
+        """The batches of each optimiser step of a pass, from step `start` on."""
+        plan = self._plan
+        first = start * plan.accumulate
+        order = enumerate(
+            batches(
+                self._data.train_rows, plan.batch_size, seed=self._seed, epoch=epoch, start=first
+            ),
+            start=first,
+        )
+        remaining = islice(order, plan.batches_per_epoch - first)
+        while step := [
+            self.training_batch(rows, epoch, index)
+            for index, rows in islice(remaining, plan.accumulate)
+        ]:
+            yield step
+
+    def training_batch(self, rows: Rows, epoch: int, index: int) -> Batch:
+        """The batch of these rows, varied as the position (epoch, index) decides."""
+        generator = torch.Generator()
+        generator.manual_seed(derive(self._seed, "batch", epoch, index))
+        inputs = self._prepared(self._data.inputs.batch(rows), generator)
+        return Batch(inputs, self._targets(rows), generator)
+
+    def evaluation(self, rows: Rows) -> Iterator[tuple[Tensor, Any]]:
+        """Inputs and targets of these rows, in order and unvaried, in batches that fit memory."""
+        size = self._evaluation_batch(rows)
+        for first in range(0, len(rows), size):
+            chosen = rows[first : first + size]
+            yield self._prepared(self._data.inputs.batch(chosen)), self._targets(chosen)
+
+    def _evaluation_batch(self, rows: Rows) -> int:
+        if len(rows) <= self._plan.batch_size:
+            return max(len(rows), 1)
+        numbers = prod(self._data.inputs.batch(rows[:1]).shape)
+        return max(self._plan.batch_size, EVALUATION_NUMBERS // max(numbers, 1))
+
+    def _targets(self, rows: Rows) -> Any:
+        return _moved(self._data.targets[torch.from_numpy(rows)], self.device)
+
+    def _prepared(self, inputs: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        augment = self._data.augment if generator is not None else None
+        inputs = inputs.to(self.device, non_blocking=True)
+        inputs = prepared(inputs, self._data.normalization, augment, generator)
+        if self._numerics.channels_last and inputs.ndim == 4:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        return inputs
+
+
+def prepared(
+    inputs: Tensor,
+    normalization: Normalization | None,
+    augment: Augment | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Network inputs from stored ones; float features (n, d) are network inputs already.
+
+    Args:
+        inputs: uint8 images (n, c, h, w), or float32 of any shape.
+        normalization: Applied to images in [0, 1], last.
+        augment: Applied to images in [0, 1]; needs the generator.
+        generator: What augmentation draws from.
+    """
+    if inputs.dtype != torch.uint8:
+        return inputs
+    images = inputs.float().div_(255)
+    if augment is not None and generator is not None:
+        images = augment(images, generator)
+    if normalization is None:
+        return images
+    mean = torch.tensor(normalization.mean, device=images.device).view(1, -1, 1, 1)
+    std = torch.tensor(normalization.std, device=images.device).view(1, -1, 1, 1)
+    return (images - mean).div_(std)
+
+
+def _moved(targets: Any, device: torch.device) -> Any:
+    """Tensors inside lists, tuples and mappings too: targets may be ragged (boxes of an image)."""
+    if isinstance(targets, Tensor):
+        if device.type == "mps" and targets.dtype == torch.float64:
+            targets = targets.float()  # that device knows no double precision
+        return targets.to(device, non_blocking=True)
+    if isinstance(targets, dict):
+        return {key: _moved(value, device) for key, value in targets.items()}
+    if isinstance(targets, list | tuple):
+        return type(targets)(_moved(value, device) for value in targets)
+    return targets

@@ -1,0 +1,75 @@
+"""`history.jsonl`: one line a pass, free of wall-clock times so that a replay gives equal bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from phoropter.core.errors import CorruptFileError
+from phoropter.core.files import storage_errors, write_text
+from phoropter.core.records import Epoch
+
+HISTORY = "history.jsonl"
+TIMING = "timing.jsonl"
+
+
+def write_history(folder: Path, rows: Sequence[Epoch]) -> None:
+    """Writes the history whole."""
+    write_text(folder / HISTORY, "".join(map(_line, rows)))
+
+
+def append_history(folder: Path, row: Epoch, *, seconds: float) -> None:
+    """Adds a row, and beside it in `timing.jsonl` the seconds the run has taken so far."""
+    timing = json.dumps({"epoch": row.epoch, "step": row.step, "seconds": round(seconds, 4)})
+    for name, line in ((HISTORY, _line(row)), (TIMING, timing + "\n")):
+        path = folder / name
+        with storage_errors(path), path.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+
+def read_history(folder: Path) -> tuple[Epoch, ...]:
+    """The rows of a run's history; empty if there is none.
+
+    A last line cut short by a kill is left out.
+
+    Raises:
+        CorruptFileError: If any other line is no row.
+    """
+    path = folder / HISTORY
+    if not path.exists():
+        return ()
+    whole = path.read_bytes().rpartition(b"\n")[0]
+    try:
+        return tuple(epoch_from(json.loads(line)) for line in whole.decode().splitlines())
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CorruptFileError(
+            f"{str(path)!r} is damaged: {error}.", hint="Delete the run's folder; train again."
+        ) from error
+
+
+def epoch_values(row: Epoch) -> dict[str, Any]:
+    """The row as JSON-able values; "inf", "-inf" and "nan" as words, for JSON has no such numbers.
+
+    >>> epoch_values(Epoch(1, 2, 0.1, float("inf"), *[None] * 6))["running_loss"]
+    'inf'
+    """
+    return {
+        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in asdict(row).items()
+    }
+
+
+def epoch_from(values: Mapping[str, Any]) -> Epoch:
+    """The reverse of `epoch_values`."""
+    numbers: dict[str, Any] = {
+        name: float(value) if isinstance(value, str) else value for name, value in values.items()
+    }
+    return Epoch(**numbers)
+
+
+def _line(row: Epoch) -> str:
+    return json.dumps(epoch_values(row), allow_nan=False) + "\n"

@@ -1,0 +1,188 @@
+"""The training loop: one for every task, model and number of optimisers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from phoropter.core.errors import CorruptFileError
+from phoropter.core.events import Note
+from phoropter.core.files import read_json, write_json
+from phoropter.core.protocols import Objective
+from phoropter.core.recipe import Recipe
+from phoropter.training.checkpoint import drop_state, load_state, read_weights, write_weights
+from phoropter.training.feed import Feed
+from phoropter.training.history import read_history, write_history
+from phoropter.training.numerics import Numerics, fixed, measured, read_numerics, write_numerics
+from phoropter.training.optimizers import make_optimizers
+from phoropter.training.plan import Plan, make_plan
+from phoropter.training.records import FitOutcome, TrainingData, Watch
+from phoropter.training.rehearsal import memory_format, own_randomness, rehearsal
+from phoropter.training.run import Parts, Run, identity
+from phoropter.training.signals import interruptible
+from phoropter.training.step import Stepper
+
+OUTCOME = "outcome.json"
+
+
+def fit(
+    objective: Objective,
+    network: nn.Module,
+    data: TrainingData,
+    recipe: Recipe,
+    *,
+    folder: Path,
+    watch: Watch,
+) -> FitOutcome:
+    """Trains the network until the recipe, patience, the deadline or a divergence ends it.
+
+    Afterwards the network holds the weights of the pass with the lowest validation loss, the
+    start included. A run that was killed goes on from its last checkpoint and ends with the same
+    bits, on a CPU, as one that was not; so does one that was cut by a deadline, when it is called
+    again. A finished one is read, not repeated.
+
+    Args:
+        objective: What is descended; refers to the network.
+        network: Holds every parameter that the objective trains.
+        data: The samples.
+        recipe: `seed` and `train` matter here.
+        folder: The run's own folder.
+        watch: Listener, deadline and clock.
+
+    Raises:
+        InterruptedRunError: If the user stopped it; everything so far is kept.
+        StorageError: If the folder cannot be written.
+    """
+    kept = _finished(network, data, recipe, folder)
+    if kept is not None:
+        return kept
+    with interruptible() as stop, own_randomness(recipe.seed, "training"), _threads_kept():
+        run = _opened(objective, network, data, recipe, folder=folder, watch=watch)
+        while run.stopped_by is None:
+            for batches in run.parts.feed.steps(run.epoch, start=run.position):
+                run.take_step(batches)
+                if stop.requested:
+                    run.interrupt()
+                if run.stopped_by is not None:
+                    break
+            run.end_pass()
+        return _closed(run)
+
+
+def _opened(
+    objective: Objective,
+    network: nn.Module,
+    data: TrainingData,
+    recipe: Recipe,
+    *,
+    folder: Path,
+    watch: Watch,
+) -> Run:
+    """The run at its start, or where its checkpoint left it."""
+    accelerator = Accelerator()
+    network.to(accelerator.device).train()
+    plan = make_plan(recipe.train, samples=len(data.train_rows))
+    numerics = read_numerics(folder)
+    if numerics is None:
+        numerics = _chosen(objective, network, data, recipe, plan=plan, accelerator=accelerator)
+        write_numerics(folder, numerics)
+    torch.set_num_threads(numerics.threads)
+    network.to(memory_format=memory_format(numerics))
+    feed = Feed(data, plan, seed=recipe.seed, device=accelerator.device, numerics=numerics)
+    optimizers = make_optimizers(objective, recipe.train)
+    clip = recipe.train.clip
+    step = Stepper(objective, optimizers, accelerator=accelerator, numerics=numerics, clip=clip)
+    run = Run(
+        Parts(
+            objective, network, data, recipe, plan, numerics, feed, step, optimizers, folder, watch
+        )
+    )
+    _begin(run)
+    return run
+
+
+def _begin(run: Run) -> None:
+    watch, folder = run.parts.watch, run.parts.folder
+    state = load_state(folder, listener=watch.listener)
+    if state is not None and state["identity"] == identity(run.parts.recipe, run.parts.data):
+        run.load_state_dict(state)
+        watch.listener(Note(f"Going on after step {run.taken} of {run.parts.plan.total_steps}."))
+    else:
+        write_history(folder, [])
+        run.measure_start()
+
+
+def _chosen(
+    objective: Objective,
+    network: nn.Module,
+    data: TrainingData,
+    recipe: Recipe,
+    *,
+    plan: Plan,
+    accelerator: Accelerator,
+) -> Numerics:
+    threads = torch.get_num_threads()
+    if recipe.train.numerics != "auto":
+        return fixed(recipe.train.numerics, threads=threads)
+    trial = rehearsal(objective, network, data, recipe=recipe, plan=plan, accelerator=accelerator)
+    images = data.inputs.batch(data.train_rows[:1]).ndim == 4
+    return measured(trial, total_steps=plan.total_steps, images=images, threads=threads)
+
+
+def _closed(run: Run) -> FitOutcome:
+    """Restores the best weights and writes what a finished run leaves."""
+    parts = run.parts
+    run.report(final=True)
+    run.best.restore(parts.network)
+    parts.network.to(memory_format=torch.contiguous_format).eval()
+    outcome = FitOutcome(
+        history=tuple(run.history),
+        epochs=run.history[-1].epoch,
+        steps=run.taken,
+        best_epoch=run.best.epoch,
+        seconds=run.seconds,
+        samples_per_second=run.samples / run.training_s if run.training_s > 0 else 0.0,
+        stopped_by=str(run.stopped_by),
+        numerics={"name": parts.numerics.name, **asdict(parts.numerics)},
+    )
+    write_weights(parts.folder, parts.network)
+    write_history(parts.folder, outcome.history)
+    record = {name: value for name, value in asdict(outcome).items() if name != "history"}
+    write_json(parts.folder / OUTCOME, {"identity": identity(parts.recipe, parts.data), **record})
+    if outcome.stopped_by != "budget":
+        drop_state(parts.folder)
+    return outcome
+
+
+def _finished(
+    network: nn.Module, data: TrainingData, recipe: Recipe, folder: Path
+) -> FitOutcome | None:
+    """The outcome of a run that has already ended in this folder, its weights given back."""
+    if not (folder / OUTCOME).exists():
+        return None
+    try:
+        record = read_json(folder / OUTCOME)
+        same = record.pop("identity") == identity(recipe, data)
+        if not same or record["stopped_by"] == "budget":
+            return None
+        history = read_history(folder)
+        network.load_state_dict(read_weights(folder))
+    except CorruptFileError:
+        return None  # trained again: the bits come out the same
+    network.eval()
+    return FitOutcome(history=history, **record)
+
+
+@contextmanager
+def _threads_kept() -> Iterator[None]:
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

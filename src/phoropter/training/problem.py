@@ -1,0 +1,71 @@
+"""What every run of a project has in common: the data, the split, the target, the yardstick."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from phoropter.core.protocols import Task
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import Dataset, Rows, Split, TargetSchema
+from phoropter.data.split import digest as split_digest
+from phoropter.data.split import rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """A learning problem, fixed before the first run.
+
+    Args:
+        dataset: The indexed data.
+        split: Which sample is for what.
+        task: What is to be predicted.
+        schema: The target as the training part knows it.
+        metric: Name of the primary metric.
+        cache: Folder for decoded images and features.
+        digest: A hash of the samples' contents, their targets, the split and the metric.
+    """
+
+    dataset: Dataset
+    split: Split
+    task: Task
+    schema: TargetSchema
+    metric: str
+    cache: Path
+    digest: str
+
+    def rows(self, part: str) -> Rows:
+        """Positions of a part's samples in the data set's table."""
+        return rows(self.dataset, self.split, part)
+
+
+def problem_digest(dataset: Dataset, split: Split, metric: str) -> str:
+    """A hash of the samples' contents, their targets, the split and the metric."""
+    text = f"{data_digest(dataset)}/{split_digest(split)}/{metric}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def data_digest(dataset: Dataset) -> str:
+    """A hash of every sample's identifier, content and target."""
+    columns = ["id", "digest", *dataset.targets]
+    table = dataset.table.select(columns).sort("id")
+    return hashlib.sha256(table.write_csv().encode()).hexdigest()[:16]
+
+
+def run_id(recipe: Recipe, problem: Problem) -> str:
+    """The identity of a run: a hash of recipe, data, split and code, 12 hexadecimal digits."""
+    text = f"{recipe.digest}/{problem.digest}/{code_digest()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@cache
+def code_digest() -> str:
+    """A hash of the package's own source, so that a run is never mistaken for an older code's."""
+    root = Path(__file__).parents[1]
+    whole = hashlib.sha256()
+    for folder in ("core", "data", "augment", "models", "tasks", "prediction", "training"):
+        for path in sorted((root / folder).rglob("*.py")):
+            whole.update(path.read_bytes())
+    return whole.hexdigest()[:16]

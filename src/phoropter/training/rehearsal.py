@@ -1,0 +1,76 @@
+"""A few steps on copies of everything, to measure or to check without touching the run."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from phoropter.core.protocols import Objective
+from phoropter.core.recipe import Recipe
+from phoropter.core.seed import derive
+from phoropter.training.feed import Feed
+from phoropter.training.numerics import Numerics, Trial
+from phoropter.training.optimizers import make_optimizers
+from phoropter.training.plan import Plan
+from phoropter.training.records import TrainingData
+from phoropter.training.step import Stepper
+
+TIMED_STEPS = 3
+
+
+@contextmanager
+def own_randomness(seed: int, *names: str) -> Iterator[None]:
+    """The global generators of torch, seeded for one purpose inside the block and untouched after it.
+
+    Dropout draws from them and takes no generator of its own.
+    """
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(derive(seed, *names))  # noqa: TID251 - forked above; dropout has no other
+        yield
+
+
+def rehearsal(
+    objective: Objective,
+    network: nn.Module,
+    data: TrainingData,
+    *,
+    recipe: Recipe,
+    plan: Plan,
+    accelerator: Accelerator,
+) -> Callable[[Numerics], Trial]:
+    """A function that makes a few steps of this run under given numerics, from the same start."""
+
+    def trial(numerics: Numerics) -> Trial:
+        # Copied together: the objective's reference must lead to the network's copy.
+        twin, aim = copy.deepcopy((network, objective))
+        twin.to(memory_format=memory_format(numerics)).train()
+        feed = Feed(data, plan, seed=recipe.seed, device=accelerator.device, numerics=numerics)
+        step = Stepper(
+            aim,
+            make_optimizers(aim, recipe.train),
+            accelerator=accelerator,
+            numerics=numerics,
+            clip=recipe.train.clip,
+        )
+        batches = next(feed.steps(1))
+        losses, seconds = [], []
+        with own_randomness(recipe.seed, "rehearsal"):
+            for _ in range(1 + TIMED_STEPS):
+                started = time.perf_counter()
+                losses.append(float(step(batches, measure_norm=False)[0]))
+                seconds.append(time.perf_counter() - started)
+        return Trial(losses, min(seconds[1:]))
+
+    return trial
+
+
+def memory_format(numerics: Numerics) -> torch.memory_format:
+    """How four-dimensional weights lie in memory."""
+    return torch.channels_last if numerics.channels_last else torch.contiguous_format

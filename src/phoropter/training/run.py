@@ -1,0 +1,317 @@
+"""The state of a run while it is trained, and what is done with it between the steps."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from phoropter.core.errors import InterruptedRunError
+from phoropter.core.events import Progress
+from phoropter.core.protocols import Objective
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import Epoch, Rows
+from phoropter.training.callbacks.average import WeightAverage
+from phoropter.training.callbacks.best import BestWeights
+from phoropter.training.callbacks.patience import Patience
+from phoropter.training.checkpoint import save_state
+from phoropter.training.evaluation import Evaluation, evaluate
+from phoropter.training.feed import Batch, Feed
+from phoropter.training.history import append_history, epoch_from, epoch_values, write_history
+from phoropter.training.meter import Meter
+from phoropter.training.numerics import Numerics
+from phoropter.training.optimizers import set_lr
+from phoropter.training.plan import Plan
+from phoropter.training.records import TrainingData, Watch
+from phoropter.training.schedules import lr_factor
+from phoropter.training.step import Stepper
+
+NORM_EVERY = 4  # steps between measured gradient norms; reading all weights costs a few per cent
+CHECK_EVERY = 32  # steps between checks for divergence; each one waits for the device
+REPORT_EVERY_S = 0.25
+SAVE_EVERY_S = 20.0
+SAVING_SHARE = 1 / 30  # of the time that checkpoints may take
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """What a run is made of; none of it changes identity while it lasts."""
+
+    objective: Objective
+    network: nn.Module
+    data: TrainingData
+    recipe: Recipe
+    plan: Plan
+    numerics: Numerics
+    feed: Feed
+    step: Stepper
+    optimizers: Mapping[str, Optimizer]
+    folder: Path
+    watch: Watch
+
+
+class Companion(Protocol):
+    """Something with a state that outlives a kill."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run must know."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any], /) -> None:
+        """The reverse of `state_dict`."""
+        ...
+
+
+class Run:
+    """A run between its first and its last step.
+
+    Attributes:
+        epoch: The pass under way, from 1.
+        position: Optimiser steps made in it.
+        taken: Optimiser steps made in all.
+        stopped_by: Why no further step is made, or None.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.epoch, self.position, self.taken = 1, 0, 0
+        self.stopped_by: str | None = None
+        self.history: list[Epoch] = []
+        self.meter = Meter()
+        self.best = BestWeights()
+        train = parts.recipe.train
+        self.patience = Patience(train.patience, min_delta=train.min_delta)
+        self.average = WeightAverage(parts.network, decay=train.ema) if train.ema else None
+        self.lr = 0.0
+        self.samples = 0
+        self.training_s = 0.0
+        self._seconds_before = 0.0
+        self._started = self._now = self._reported = self._saved = parts.watch.clock()
+        self._saving_s = 0.0
+        self._evaluating_s = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Wall time so far, of all sessions."""
+        return self._seconds_before + self.parts.watch.clock() - self._started
+
+    def take_step(self, batches: list[Batch]) -> None:
+        """Updates the weights by one step, and notes what it showed."""
+        parts = self.parts
+        train = parts.recipe.train
+        self.lr = train.lr * lr_factor(
+            self.taken, parts.plan.total_steps, schedule=train.schedule, warmup=train.warmup
+        )
+        set_lr(parts.optimizers, self.lr)
+        loss, norm = parts.step(batches, measure_norm=self.position % NORM_EVERY == 0)
+        self.meter.add(loss, norm)
+        if self.average is not None:
+            self.average.update(parts.network)
+        self.samples += parts.plan.samples_in(self.position)
+        self.position += 1
+        self.taken += 1
+        now = parts.watch.clock()
+        self.training_s += now - self._now
+        self._now = now
+        self._look_up()
+
+    def _look_up(self) -> None:
+        """Between two steps: is there a reason to stop, to tell, to save?"""
+        if self.position % CHECK_EVERY == 0 and not self.meter.all_finite():
+            self.stopped_by = "diverged"
+        elif self._out_of_time():
+            self.stopped_by = "budget"
+            self.save()  # before the pass is cut short: with more time, it is continued instead
+        if self._now - self._reported >= REPORT_EVERY_S:
+            self.report()
+        if self._now - self._saved >= max(SAVE_EVERY_S, self._saving_s / SAVING_SHARE):
+            self.save()
+
+    def measure_start(self) -> None:
+        """Row 0 of the history: what the network knows before the first step."""
+        train, val = self._evaluate()
+        row = Epoch(
+            epoch=0,
+            step=0,
+            lr=0.0,
+            running_loss=None,
+            train_loss=train.loss,
+            val_loss=val.loss,
+            train_metric=train.metric,
+            val_metric=val.metric,
+            grad_norm=None,
+            worst_loss=None,
+        )
+        self._note(row, val)
+        if self._out_of_time():
+            self.stopped_by = "budget"
+            self.save()
+
+    def end_pass(self) -> None:
+        """Measures the network after a pass, whole or cut short, and decides how to go on."""
+        parts = self.parts
+        if not self.meter.all_finite():
+            self._diverge()
+            return
+        train, val = self._evaluate()
+        if not math.isfinite(val.loss):
+            self._diverge()
+            return
+        exhausted = self._note(self._row(train, val), val)
+        complete = self.position == parts.plan.steps_per_epoch
+        if complete and self.epoch == parts.plan.epochs:
+            self.stopped_by = "finished"
+        elif exhausted and self.stopped_by is None:
+            self.stopped_by = "patience"
+        if self.stopped_by is None:
+            self.epoch, self.position, self.meter = self.epoch + 1, 0, Meter()
+            if self._now - self._saved >= self._saving_s / SAVING_SHARE:
+                self.save()
+
+    def interrupt(self) -> None:
+        """Keeps everything and ends the process's work on the run.
+
+        Raises:
+            InterruptedRunError: Always.
+        """
+        self.save()
+        raise InterruptedRunError(
+            f"Training was stopped in pass {self.epoch} of {self.parts.plan.epochs}, "
+            f"after {self.taken} steps; everything so far is kept.",
+            hint="Run the same command again to go on from here.",
+        )
+
+    def save(self) -> None:
+        """Writes a checkpoint."""
+        started = self.parts.watch.clock()
+        save_state(self.parts.folder, self.state_dict())
+        self._now = self._saved = self.parts.watch.clock()
+        self._saving_s = self._saved - started
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a resumed run must know, as tensors and plain values."""
+        parts = self.parts
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        return {
+            "identity": identity(parts.recipe, parts.data),
+            "place": [self.epoch, self.position, self.taken],
+            "lr": self.lr,
+            "spent": [self.samples, self.training_s, self.seconds],
+            "history": [epoch_values(row) for row in self.history],
+            "network": parts.network.state_dict(),
+            "optimizers": {name: o.state_dict() for name, o in parts.optimizers.items()},
+            "companions": {name: one.state_dict() for name, one in self._companions().items()},
+            "randomness": [torch.get_rng_state(), *cuda],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The reverse of `state_dict`; also brings the files of the history into line."""
+        parts = self.parts
+        self.epoch, self.position, self.taken = state["place"]
+        self.lr = state["lr"]
+        self.samples, self.training_s, self._seconds_before = state["spent"]
+        self.history = [epoch_from(row) for row in state["history"]]
+        parts.network.load_state_dict(state["network"])
+        for name, optimizer in parts.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        for name, companion in self._companions().items():
+            companion.load_state_dict(state["companions"][name])
+        own, *cuda = state["randomness"]
+        torch.set_rng_state(own)
+        if cuda:
+            torch.cuda.set_rng_state_all(cuda)
+        write_history(parts.folder, self.history)
+
+    def report(self, *, final: bool = False) -> None:
+        """Tells the listener how far the run has come."""
+        plan = self.parts.plan
+        losses = self.meter.losses[-CHECK_EVERY:]
+        detail = f"pass {self.epoch} of {plan.epochs}"
+        if losses:
+            detail += f", loss {sum(losses) / len(losses):.4g}"
+        total = self.taken if final else plan.total_steps
+        self.parts.watch.listener(Progress("training", self.taken, total, detail))
+        self._reported = self._now
+
+    def _companions(self) -> dict[str, Companion]:
+        always: dict[str, Companion] = {
+            "meter": self.meter,
+            "best": self.best,
+            "patience": self.patience,
+        }
+        return always | ({"average": self.average} if self.average else {})
+
+    def _out_of_time(self) -> bool:
+        """Whether only the last evaluation still fits before the deadline."""
+        deadline = self.parts.watch.deadline
+        closing = 1.2 * self._evaluating_s + self._saving_s
+        return deadline is not None and self._now + closing >= deadline
+
+    def _evaluate(self) -> tuple[Evaluation, Evaluation]:
+        """The fixed training part and the validation part, by the averaged weights if any."""
+        parts = self.parts
+        started = parts.watch.clock()
+        with self._judged_weights():
+            train = self._evaluation(parts.data.train_eval_rows)
+            val = self._evaluation(parts.data.val_rows) if len(parts.data.val_rows) else train
+        self._now = parts.watch.clock()
+        self._evaluating_s = self._now - started
+        return train, val
+
+    def _evaluation(self, rows: Rows) -> Evaluation:
+        parts = self.parts
+        return evaluate(
+            parts.objective,
+            parts.network,
+            parts.feed,
+            rows=rows,
+            metric=parts.data.metric,
+            precision=parts.numerics.precision(parts.feed.device),
+        )
+
+    def _judged_weights(self) -> AbstractContextManager[None]:
+        return self.average.applied(self.parts.network) if self.average else nullcontext()
+
+    def _note(self, row: Epoch, val: Evaluation) -> bool:
+        """Records a measured pass; whether the patience is at its end."""
+        with self._judged_weights():
+            self.best.offer(self.parts.network, loss=val.loss, epoch=row.epoch)
+        self._record(row)
+        return self.patience.exhausted_after(val.loss)
+
+    def _diverge(self) -> None:
+        self.stopped_by = "diverged"
+        self._record(self._row(None, None))
+
+    def _record(self, row: Epoch) -> None:
+        self.history.append(row)
+        append_history(self.parts.folder, row, seconds=self.seconds)
+
+    def _row(self, train: Evaluation | None, val: Evaluation | None) -> Epoch:
+        samples = [self.parts.plan.samples_in(position) for position in range(self.position)]
+        return Epoch(
+            epoch=self.epoch,
+            step=self.taken,
+            lr=self.lr,
+            running_loss=self.meter.mean(samples),
+            train_loss=train.loss if train else None,
+            val_loss=val.loss if val else None,
+            train_metric=train.metric if train else None,
+            val_metric=val.metric if val else None,
+            grad_norm=self.meter.median_norm(),
+            worst_loss=self.meter.worst(),
+        )
+
+
+def identity(recipe: Recipe, data: TrainingData) -> str:
+    """What must be equal for a checkpoint to be continued."""
+    rows = b"".join(part.tobytes() for part in (data.train_rows, data.val_rows))
+    return f"{recipe.digest}-{hashlib.sha256(rows).hexdigest()[:16]}"

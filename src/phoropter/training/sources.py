@@ -1,0 +1,101 @@
+"""What a recipe's model is fed with: decoded images, or features computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from phoropter.core import registry
+from phoropter.core.events import Listener
+from phoropter.core.protocols import Inputs
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import Normalization, Preprocessing
+from phoropter.data.memory import MemoryInputs
+from phoropter.data.store import open_store
+from phoropter.models.preprocessing import preprocessing
+from phoropter.prediction.features import DeepFeatures
+from phoropter.training.problem import Problem
+
+_STATISTICS_ROWS = 2_000
+"""Training images that the normalisation statistics are taken from: the standard error of a
+channel's mean is then below a fortieth of the spread between images."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """The inputs of all samples of a data set.
+
+    Args:
+        inputs: By row of the data set's table.
+        preprocessing: What led from the file to these inputs.
+        normalization: What is still to be applied to a batch; None where nothing is.
+        features: "" for images, else the name of the frozen network or "pixels".
+    """
+
+    inputs: Inputs
+    preprocessing: Preprocessing
+    normalization: Normalization | None
+    features: str
+
+
+def backbone(recipe: Recipe) -> str:
+    """The frozen part of a recipe's model: a network, "pixels", or "" where none is frozen."""
+    if recipe.model.name in registry.names("phoropter.classics"):
+        return recipe.model.backbone
+    frozen = recipe.model.pretrained and recipe.model.transfer == "features"
+    return recipe.model.name if frozen else ""
+
+
+def open_source(recipe: Recipe, problem: Problem, *, listener: Listener) -> Source:
+    """The inputs that the recipe's model is fitted on."""
+    images = open_images(recipe, problem, listener=listener)
+    name = backbone(recipe)
+    if not name:
+        return images
+    rows = np.arange(len(problem.dataset), dtype=np.int64)
+    if name == "pixels":
+        values = _flat_pixels(images, rows)
+    else:
+        deep = DeepFeatures(
+            name,
+            folder=problem.cache,
+            preprocessing=images.preprocessing,
+            listener=listener,
+        )
+        values = deep(problem.dataset, rows)
+    return Source(MemoryInputs(values), images.preprocessing, None, name)
+
+
+def open_images(recipe: Recipe, problem: Problem, *, listener: Listener) -> Source:
+    """The decoded images at the size the recipe asks for."""
+    wanted = preprocessing(recipe, pixel_mean=(0.0,), pixel_std=(1.0,))
+    store = open_store(problem.dataset, wanted, folder=problem.cache, listener=listener)
+    if recipe.data.normalize == "data":
+        mean, std = pixel_statistics(store, problem)
+        wanted = preprocessing(recipe, pixel_mean=mean, pixel_std=std)
+    return Source(store, wanted, wanted.normalization, "")
+
+
+def pixel_statistics(
+    store: Inputs, problem: Problem
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel over training images, pixels in [0, 1]."""
+    rows = problem.rows("train")
+    step = max(1, len(rows) // _STATISTICS_ROWS)
+    pixels = store.batch(rows[::step][:_STATISTICS_ROWS]).double() / 255.0
+    mean = pixels.mean(dim=(0, 2, 3))
+    std = pixels.std(dim=(0, 2, 3)).clamp_min(1e-3)
+    return tuple(mean.tolist()), tuple(std.tolist())
+
+
+def _flat_pixels(images: Source, rows: np.ndarray) -> np.ndarray:
+    normalization = images.preprocessing.normalization
+    shape = (1, -1, 1, 1)
+    mean = np.asarray(normalization.mean, dtype=np.float32).reshape(shape)
+    std = np.asarray(normalization.std, dtype=np.float32).reshape(shape)
+    blocks = []
+    for block in np.array_split(rows, max(1, len(rows) // 1024)):
+        pixels = images.inputs.batch(block).numpy().astype(np.float32) / 255.0
+        blocks.append(((pixels - mean) / std).reshape(len(block), -1))
+    return np.concatenate(blocks)

@@ -1,0 +1,95 @@
+"""One optimiser step, or one of each network where the objective holds several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.nn.utils import get_total_norm
+from torch.optim import Optimizer
+
+from phoropter.core.protocols import Objective
+from phoropter.training.feed import Batch
+from phoropter.training.numerics import Numerics
+
+
+class Stepper:
+    """Turns batches into updates of the weights.
+
+    Args:
+        objective: Says which losses to descend, in which order, by which optimiser.
+        optimizers: By the names the objective uses.
+        accelerator: Runs backward and clips.
+        numerics: The precision of the losses.
+        clip: Largest gradient norm, or None.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        optimizers: Mapping[str, Optimizer],
+        *,
+        accelerator: Accelerator,
+        numerics: Numerics,
+        clip: float | None,
+    ) -> None:
+        self._objective = objective
+        self._optimizers = optimizers
+        self._accelerator = accelerator
+        self._numerics = numerics
+        self._clip = clip
+        self._parameters = {
+            name: [p for group in optimizer.param_groups for p in group["params"]]
+            for name, optimizer in optimizers.items()
+        }
+
+    def __call__(
+        self, micro: Sequence[Batch], *, measure_norm: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Makes every step the objective asks for on these batches, as if they were one.
+
+        The objective's steps are asked for lazily, one after the other: a discriminator is
+        updated before the generator's loss is computed.
+
+        Returns:
+            The loss, summed over the named steps, and the gradient norm before clipping where it
+            was asked for or needed.
+        """
+        samples = sum(map(len, micro))
+        plans = [self._objective.steps(b.inputs, b.targets, b.generator) for b in micro]
+        losses: list[Tensor] = []
+        norms: list[Tensor] = []
+        for column in zip(*plans, strict=True):
+            name = column[0][0]
+            optimizer = self._optimizers[name]
+            optimizer.zero_grad()
+            for batch, (_, loss_of) in zip(micro, column, strict=True):
+                with self._numerics.precision(batch.inputs.device):
+                    loss = loss_of()
+                if len(micro) > 1:
+                    loss = loss * (len(batch) / samples)
+                self._accelerator.backward(loss)
+                losses.append(loss.detach())
+            if self._clip is not None or measure_norm:
+                norms.append(self._norm(name))
+            optimizer.step()
+        return _sum(losses), _joint(norms)
+
+    def _norm(self, name: str) -> Tensor:
+        parameters = self._parameters[name]
+        if self._clip is not None:
+            norm: Tensor = self._accelerator.clip_grad_norm_(parameters, self._clip)
+            return norm
+        return get_total_norm([p.grad for p in parameters if p.grad is not None])
+
+
+def _sum(losses: list[Tensor]) -> Tensor:
+    return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+
+def _joint(norms: list[Tensor]) -> Tensor | None:
+    if len(norms) < 2:
+        return norms[0] if norms else None
+    return torch.stack(norms).norm()

@@ -1,0 +1,31 @@
+from phoropter.cli import render
+
+
+def test_a_look_lists_classes_rejections_and_findings(samples):
+    lines = render.look(samples.LOOK).splitlines()
+    assert "dog  7" in lines
+    assert "  x0.jpg: truncated" in lines
+    assert "  and 2 more (see --json)" in lines
+    assert "warning: overfit: The validation loss rises after epoch 4." in lines
+
+
+def test_a_prescription_can_be_pasted_back(samples):
+    text = render.diagnosis(samples.BY_COMMAND["diagnose"])
+    assert "--set train.lr=0.01 --set data.augment.flip=false: Learn slower." in text
+    assert "limits: bias 0.1" in text
+    assert "shift" not in text
+
+
+def test_the_primary_metric_comes_first(samples):
+    assert render.run(samples.RUN).startswith("accuracy")
+
+
+def test_a_failed_file_keeps_its_row(samples):
+    assert render.predictions(samples.BY_COMMAND["predict"]).splitlines() == [
+        "a.png\tcat\t0.9877",
+        "b.png\tnull\ttruncated",
+    ]
+
+
+def test_an_empty_table_has_no_lines():
+    assert render.table([]) == []

@@ -1,0 +1,99 @@
+"""The loop against a bench of known outcomes."""
+
+from __future__ import annotations
+
+import pytest
+
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import Finding, Metric, Prescription
+from phoropter.improvement.loop import Loop
+from phoropter.improvement.trial import Trial
+from phoropter.testing.fake_bench import FakeBench
+
+
+def cure(gain: float = 0.02, cost: float = 1.0, **change: object) -> Prescription:
+    keys = {key.replace("__", "."): value for key, value in change.items()}
+    return Prescription(keys, f"Set {keys}.", gain, cost, "because")
+
+
+def overfit(*cures: Prescription) -> Finding:
+    return Finding("overfit", "warning", 0.9, "It overfits.", {}, cures)
+
+
+def loop_on(bench: FakeBench) -> Loop:
+    recipe = Recipe()
+    score = Metric("accuracy", bench.score(recipe), 0, 1, 100)
+    return Loop(
+        bench=bench,
+        reference=Trial("first", recipe, score, 1.0),
+        greater_is_better=True,
+        seconds_left=lambda: bench.left,
+    )
+
+
+def test_a_change_that_helps_becomes_the_reference_and_is_built_upon() -> None:
+    def score(recipe: Recipe) -> float:
+        return 0.5 + 0.1 * (recipe.train.epochs == 40) + 0.1 * (recipe.train.lr == 0.01)
+
+    bench = FakeBench(
+        score=score,
+        found=lambda recipe: (overfit(cure(train__epochs=40), cure(0.01, train__lr=0.01)),),
+    )
+    loop = loop_on(bench)
+    turns = list(loop.turns())
+    assert [turn.decision.accepted for turn in turns] == [True, True]
+    assert loop.reference.recipe.train.epochs == 40
+    assert loop.reference.recipe.train.lr == 0.01
+    assert loop.stopped_by == "nothing worth trying"
+
+
+def test_nothing_helps_is_a_result() -> None:
+    bench = FakeBench(
+        score=lambda recipe: 0.5,
+        found=lambda recipe: (overfit(cure(train__epochs=40), cure(train__lr=0.01)),),
+    )
+    loop = loop_on(bench)
+    turns = list(loop.turns())
+    assert [turn.decision.accepted for turn in turns] == [False, False]
+    assert loop.reference.run == "first"
+
+
+def test_a_change_that_hurts_is_refused_and_not_tried_again() -> None:
+    bench = FakeBench(
+        score=lambda recipe: 0.5 - 0.2 * (recipe.train.epochs == 40),
+        found=lambda recipe: (overfit(cure(train__epochs=40)),),
+    )
+    loop = loop_on(bench)
+    turns = list(loop.turns())
+    assert len(turns) == 1
+    assert turns[0].decision.reason.startswith("Worse")
+
+
+def test_the_budget_ends_the_loop() -> None:
+    bench = FakeBench(
+        score=lambda recipe: 0.5,
+        found=lambda recipe: (overfit(*(cure(train__epochs=n) for n in range(21, 60))),),
+        seconds=30.0,
+    )
+    loop = loop_on(bench)
+    assert len(list(loop.turns())) == 3
+    assert loop.stopped_by == "budget"
+    assert bench.left >= 0
+
+
+def test_the_users_own_change_is_tried_first() -> None:
+    bench = FakeBench(score=lambda recipe: 0.5, found=lambda recipe: ())
+    loop = loop_on(bench)
+    turns = list(loop.turns({"train.lr": 0.5}))
+    assert [turn.challenger.recipe.train.lr for turn in turns] == [0.5]
+
+
+@pytest.mark.parametrize("gain", [0.001, 0.2])
+def test_one_change_at_a_time(gain: float) -> None:
+    bench = FakeBench(
+        score=lambda recipe: 0.5,
+        found=lambda recipe: (overfit(cure(gain, train__epochs=40), cure(train__lr=0.01)),),
+    )
+    for turn in loop_on(bench).turns():
+        before, after = turn.reference.recipe, turn.challenger.recipe
+        assert before.changed(turn.candidate.change) == after
