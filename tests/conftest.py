@@ -1,6 +1,8 @@
-"""What every test relies on: no network, one thread a worker, no clock in property tests."""
+"""What every test relies on: no network, a cache of its own, one thread a worker, no deadlines."""
 
 import os
+import shutil
+import tempfile
 
 from hypothesis import settings
 
@@ -12,3 +14,12 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # The first example of a property pays for imports; a deadline would measure that.
 settings.register_profile("phoropter", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("phoropter")
+
+OWNED = "PHOROPTER_TEST_CACHE"
+
+
+def pytest_configure(config):
+    """Built-in data go to a folder that lives as long as this run; workers inherit it."""
+    if OWNED not in os.environ:
+        os.environ[OWNED] = os.environ["PHOROPTER_CACHE"] = tempfile.mkdtemp(prefix="phoropter-")
+        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(OWNED), ignore_errors=True))

@@ -111,9 +111,7 @@ def export(
         largest = verify(onnx_answer(partial / ONNX), samples, schema, what="The ONNX model")
         rebuilt = load(partial, runtime="torch")
         verify(rebuilt.answer, samples, schema, what="The network rebuilt from its weights")
-    return Exported(
-        folder=folder, files=FILES, verified=len(samples), largest_difference=largest
-    )
+    return Exported(folder=folder, files=FILES, verified=len(samples), largest_difference=largest)
 
 
 def _check_golden(golden: NDArray[np.uint8], preprocessing: Preprocessing) -> None:

@@ -61,7 +61,9 @@ class Bundle:
         Raises:
             PhoropterError: If one differs by more than the tolerance.
         """
-        return verify(self.answer, self.golden, self.schema, what=f"The bundle {str(self.folder)!r}")
+        return verify(
+            self.answer, self.golden, self.schema, what=f"The bundle {str(self.folder)!r}"
+        )
 
     def predict(
         self, files: Iterable[str | Path], *, listener: Listener = silent
@@ -78,7 +80,11 @@ class Bundle:
             InputError: If a path does not exist, is a URL, or nothing is left to predict.
         """
         return predict_files(
-            files, self.answer, schema=self.schema, preprocessing=self.preprocessing, listener=listener
+            files,
+            self.answer,
+            schema=self.schema,
+            preprocessing=self.preprocessing,
+            listener=listener,
         )
 
 

@@ -70,17 +70,19 @@ def _predicts(schema: TargetSchema, preprocessing: Preprocessing) -> str:
 
 
 def _data(card: BundleCard, schema: TargetSchema) -> list[str]:
-    counts = ", ".join(f"{count:,} {_PART_WORDS.get(part, part)}" for part, count in card.parts.items())
+    counts = ", ".join(
+        f"{count:,} {_PART_WORDS.get(part, part)}" for part, count in card.parts.items()
+    )
     lines = [f"{_plain(card.description)}. Samples: {counts}."]
     if schema.kind == "classes":
-        rows = [(name, f"{count:,}") for name, count in zip(schema.names, schema.counts, strict=False)]
+        rows = [
+            (name, f"{count:,}") for name, count in zip(schema.names, schema.counts, strict=False)
+        ]
         lines.append(_table(("class", "training samples"), rows))
     else:
-        rows = [
-            (name, f"{offset:.4g}", f"{scale:.4g}")
-            for name, offset, scale in zip(schema.names, schema.offset, schema.scale, strict=True)
-        ]
-        lines.append(_table(("target", "training mean", "training standard deviation"), rows))
+        numbers = zip(schema.names, schema.offset, schema.scale, strict=True)
+        values = [(name, f"{mean:.4g}", f"{spread:.4g}") for name, mean, spread in numbers]
+        lines.append(_table(("target", "training mean", "training standard deviation"), values))
     return lines
 
 
@@ -112,8 +114,7 @@ def _measured(card: BundleCard) -> list[str]:
 
 def _limits(card: BundleCard) -> list[str]:
     general = (
-        "The intervals hold for samples like those measured; other cameras, places or times may "
-        "differ.",
+        "The intervals hold for samples like those measured, not for other cameras or places.",
         "Whatever is in a picture, one of the known answers is given.",
     )
     return ["\n".join(f"- {_plain(limit)}" for limit in (*card.limits, *general))]
@@ -121,10 +122,13 @@ def _limits(card: BundleCard) -> list[str]:
 
 def _use(schema: TargetSchema, preprocessing: Preprocessing) -> list[str]:
     side = preprocessing.size
-    return [
+    answers = "probabilities" if schema.kind == "classes" else "values in the unit of the target"
+    takes = (
         f"`{ONNX}` takes uint8 pixels (n, {preprocessing.channels}, {side}, {side}), 0 to 255, and "
-        f"returns {'probabilities' if schema.kind == 'classes' else 'values in the unit of the target'}"
-        "; everything else is inside it. With onnxruntime and pillow:",
+        f"returns {answers}; everything else is inside it. With onnxruntime and pillow:"
+    )
+    return [
+        takes,
         f"```python\n{usage(preprocessing)}\n```",
         "Exactly as in training, any image format, folders, a row for each file:",
         "```\nphoropter predict . photo.jpg\n```",
@@ -163,11 +167,10 @@ def usage(preprocessing: Preprocessing) -> str:
 
 
 def _origin(card: BundleCard, recipe: Recipe) -> list[str]:
-    weights = (
-        f"It started from the pretrained weights `{card.weights}` ({card.licence or 'licence unknown'})."
-        if card.weights
-        else "It was trained from scratch; no foreign weights are in it."
-    )
+    weights = "It was trained from scratch; no foreign weights are in it."
+    if card.weights:
+        licence = _plain(card.licence or "licence unknown")
+        weights = f"It started from the pretrained weights `{_plain(card.weights)}` ({licence})."
     files = (
         (MANIFEST, "recipe, classes, preprocessing, metrics, digests"),
         (WEIGHTS, "the weights"),
@@ -175,10 +178,8 @@ def _origin(card: BundleCard, recipe: Recipe) -> list[str]:
         (GOLDEN, "real samples with the answers the original network gave"),
         (CARD, "this card"),
     )
-    return [
-        f"Model `{_plain(recipe.model.name)}`, task {recipe.task}, recipe {recipe.digest}. {weights}",
-        _table(("file", "holds"), files),
-    ]
+    model = f"Model `{_plain(recipe.model.name)}`, task {recipe.task}, recipe {recipe.digest}."
+    return [f"{model} {weights}", _table(("file", "holds"), files)]
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -27,6 +27,11 @@ class Portable(nn.Module):
         tta: Views averaged for each sample.
     """
 
+    mean: Tensor
+    std: Tensor
+    offset: Tensor
+    scale: Tensor
+
     def __init__(
         self, network: nn.Module, preprocessing: Preprocessing, schema: TargetSchema, *, tta: int
     ) -> None:
@@ -35,10 +40,10 @@ class Portable(nn.Module):
         self.tta = tta
         self.kind = schema.kind
         norm = preprocessing.normalization
-        self.register_buffer("mean", torch.tensor(norm.mean).view(1, -1, 1, 1))
-        self.register_buffer("std", torch.tensor(norm.std).view(1, -1, 1, 1))
-        self.register_buffer("offset", torch.tensor(schema.offset).view(1, -1))
-        self.register_buffer("scale", torch.tensor(schema.scale).view(1, -1))
+        self.register_buffer("mean", torch.tensor(norm.mean).reshape(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(norm.std).reshape(1, -1, 1, 1))
+        self.register_buffer("offset", torch.tensor(schema.offset).reshape(1, len(schema.offset)))
+        self.register_buffer("scale", torch.tensor(schema.scale).reshape(1, len(schema.scale)))
 
     @override
     def forward(self, pixels: Tensor) -> Tensor:

@@ -44,7 +44,10 @@ def _empty(manifest: Manifest, state: Mapping[str, Tensor]) -> nn.Module:
     if not manifest.head:
         return build(recipe, manifest.schema)
     trunk, feature_count = build_trunk(
-        recipe.model.backbone, pretrained=False, channels=recipe.data.channels, size=recipe.data.size
+        recipe.model.backbone,
+        pretrained=False,
+        channels=recipe.data.channels,
+        size=recipe.data.size,
     )
     own = {key.removeprefix(_HEAD): state[key] for key in state if key.startswith(_HEAD)}
     return Network(trunk, classic_from_state(manifest.head, own), feature_count)

@@ -77,7 +77,7 @@ def verify(answer: Answer, golden: Golden, schema: TargetSchema, *, what: str) -
     found = [agreement(answers, golden, schema) for answers in (together, apart)]
     largest = max(one.largest for one in found)
     if not all(one.agreeing.all() for one in found):
-        wrong = sum(int((~one.agreeing).sum()) for one in found[:1])
+        wrong = int((~(found[0].agreeing & found[1].agreeing)).sum())
         raise PhoropterError(
             f"{what} does not answer as the trained network does: {wrong} of {len(golden)} golden "
             f"samples differ, by up to {largest:.2g} (allowed: {TOLERANCE:g}).",

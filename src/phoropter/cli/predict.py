@@ -16,7 +16,7 @@ Bundle = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="A bundle's folder (NAME.phoropter/model).")
 ]
 Files = Annotated[
-    list[Path], typer.Argument(metavar="FILES...", help="Images, or folders of images.")
+    list[str], typer.Argument(metavar="FILES...", help="Images, folders of images, or patterns.")
 ]
 
 

@@ -9,7 +9,7 @@ from phoropter.core.predictions import ClassPredictions
 
 
 def discordant(a: ClassPredictions, b: ClassPredictions) -> tuple[int, int]:
-    """Samples that only `a` has right and samples that only `b` has right (aligned, truth known)."""
+    """How many samples only `a` has right, and how many only `b`; aligned, truth known."""
     a_right, b_right = a.predicted == a.truth, b.predicted == b.truth
     return int(np.sum(a_right & ~b_right)), int(np.sum(b_right & ~a_right))
 

@@ -118,11 +118,7 @@ def paired_test(
     if math.isnan(delta):
         return PairedTest(math.nan, math.nan, math.nan, 1.0)
     low, high = _difference_ends(a, b, metric, seed=seed)
-    if metric.name == "accuracy" and isinstance(a, ClassPredictions):
-        p_value = exact_p(*discordant(a, _classes(b)))
-    else:
-        p_value = permutation_p(a, b, metric, decisive=decisive, seed=seed)
-    return PairedTest(delta, low, high, p_value)
+    return PairedTest(delta, low, high, _p_value(a, b, metric, decisive=decisive, seed=seed))
 
 
 def proper_score_test(a: Predictions, b: Predictions, *, seed: int = 0) -> PairedTest:
@@ -136,6 +132,15 @@ def proper_score_test(a: Predictions, b: Predictions, *, seed: int = 0) -> Paire
     """
     name = "log_loss" if isinstance(a, ClassPredictions) else "mse"
     return paired_test(a, b, named(name), seed=seed)
+
+
+def _p_value(
+    a: Predictions, b: Predictions, metric: MetricFunction, *, decisive: float, seed: int
+) -> float:
+    by_hits = metric.name == "accuracy"
+    if by_hits and isinstance(a, ClassPredictions) and isinstance(b, ClassPredictions):
+        return exact_p(*discordant(a, b))
+    return permutation_p(a, b, metric, decisive=decisive, seed=seed)
 
 
 def _difference_ends(

@@ -77,5 +77,7 @@ def _stacked(a: Predictions, b: Predictions) -> Predictions:
     if isinstance(a, ClassPredictions) and isinstance(b, ClassPredictions):
         probabilities = np.concatenate([a.probabilities, b.probabilities])
         return replace(a, ids=ids, truth=truth, probabilities=probabilities)
-    assert isinstance(a, ValuePredictions) and isinstance(b, ValuePredictions)
-    return replace(a, ids=ids, truth=truth, values=np.concatenate([a.values, b.values]))
+    if isinstance(a, ValuePredictions) and isinstance(b, ValuePredictions):
+        return replace(a, ids=ids, truth=truth, values=np.concatenate([a.values, b.values]))
+    message = f"predictions of {a.kind} and of {b.kind} are not aligned"
+    raise TypeError(message)

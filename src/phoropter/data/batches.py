@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from phoropter.core.records import Rows
 from phoropter.core.seed import generator
 
@@ -18,6 +16,7 @@ def batches(
     The order depends on seed and epoch alone, so a resumed run goes on with `start`, the index of
     the first batch it has not seen.
 
+    >>> import numpy as np
     >>> [len(batch) for batch in batches(np.arange(5), 2, seed=0, epoch=1)]
     [2, 2, 1]
     """

@@ -75,16 +75,7 @@ def header(path: Path) -> Header:
         UnreadableImageError: If the file is no image of a known format or claims too many pixels.
     """
     with _opened(path) as image:
-        width, height = image.size
-        if _orientation(image) >= 5:
-            width, height = height, width
-        return Header(
-            height=height,
-            width=width,
-            mode=image.mode,
-            format=image.format or "",
-            frames=getattr(image, "n_frames", 1),
-        )
+        return _header(image)
 
 
 def decode(path: Path, *, min_side_px: int | None = None) -> NDArray[np.uint8]:
@@ -103,14 +94,44 @@ def decode(path: Path, *, min_side_px: int | None = None) -> NDArray[np.uint8]:
         UnreadableImageError: If the file is no image, is damaged or truncated, or is too large.
     """
     with _opened(path) as image:
-        if min_side_px is not None:
-            scale = min_side_px / min(image.size)
-            width, height = (math.ceil(side * scale) for side in image.size)
-            image.draft(None, (width, height))
-        if image.width * image.height > LARGE_PIXELS:
-            with _large_gate:
-                return _pixels(image)
-        return _pixels(image)
+        return _decoded(image, min_side_px)
+
+
+def decode_with_header(
+    path: Path, *, min_side_px: int | None = None
+) -> tuple[Header, NDArray[np.uint8]]:
+    """What `header` and `decode` give, with the file opened once.
+
+    Raises:
+        UnreadableImageError: As `decode`.
+    """
+    with _opened(path) as image:
+        head = _header(image)  # first: a reduced scale changes what the image says of its size
+        return head, _decoded(image, min_side_px)
+
+
+def _header(image: Image.Image) -> Header:
+    width, height = image.size
+    if _orientation(image) >= 5 and image.format != "TIFF":  # Pillow has turned TIFF's size itself
+        width, height = height, width
+    return Header(
+        height=height,
+        width=width,
+        mode=image.mode,
+        format=image.format or "",
+        frames=getattr(image, "n_frames", 1),
+    )
+
+
+def _decoded(image: Image.Image, min_side_px: int | None) -> NDArray[np.uint8]:
+    if min_side_px is not None:
+        scale = min_side_px / min(image.size)
+        width, height = (math.ceil(side * scale) for side in image.size)
+        image.draft(None, (width, height))
+    if image.width * image.height > LARGE_PIXELS:
+        with _large_gate:
+            return _pixels(image)
+    return _pixels(image)
 
 
 def _pixels(image: Image.Image) -> NDArray[np.uint8]:
@@ -153,6 +174,8 @@ def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 
 def _orientation(image: Image.Image) -> int:
+    if image.format == "PNG" and not {"exif", "Raw profile type exif"} & image.info.keys():
+        return 1  # asking Pillow would decode the whole image to look for a block behind it
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # noqa: BLE001 - broken metadata raise anything, the pixels may be sound
@@ -196,7 +219,7 @@ def _reason(path: Path, error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     text = str(error).partition("\n")[0].strip(" .") or type(error).__name__
-    return text if "truncated" in text else f"damaged ({text})"
+    return "the file is truncated" if "truncated" in text.casefold() else f"damaged ({text})"
 
 
 def _what_it_is(path: Path) -> str:

@@ -64,7 +64,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Every file in `folder` and its own subfolders, sorted; links are followed, but not in circles."""
+    """Every file in `folder` and its own subfolders, sorted; follows links, not in circles."""
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)

@@ -15,7 +15,7 @@ from PIL import Image
 from phoropter.core.events import Listener, Note, Progress, silent
 from phoropter.core.files import whole_file
 from phoropter.core.records import Dataset, Rejected
-from phoropter.data.decode import UnreadableImageError, decode, header
+from phoropter.data.decode import UnreadableImageError, decode_with_header
 from phoropter.data.parallel import ordered
 from phoropter.data.usable import usable
 
@@ -158,16 +158,15 @@ def _measured(
 def _measure(path: Path) -> tuple[object, ...]:
     """The values of `_MEASURED` for one file."""
     try:
-        head = header(path)
-        grey = Image.fromarray(decode(path, min_side_px=_DECODE_PX)).convert("L")
+        head, pixels = decode_with_header(path, min_side_px=_DECODE_PX)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except UnreadableImageError as error:
         return (*[None] * (len(_MEASURED) - 2), error.reason, None)
     except OSError as error:
         return (*[None] * (len(_MEASURED) - 2), str(error.strerror).lower(), None)
-    small = grey.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
-    pixels = np.asarray(small)
+    grey = Image.fromarray(pixels).convert("L")
+    thumbnail = grey.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
     shares = np.asarray(grey, dtype=np.float32) / 255
     return (
         digest,
@@ -179,5 +178,5 @@ def _measure(path: Path) -> tuple[object, ...]:
         float(shares.mean()),
         float(shares.std()),
         None,
-        pixels.tobytes(),
+        thumbnail.tobytes(),
     )

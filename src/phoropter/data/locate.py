@@ -87,7 +87,7 @@ class ImageFinder:
         if len(fits) == 1:
             return Located(fits[0])
         if fits:
-            return Located(None, f"{len(fits)} files fit, {sorted(fits)[0]!r} is one of them")
+            return Located(None, f"{len(fits)} files fit, {min(fits)!r} is one of them")
         return Located(None, "there is no such file")
 
 

@@ -37,9 +37,8 @@ def to_square(image: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray
     plain = image[..., 0] if image.ndim == 3 and image.shape[2] == 1 else image
     picture = Image.fromarray(plain).convert("L" if preprocessing.channels == 1 else "RGB")
     pixels = np.asarray(_squared(picture, preprocessing))
-    if pixels.ndim == 2:
-        return pixels[None].copy()
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    return planes.copy(order="C")
 
 
 def read_square(path: Path, preprocessing: Preprocessing) -> NDArray[np.uint8]:

@@ -59,7 +59,7 @@ def make_split(
             hint="Add a train part.",
         )
     cut = assign(pool, _cut_shares(shares, missing), held=_held(table), seed=seed)
-    parts = dict(table.filter("fixed").select("id", "part").iter_rows()) | cut.parts
+    parts = {**dict(table.filter("fixed").select("id", "part").iter_rows()), **cut.parts}
     result = pl.DataFrame(
         {"id": dataset.table["id"], "part": [parts[name] for name in dataset.table["id"]]}
     )
@@ -131,7 +131,7 @@ def _shares(
         chosen, why = next((shares, why) for limit, shares, why in RATIOS if count <= limit)
     else:
         chosen, why = ratios, "as asked for"
-    if len(chosen) != 3 or not all(np.isfinite(share) and share > 0 for share in chosen):
+    if np.shape(chosen) != (3,) or not all(np.isfinite(share) and share > 0 for share in chosen):
         raise UsageError(
             f"The ratios of a split must be three positive numbers, got {ratios!r}.",
             hint="For example 6, 2, 2 for train, val and test.",

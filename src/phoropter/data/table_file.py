@@ -54,10 +54,8 @@ def read_table(path: Path) -> TableFile:
     Raises:
         InputError: If the file is no table, or has no row.
     """
-    if path.suffix.casefold() == ".parquet":
-        table = _read_parquet(path)
-    else:
-        table = _read_text(path)
+    read = _read_parquet if path.suffix.casefold() == ".parquet" else _read_text
+    table = read(path)
     if not table.cells.height:
         raise InputError(f"The table {str(path)!r} has no rows.", hint="Check that it is complete.")
     return table

@@ -22,7 +22,7 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     "diverged": _SYMPTOMS | {"lr-too-low", "undertrained", "class-imbalance", "classic-wins"},
     "lr-too-high": _SYMPTOMS - {"overfit"} | {"lr-too-low", "undertrained", "class-imbalance"},
     "lr-too-low": _SYMPTOMS | {"undertrained", "class-imbalance"},
-    "undertrained": frozenset({"underfit", "plateau", "majority-collapse", "miscalibrated"}),
+    "undertrained": frozenset({"miscalibrated"}),
     "overfit": frozenset({"underfit"}),
     "plateau": frozenset({"underfit", "miscalibrated"}),
 }

@@ -4,62 +4,55 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from phoropter.diagnosis import curves
-from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.signals import Curve, curve
+from phoropter.diagnosis.signals import Curve
 
 NOISES = 2.0  # a fall of less could be the luck of three or four points
 
 
 @dataclass(frozen=True, slots=True)
 class Falling:
-    """The last half of a loss curve.
+    """A loss curve, judged by the two halves of its learning time.
 
     Args:
-        certain: Whether the whole interval of its slope lies below zero, and the fall exceeds
-            twice the noise.
+        certain: Whether it falls in the second half: the whole interval of the slope lies below
+            zero, and the fall exceeds twice the noise.
         gain: By how much the loss would fall if training took twice as long.
+        bend: Fall in the second half over fall in the first: 1 for a straight line, near 0 for a
+            curve that has flattened, NaN where the first half does not fall.
         last: The loss at the end.
     """
 
     certain: bool
     gain: float
+    bend: float
     last: float
 
 
 def falling(losses: Curve) -> Falling | None:
-    """How a loss curve falls over the last half of the learning time; None for under two points.
+    """How a loss curve falls; None for fewer than two points.
 
-    The gain supposes that the excess loss goes down as 1/time, so that twice the time brings
-    slope * time / 2: less than a straight line, more than an exponential. Learning time (steps
+    The gain supposes that each further half brings the same share of the half before it, which is
+    exact for exponentials and straight lines, and cautious for power laws. Learning time (steps
     weighted by the rate) keeps a decaying schedule from looking like a finished run.
     """
     if len(losses) < 2:
         return None
-    total = float(losses.time[-1])
-    tail = losses.after(total / 2)
-    fall = curves.slope(tail.time, tail.values)
+    begin, end = float(losses.time[0]), float(losses.time[-1])
+    middle = (begin + end) / 2
+    smooth = curves.smooth(losses.values)
+    halfway = float(np.interp(middle, losses.time, smooth))
+    early, late = float(smooth[0]) - halfway, halfway - float(smooth[-1])
+    bend = late / early if early > 0 else float("nan")
+    ratio = float(np.clip(bend, 0.0, 1.0)) if early > 0 else 0.0
+    tail = losses.after(middle)
     drop = float(tail.values[0] - tail.values[-1])
+    slope = curves.slope(tail.time, tail.values)
     return Falling(
-        certain=bool(fall.high < 0 and drop >= NOISES * curves.noise(tail.values)),
-        gain=max(0.0, -fall.value * total / 2),
+        certain=bool(slope.high < 0 and drop >= NOISES * curves.noise(tail.values)),
+        gain=max(0.0, late) * (ratio + ratio**2),
+        bend=bend,
         last=float(losses.values[-1]),
     )
-
-
-def unbent(evidence: RunEvidence) -> float | None:
-    """The training loss's slope in the second half of the learning time over that in the first.
-
-    About 1 for a straight line, near 0 for a curve that has flattened. None for fewer than five
-    points or a first half that does not fall.
-    """
-    losses = curve(evidence, "train_loss")
-    if len(losses) < 5:
-        return None
-    half = float(losses.time[-1] + losses.time[0]) / 2
-    early = losses.time <= half
-    if early.sum() < 2 or (~early).sum() < 2:
-        return None
-    first = curves.slope(losses.time[early], losses.values[early]).value
-    second = curves.slope(losses.time[~early], losses.values[~early]).value
-    return second / first if first < 0 else None

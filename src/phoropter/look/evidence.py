@@ -28,7 +28,6 @@ from phoropter.look.neighbours import (
 )
 
 
-
 @dataclass(frozen=True, eq=False)
 class LookEvidence:
     """The samples before any training; what several checks need is computed once, when asked for.
@@ -57,11 +56,17 @@ class LookEvidence:
         """Class names, shape (n,), or None where the targets are numbers."""
         if self.dataset.task != "classification":
             return None
-        return self.dataset.table[self.dataset.targets[0]].cast(pl.String).fill_null("").to_numpy().astype(np.str_)
+        return (
+            self.dataset.table[self.dataset.targets[0]]
+            .cast(pl.String)
+            .fill_null("")
+            .to_numpy()
+            .astype(np.str_)
+        )
 
     @cached_property
     def parts(self) -> NDArray[np.str_]:
-        """"train", "val", "test" of each row, "" where neither split nor data say it."""
+        """The part of each row, shape (n,), "" where neither split nor data say it."""
         table = self.dataset.table
         if self.split is None:
             parts = table["part"]
@@ -82,6 +87,15 @@ class LookEvidence:
         same = table["part"].fill_null("").to_numpy().astype(np.str_) == self.parts
         named = table["part_name"].fill_null("").to_numpy().astype(np.str_)
         return np.where(same & (named != ""), named, self.parts)
+
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """A number for each declared group, shape (n,); -1 where none is declared."""
+        declared = self.dataset.table["group"].cast(pl.String)
+        _, numbers = np.unique(
+            declared.fill_null("").to_numpy().astype(np.str_), return_inverse=True
+        )
+        return np.where(declared.is_null().to_numpy(), -1, numbers).astype(np.int64)
 
     @cached_property
     def twins(self) -> tuple[NDArray[np.int64], ...]:
@@ -127,7 +141,8 @@ class LookEvidence:
         """A number for each row, shape (n,); rows tied by a group, a twin or a copy share it."""
         links = [self.copies.pairs]
         links += [np.stack([rows[:-1], rows[1:]], axis=1) for rows in self.twins]
-        groups = self.dataset.table.select("group").with_row_index("row").drop_nulls()
-        for rows in groups.group_by("group", maintain_order=True).agg("row")["row"].to_list():
-            links.append(np.stack([rows[:-1], rows[1:]], axis=1).astype(np.int64))
+        order = np.argsort(self.groups, kind="stable")
+        order = order[self.groups[order] >= 0]
+        together = self.groups[order[1:]] == self.groups[order[:-1]]
+        links.append(np.stack([order[:-1], order[1:]], axis=1)[together])
         return joined(len(self.dataset), np.concatenate(links))

@@ -153,9 +153,9 @@ def _by_cells(vectors: Vectors, queries: Vectors, count: int, *, seed: int) -> N
         width = near.rows.shape[1]
         rows[asking, slot, :width] = members[near.rows]
         distances[asking, slot, :width] = near.distances
-    rows, distances = rows.reshape(len(queries), -1), distances.reshape(len(queries), -1)
-    best = np.argsort(distances, axis=1)[:, :count]
-    return Neighbours(np.take_along_axis(rows, best, 1), np.take_along_axis(distances, best, 1))
+    flat = rows.reshape(len(queries), -1)
+    ordered, ordered_distances = _sorted_by(distances.reshape(flat.shape), flat)
+    return Neighbours(ordered[:, :count], ordered_distances[:, :count])
 
 
 def _merged(parts: list[Neighbours], count: int) -> Neighbours:
@@ -163,7 +163,7 @@ def _merged(parts: list[Neighbours], count: int) -> Neighbours:
     rows = np.concatenate([part.rows for part in parts], axis=1)
     distances = np.concatenate([part.distances for part in parts], axis=1)
     distances = np.where(rows == np.arange(len(rows))[:, None], np.inf, distances)
-    rows, distances = _sorted_by(distances, rows, distances)
+    rows, distances = _sorted_by(distances, rows)
     by_row = np.argsort(rows, axis=1, kind="stable")
     ordered = np.take_along_axis(rows, by_row, axis=1)
     repeats = np.zeros(rows.shape, dtype=bool)
@@ -171,12 +171,12 @@ def _merged(parts: list[Neighbours], count: int) -> Neighbours:
     repeated = np.zeros(rows.shape, dtype=bool)
     np.put_along_axis(repeated, by_row, repeats, axis=1)
     distances = np.where(repeated, np.inf, distances)
-    rows, distances = _sorted_by(distances, rows, distances)
+    rows, distances = _sorted_by(distances, rows)
     return Neighbours(rows[:, :count], distances[:, :count])
 
 
 def _sorted_by(
-    keys: NDArray[np.float64], rows: NDArray[np.int64], distances: NDArray[np.float64]
+    distances: NDArray[np.float64], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    order = np.argsort(keys, axis=1, kind="stable")
+    order = np.argsort(distances, axis=1, kind="stable")
     return np.take_along_axis(rows, order, axis=1), np.take_along_axis(distances, order, axis=1)

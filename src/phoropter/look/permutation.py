@@ -18,7 +18,8 @@ def shuffles(
 ) -> NDArray[np.int64]:
     """The labels and then `count` shuffles of them within strata, shape (n, count + 1).
 
-    >>> drawn = shuffles(np.array([0, 1, 5, 5]), np.array([0, 0, 1, 1]), 9, np.random.default_rng(0))
+    >>> labels, strata = np.array([0, 1, 5, 5]), np.array([0, 0, 1, 1])
+    >>> drawn = shuffles(labels, strata, 9, np.random.default_rng(0))
     >>> drawn.shape, bool((drawn[2:] == 5).all())
     ((4, 10), True)
     """

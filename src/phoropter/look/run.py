@@ -24,4 +24,6 @@ def look(evidence: LookEvidence, *, listener: Listener = silent) -> tuple[Findin
         listener(Progress("looking", done, len(checks), name))
         findings.extend(load(_GROUP, name)(evidence))
     listener(Progress("looking", len(checks), len(checks)))
-    return tuple(sorted(findings, key=lambda finding: (_ORDER[finding.severity], -finding.confidence)))
+    return tuple(
+        sorted(findings, key=lambda finding: (_ORDER[finding.severity], -finding.confidence))
+    )

@@ -50,8 +50,9 @@ def reliability(predictions: ClassPredictions, bins: int = BINS) -> ReliabilityT
     known = predictions.take(np.flatnonzero(predictions.truth >= 0))
     members = _bin_of(known, bins)
     counts = np.bincount(members, minlength=bins)
-    hits = np.bincount(members, weights=_hits(known), minlength=bins)
-    confidence = np.bincount(members, weights=_confidence(known), minlength=bins)
+    everyone = np.ones((1, len(known)))
+    hits = Grouping(members, bins, _hits(known)).sums(everyone)[0]
+    confidence = Grouping(members, bins, _confidence(known)).sums(everyone)[0]
     return ReliabilityTable(
         edges=_edges(bins),
         counts=counts,
@@ -83,7 +84,7 @@ def _confidence(predictions: ClassPredictions) -> Floats:
 
 
 def _hits(predictions: ClassPredictions) -> Floats:
-    return (predictions.predicted == predictions.truth).astype(np.float64)
+    return np.asarray(predictions.predicted == predictions.truth, dtype=np.float64)
 
 
 def _bin_of(predictions: ClassPredictions, bins: int) -> NDArray[np.int64]:

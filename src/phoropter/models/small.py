@@ -56,6 +56,8 @@ class SmallCnn(nn.Module):
             stages.append(_block(outputs, outputs, recipe))
             inputs = outputs
         self.stages = nn.Sequential(*stages)
+        # Cells overlap by one where the side is odd; fixed sizes, so that ONNX can hold them.
+        self.grid = nn.AvgPool2d(-(-side // _GRID), stride=side // _GRID)
         self.feature_count = inputs * _GRID**2
 
     @override
@@ -67,8 +69,10 @@ class SmallCnn(nn.Module):
 
 def _grid_average(maps: Tensor) -> Tensor:
     """Averages over a 2 x 2 grid of cells that overlap by one where the side is odd."""
-    kernel = (math.ceil(maps.shape[-2] / _GRID), math.ceil(maps.shape[-1] / _GRID))
-    stride = (maps.shape[-2] // _GRID, maps.shape[-1] // _GRID)
+    # As plain integers: a tracing exporter cannot write a kernel that depends on the input.
+    height, width = int(maps.shape[-2]), int(maps.shape[-1])
+    kernel = (math.ceil(height / _GRID), math.ceil(width / _GRID))
+    stride = (height // _GRID, width // _GRID)
     return functional.avg_pool2d(maps, kernel, stride)
 
 

@@ -105,7 +105,7 @@ def _scratch(dataset: Dataset, common: dict[str, object], side: int, samples: in
 
 def _native_side(dataset: Dataset) -> int:
     shortest = dataset.table.select(pl.min_horizontal("height", "width").median()).item()
-    return max(8, math.ceil(shortest))
+    return max(8, math.ceil(float(shortest)))
 
 
 def _may_flip(dataset: Dataset) -> bool:

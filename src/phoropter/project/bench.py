@@ -13,9 +13,9 @@ from phoropter.improvement.trial import Judgement, Trial
 from phoropter.project.judging import evidence_of, findings_of, judge, read_ladder
 from phoropter.project.opened import Project
 from phoropter.project.run_record import RunRecord, read_run
+from phoropter.training.estimate import shortened
 from phoropter.training.execute import execute
-from phoropter.training.plan import shortened
-from phoropter.training.problem import Problem
+from phoropter.training.problem import Problem, run_id
 
 
 @dataclass(slots=True)
@@ -36,7 +36,12 @@ class ProjectBench:
     _records: dict[str, RunRecord] = field(default_factory=dict)
 
     def planned(self, recipe: Recipe, *, seconds: float) -> Recipe | None:
-        """The recipe, shortened so that it ends within `seconds`; None if it cannot be."""
+        """The recipe, shortened so that it ends within `seconds`; None if it cannot be.
+
+        What was run already costs nothing and is always planned.
+        """
+        if (self.project.folder.runs / run_id(recipe, self.problem) / "run.json").exists():
+            return recipe
         return shortened(recipe, self.problem, seconds=seconds, listener=self.project.listener)
 
     def run(self, recipe: Recipe, *, role: str = "candidate") -> Trial:

@@ -62,7 +62,7 @@ def _on_simple_models(final: RunRecord, simple: RunRecord) -> str:
         return f"The simple model wins: {name} is ahead of the network, whose {numbers}."
     return (
         f"The network is not shown to be better than the simple model {name}: {numbers}. "
-        "Where cost matters, take the simple one.",
+        "Where cost matters, take the simple one."
     )
 
 

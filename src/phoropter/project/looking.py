@@ -9,7 +9,7 @@ from phoropter.core.events import Note
 from phoropter.core.protocols import FeatureFunction
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Split
-from phoropter.data.thumbnails import thumbnails
+from phoropter.data.index import thumbnails
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.run import look
 from phoropter.models.catalog import card, offline_weights_installed
@@ -39,7 +39,7 @@ def look_and_note(project: Project, split: Split, *, budget_s: float | None) -> 
         dataset=dataset,
         split=split,
         features=features,
-        thumbnails=thumbnails(dataset, cache=project.folder.index),
+        thumbnails=thumbnails(dataset, project.folder.index),
         seed=project.settings.seed,
     )
     findings = look(evidence, listener=project.listener)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from PIL import Image
 
 from phoropter.core.recipe import difference
 from phoropter.data.decode import decode
@@ -21,14 +18,12 @@ from phoropter.project.results import Step
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.report.content import ReportContent, ReportRun, ReportStep
 from phoropter.report.page import write_report
-from phoropter.report.pictures import wanted_pictures
+from phoropter.report.pictures import THUMBNAIL_PX, thumbnail, wanted_pictures
 from phoropter.training.problem import Problem
 
 if TYPE_CHECKING:
     from phoropter.project.closing import Outcome
 
-_PICTURE_PX = 160
-_JPEG_QUALITY = 80
 _PACKAGES = ("phoropter", "torch", "timm", "scikit-learn", "numpy")
 
 
@@ -114,22 +109,14 @@ def pictures_of(project: Project, identifiers: Iterable[str]) -> dict[str, bytes
     table = project.dataset.table
     chosen = table.filter(table["id"].is_in(list(wanted)))
     return {
-        str(identifier): thumbnail(project.dataset.root / str(path))
+        str(identifier): _thumbnail(project.dataset.root / str(path))
         for identifier, path in chosen.select("id", "path").iter_rows()
     }
 
 
-def thumbnail(path: Path) -> bytes:
-    """A JPEG of at most 160 px; tiny images are enlarged without smoothing, so one sees pixels."""
-    picture = Image.fromarray(decode(path, min_side_px=_PICTURE_PX))
-    if max(picture.size) <= _PICTURE_PX // 2:
-        factor = _PICTURE_PX // max(picture.size)
-        size = (picture.width * factor, picture.height * factor)
-        picture = picture.resize(size, Image.Resampling.NEAREST)
-    picture.thumbnail((_PICTURE_PX, _PICTURE_PX))
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=_JPEG_QUALITY)
-    return stream.getvalue()
+def _thumbnail(path: Path) -> bytes:
+    pixels = decode(path, min_side_px=THUMBNAIL_PX)
+    return thumbnail(pixels.transpose(2, 0, 1))
 
 
 def _runs(project: Project, outcome: Outcome) -> Iterable[ReportRun]:

@@ -66,7 +66,9 @@ def class_counts(dataset: Dataset, split: Split) -> Mapping[str, Mapping[str, in
     return counts
 
 
-def values_by_part(dataset: Dataset, split: Split, target: str) -> Mapping[str, NDArray[np.float64]]:
+def values_by_part(
+    dataset: Dataset, split: Split, target: str
+) -> Mapping[str, NDArray[np.float64]]:
     """The values of a numeric target by part."""
     joined = _joined(dataset, split)
     return {
@@ -77,7 +79,7 @@ def values_by_part(dataset: Dataset, split: Split, target: str) -> Mapping[str, 
 
 def sides(dataset: Dataset) -> Mapping[str, tuple[int, int, int]]:
     """Least, median and greatest height and width in pixels; empty before indexing."""
-    found = {}
+    found: dict[str, tuple[int, int, int]] = {}
     for name in ("height", "width"):
         if name in dataset.table.columns and len(dataset):
             column = dataset.table[name].drop_nulls().to_numpy()

@@ -46,13 +46,36 @@ def signed(value: float | None) -> str:
     return f"{'+' if value > 0 else ''}{number(value)}"
 
 
+def reached(metric: Metric) -> str:
+    """A metric's value with as many decimals as its interval supports.
+
+    >>> reached(Metric("accuracy", 0.9, 0.85324, 0.94, 200)), reached(Metric("mae", 1.0, 1, 1, 2))
+    ('0.900', '1')
+    """
+    return _places(metric, metric.value)
+
+
+def ends(metric: Metric) -> tuple[str, str]:
+    """Both ends of a metric's 95 % interval, with the decimals of `reached`."""
+    return _places(metric, metric.low), _places(metric, metric.high)
+
+
 def interval(metric: Metric) -> str:
     """A metric's 95 % interval.
 
-    >>> interval(Metric("accuracy", 0.9, 0.85, 0.94, 200))
-    '[0.85, 0.94]'
+    >>> interval(Metric("accuracy", 0.9, 0.85324, 0.94, 200))
+    '[0.853, 0.940]'
     """
-    return f"[{number(metric.low)}, {number(metric.high)}]"
+    return "[{}, {}]".format(*ends(metric))
+
+
+def _places(metric: Metric, value: float) -> str:
+    """The value to two figures of the interval's width: more would be noise."""
+    width = metric.high - metric.low
+    if not (math.isfinite(width) and math.isfinite(value)) or width <= 0:
+        return number(value)
+    decimals = min(max(1 - math.floor(math.log10(width)), 0), 5)
+    return f"{value:,.{decimals}f}".replace("-", "−")
 
 
 def duration(seconds: float) -> str:

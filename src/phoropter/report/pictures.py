@@ -23,7 +23,7 @@ _VALUES = 12
 
 
 def thumbnail(pixels: NDArray[np.uint8], *, side_px: int = THUMBNAIL_PX) -> bytes:
-    """A small JPEG file of an image, its longer side `side_px`.
+    r"""A small JPEG file of an image, its longer side `side_px`.
 
     Small originals are enlarged without smoothing, so that single pixels can be seen.
 
@@ -32,9 +32,11 @@ def thumbnail(pixels: NDArray[np.uint8], *, side_px: int = THUMBNAIL_PX) -> byte
         side_px: Longer side of the result, pixels.
 
     >>> thumbnail(np.zeros((1, 8, 8), np.uint8))[:2]
-    b'\\xff\\xd8'
+    b'\xff\xd8'
     """
-    plane = pixels if pixels.ndim == 2 else pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+    plane = (
+        pixels if pixels.ndim == 2 else pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+    )
     picture = Image.fromarray(np.ascontiguousarray(plane))
     scale = side_px / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
@@ -76,7 +78,9 @@ def sample_grid(dataset: Dataset, split: Split) -> Mapping[str, tuple[str, ...]]
         names = sorted(rows)[:_MOST_CLASSES]
         return {name: tuple(ids[row] for row in _spread(rows[name], _EACH)) for name in names}
     values = target.to_numpy()
-    ordered = sorted((row for row in train if np.isfinite(values[row])), key=lambda row: values[row])
+    ordered = sorted(
+        (row for row in train if np.isfinite(values[row])), key=lambda row: values[row]
+    )
     return {dataset.targets[0]: tuple(ids[row] for row in _spread(ordered, _VALUES))}
 
 
@@ -87,7 +91,9 @@ def worst_rows(predictions: Predictions, count: int = _WORST) -> NDArray[np.int6
     spread.
     """
     if isinstance(predictions, ClassPredictions):
-        wrong = np.flatnonzero((predictions.truth >= 0) & (predictions.predicted != predictions.truth))
+        wrong = np.flatnonzero(
+            (predictions.truth >= 0) & (predictions.predicted != predictions.truth)
+        )
         belief = predictions.probabilities[wrong, predictions.truth[wrong]]
         return np.asarray(wrong[np.argsort(belief, kind="stable")][:count], dtype=np.int64)
     badness = _squared_errors(predictions)

@@ -116,7 +116,9 @@ class Frame:
     x: Scale
     y: Scale
 
-    def axes(self, x_label: str, y_label: str, *, x_count: int = 6, whole_x: bool = False) -> Markup:
+    def axes(
+        self, x_label: str, y_label: str, *, x_count: int = 6, whole_x: bool = False
+    ) -> Markup:
         """Grid, tick labels and axis titles."""
         parts = []
         bottom, left = self.y.start, self.x.start
@@ -136,7 +138,9 @@ class Frame:
             ]
         parts += [
             element("line", x1=left, x2=self.x.end, y1=bottom, y2=bottom, class_="axis"),
-            element("text", x_label, x=self.x.end, y=self.height - 4, text_anchor="end", class_="name"),
+            element(
+                "text", x_label, x=self.x.end, y=self.height - 4, text_anchor="end", class_="name"
+            ),
             element("text", y_label, x=0, y=12, class_="name"),
         ]
         return join(parts)
@@ -189,7 +193,9 @@ def drawing(content: Markup, *, width: float, height: float, label: str) -> Mark
 
 def _round_step(raw: float) -> float:
     power = 10.0 ** math.floor(math.log10(raw))
-    return next(factor * power for factor in (1, 2, 2.5, 5, 10) if raw <= factor * power * (1 + 1e-9))
+    return next(
+        factor * power for factor in (1, 2, 2.5, 5, 10) if raw <= factor * power * (1 + 1e-9)
+    )
 
 
 def _short(value: object) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Comparison, Finding, Metric
+from phoropter.core.records import Comparison, Finding, Metric, Verdict
 from phoropter.improvement.trial import Judgement, Trial
 
 
@@ -50,7 +50,7 @@ class FakeBench:
         delta = challenger.score.value - reference.score.value
         looks = len(self.ran)
         p_value = self.p_value(delta)
-        verdict = "undecided" if p_value > 0.01 else ("better" if delta > 0 else "worse")
+        verdict: Verdict = "undecided" if p_value > 0.01 else ("better" if delta > 0 else "worse")
         comparison = Comparison(
             reference.run, challenger.run, "accuracy", delta, delta, delta, p_value, looks, verdict
         )

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from accelerate import Accelerator
 
-from phoropter.augment.policies import augmenter
 from phoropter.core.events import Listener
 from phoropter.core.recipe import Recipe
-from phoropter.core.seed import derive
-from phoropter.data.batches import batches
 from phoropter.models.build import build
 from phoropter.prediction.run import outputs
-from phoropter.training.execute import is_classic
-from phoropter.training.feed import prepared
+from phoropter.training.execute import is_classic, training_data
+from phoropter.training.numerics import fixed
 from phoropter.training.plan import make_plan
 from phoropter.training.problem import Problem
-from phoropter.training.records import sample_train_eval_rows
-from phoropter.training.sources import Source, backbone, open_images
+from phoropter.training.rehearsal import rehearsal
+from phoropter.training.sources import backbone, open_images
 
 _LEAST_EPOCHS = 3
 """A shorter run cannot finish its warm-up and decay, and says nothing about the change."""
@@ -67,50 +63,26 @@ def shortened(
 
 
 def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimate:
-    """Times a training step and an evaluation batch of a network on images."""
+    """Times training steps and an evaluation batch of a network on images."""
     source = open_images(recipe, problem, listener=listener)
     network = build(recipe, problem.schema)
-    train, val = problem.rows("train"), problem.rows("val")
-    plan = make_plan(recipe.train, samples=len(train))
-    judged = len(val) + len(sample_train_eval_rows(train, val_count=len(val), seed=recipe.seed))
-    batch = next(batches(train, plan.batch_size, seed=recipe.seed, epoch=0))
-    step_s = _training_step_s(network, recipe, problem, source, batch)
-    network.eval()
-    eval_s = _best_of(
-        lambda: outputs(network, source.inputs, batch, normalization=source.normalization)
-    ) / len(batch)
-    epoch_s = plan.batches_per_epoch * step_s + judged * eval_s
-    return Estimate(epoch_s, 2 * judged * eval_s + 1.0)
-
-
-def _training_step_s(
-    network: nn.Module, recipe: Recipe, problem: Problem, source: Source, batch: object
-) -> float:
-    rows = torch.as_tensor(batch)
-    targets = problem.task.encode(problem.dataset, rows.numpy(), problem.schema)
-    objective = problem.task.objective(network, recipe, problem.schema)
-    augment = augmenter(recipe.data.augment, size=recipe.data.size)
-    generator = torch.Generator().manual_seed(derive(recipe.seed, "estimate"))
-
-    def step() -> None:
-        pixels = source.inputs.batch(rows.numpy())
-        inputs = prepared(pixels, source.normalization, augment, generator)
-        for _, loss in objective.steps(inputs, targets, generator):
-            loss().backward()  # type: ignore[no-untyped-call]
-
-    network.train()
-    return _best_of(step)
-
-
-def _best_of(function: Callable[[], object], *, repeats: int = 3, limit_s: float = 4.0) -> float:
-    """Seconds of the quickest call; the first one, which allocates, counts only if it is slow."""
+    data = training_data(recipe, problem, source)
+    accelerator = Accelerator()
+    network.to(accelerator.device)
+    plan = make_plan(recipe.train, samples=len(data.train_rows))
+    rehearse = rehearsal(
+        problem.task.objective(network, recipe, problem.schema),
+        network,
+        data,
+        recipe=recipe,
+        plan=plan,
+        accelerator=accelerator,
+    )
+    step_s = rehearse(fixed("float32", threads=torch.get_num_threads())).seconds
+    rows = data.train_rows[: recipe.train.batch_size]
     begun = time.perf_counter()
-    function()
-    quickest = time.perf_counter() - begun
-    for _ in range(repeats):
-        if time.perf_counter() - begun > limit_s:
-            break
-        start = time.perf_counter()
-        function()
-        quickest = min(quickest, time.perf_counter() - start)
-    return quickest
+    outputs(network, source.inputs, rows, normalization=source.normalization)
+    eval_s = (time.perf_counter() - begun) / len(rows)
+    judged = len(data.val_rows) + len(data.train_eval_rows)
+    epoch_s = plan.steps_per_epoch * step_s + judged * eval_s
+    return Estimate(epoch_s, 2 * judged * eval_s + 1.0)

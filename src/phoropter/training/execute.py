@@ -7,7 +7,7 @@ a frozen trunk, and a network trained on images. They differ in `_fitted` alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,11 @@ from phoropter.models.classic import classic_from_state, fit_classic
 from phoropter.models.network import Network
 from phoropter.prediction.run import outputs
 from phoropter.training.checkpoint import read_weights, write_weights
-from phoropter.training.gates import run_gates, write_gates
+from phoropter.training.gates import input_ignored, run_gates, write_gates
 from phoropter.training.loop import fit
 from phoropter.training.problem import Problem, run_id
 from phoropter.training.records import FitOutcome, TrainingData, Watch, sample_train_eval_rows
-from phoropter.training.sources import Source, open_source
+from phoropter.training.sources import Source, open_images, open_source
 
 SUMMARY = "run.json"
 UNFINISHED = ("budget", "interrupted")
@@ -56,17 +56,7 @@ class Carried:
     problem: Problem
     folder: Path
     source: Source
-    targets: Any
     watch: Watch
-
-    @property
-    def train_eval_rows(self) -> Rows:
-        """The fixed part of the training rows that is measured after every pass."""
-        return sample_train_eval_rows(
-            self.problem.rows("train"),
-            val_count=len(self.problem.rows("val")),
-            seed=self.recipe.seed,
-        )
 
 
 def execute(
@@ -100,7 +90,6 @@ def execute(
         problem=problem,
         folder=folder,
         source=open_source(recipe, problem, listener=listener),
-        targets=_all_targets(problem),
         watch=Watch(listener=listener, deadline=deadline),
     )
     network, outcome = _fitted(carried)
@@ -122,18 +111,12 @@ def restored(folder: Path) -> tuple[Network, Recipe, RunSummary, Preprocessing]:
         network = build(recipe.changed({"model.pretrained": False}), summary.schema)
         network.load_state_dict(state)
         return network.eval(), recipe, summary, read_preprocessing(folder)
-    trunk, feature_count = build_trunk(
-        summary.features,
-        pretrained=summary.features != "pixels",
-        channels=recipe.data.channels,
-        size=recipe.data.size,
-    )
     if is_classic(recipe):
         head = classic_from_state(recipe.model.name, state)
     else:
         head = build(recipe.changed({"model.pretrained": False}), summary.schema).head
         head.load_state_dict(state)
-    network = Network(trunk, head, feature_count)
+    network = _on_trunk(head, summary.features, recipe)
     return network.eval(), recipe, summary, read_preprocessing(folder)
 
 
@@ -143,8 +126,8 @@ def predicted(
     """What a finished run says of these rows of the data."""
     network, recipe, summary, _ = restored(folder)
     source = open_source(recipe, problem, listener=listener)
-    spoken = network.head if summary.features else network
-    return _spoken(spoken, source, recipe, problem, rows)
+    learner = network.head if summary.features else network
+    return _spoken(learner, source, recipe, problem, rows)
 
 
 def is_classic(recipe: Recipe) -> bool:
@@ -161,16 +144,22 @@ def read_summary(folder: Path) -> RunSummary:
     facts = dict(read_json(folder / SUMMARY))
     facts.pop("preprocessing", None)
     try:
-        schema = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in facts.pop("schema").items()
-        }
-        return RunSummary(schema=TargetSchema(**schema), **facts)
+        return RunSummary(schema=_schema(facts.pop("schema")), **facts)
     except (KeyError, TypeError) as error:
         raise CorruptFileError(
             f"{str(folder / SUMMARY)!r} is damaged: {error}.",
             hint="Delete the run's folder and run the command again.",
         ) from error
+
+
+def _schema(facts: Mapping[str, Any]) -> TargetSchema:
+    return TargetSchema(
+        kind=facts["kind"],
+        names=tuple(facts["names"]),
+        counts=tuple(facts["counts"]),
+        offset=tuple(facts["offset"]),
+        scale=tuple(facts["scale"]),
+    )
 
 
 def read_preprocessing(folder: Path) -> Preprocessing:
@@ -190,11 +179,13 @@ def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:
     learner: nn.Module = network.head if carried.source.features else network
     mix = None if carried.source.features else mixer(recipe.data.augment)
     objective = problem.task.objective(learner, recipe, problem.schema, mix=mix)
-    data = _training_data(carried)
+    data = training_data(recipe, problem, carried.source)
     gates = run_gates(
-        learner, data, carried.recipe, objective, schema=problem.schema, watch=carried.watch
+        learner, data, recipe, task=problem.task, schema=problem.schema, watch=carried.watch
     )
     outcome = fit(objective, learner, data, recipe, folder=carried.folder, watch=carried.watch)
+    if outcome.best_epoch > 0:
+        gates = (*gates, input_ignored(objective, learner, data, recipe))
     write_gates(carried.folder, gates)
     return learner, outcome
 
@@ -206,7 +197,7 @@ def _fitted_classic(carried: Carried) -> tuple[nn.Module, FitOutcome]:
     head = fit_classic(
         carried.recipe.model.name,
         features.reshape(len(rows), -1),
-        carried.targets[rows].numpy(),
+        _all_targets(carried.problem)[rows].numpy(),
         schema=carried.problem.schema,
         seed=carried.recipe.seed,
     )
@@ -215,19 +206,26 @@ def _fitted_classic(carried: Carried) -> tuple[nn.Module, FitOutcome]:
     return head, FitOutcome((), 0, 0, 0, seconds, 0.0, "finished")
 
 
-def _training_data(carried: Carried) -> TrainingData:
-    recipe, problem, source = carried.recipe, carried.problem, carried.source
+def training_data(recipe: Recipe, problem: Problem, source: Source) -> TrainingData:
+    """The samples of a run as the training loop wants them."""
+    targets = _all_targets(problem)
     images = source.features == ""
     return TrainingData(
         inputs=source.inputs,
-        targets=carried.targets,
+        targets=targets,
         train_rows=problem.rows("train"),
         val_rows=problem.rows("val"),
-        train_eval_rows=carried.train_eval_rows,
-        metric=_output_metric(problem, carried.targets),
+        train_eval_rows=_train_eval_rows(recipe, problem),
+        metric=_output_metric(problem, targets),
         normalization=source.normalization,
         augment=augmenter(recipe.data.augment, size=recipe.data.size) if images else None,
     )
+
+
+def _train_eval_rows(recipe: Recipe, problem: Problem) -> Rows:
+    """The fixed part of the training rows that is measured after every pass."""
+    count = len(problem.rows("val"))
+    return sample_train_eval_rows(problem.rows("train"), val_count=count, seed=recipe.seed)
 
 
 def _output_metric(problem: Problem, targets: Any) -> Callable[[NDArray[np.float32], Rows], float]:
@@ -248,15 +246,29 @@ def _all_targets(problem: Problem) -> Any:
 def _write_predictions(carried: Carried, learner: nn.Module) -> None:
     for name, rows in (
         ("predictions", carried.problem.rows("val")),
-        ("train_predictions", carried.train_eval_rows),
+        ("train_predictions", _train_eval_rows(carried.recipe, carried.problem)),
     ):
         predictions = _spoken(learner, carried.source, carried.recipe, carried.problem, rows)
         write_predictions(carried.folder / f"{name}.parquet", predictions)
 
 
+def _on_trunk(head: nn.Module, features: str, recipe: Recipe) -> Network:
+    trunk, feature_count = build_trunk(
+        features,
+        pretrained=features != "pixels",
+        channels=recipe.data.channels,
+        size=recipe.data.size,
+    )
+    return Network(trunk, head, feature_count)
+
+
 def _spoken(
     learner: nn.Module, source: Source, recipe: Recipe, problem: Problem, rows: Rows
 ) -> Predictions:
+    if recipe.predict.tta > 1 and source.features:
+        # Further views have no kept features, so the trunk must see the images.
+        learner = _on_trunk(learner, source.features, recipe)
+        source = open_images(recipe, problem, listener=silent)
     raw = outputs(
         learner,
         source.inputs,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from phoropter.core.protocols import Task
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Dataset, Rows, Split, TargetSchema
+from phoropter.core.records import Dataset, Part, Rows, Split, TargetSchema
 from phoropter.data.split import digest as split_digest
 from phoropter.data.split import rows
 
@@ -36,7 +36,7 @@ class Problem:
     cache: Path
     digest: str
 
-    def rows(self, part: str) -> Rows:
+    def rows(self, part: Part) -> Rows:
         """Positions of a part's samples in the data set's table."""
         return rows(self.dataset, self.split, part)
 

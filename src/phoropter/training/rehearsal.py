@@ -26,7 +26,7 @@ TIMED_STEPS = 3
 
 @contextmanager
 def own_randomness(seed: int, *names: str) -> Iterator[None]:
-    """The global generators of torch, seeded for one purpose inside the block and untouched after it.
+    """Seeds the global generators of torch for the block, and gives them back as they were.
 
     Dropout draws from them and takes no generator of its own.
     """

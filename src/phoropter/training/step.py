@@ -92,4 +92,5 @@ def _sum(losses: list[Tensor]) -> Tensor:
 def _joint(norms: list[Tensor]) -> Tensor | None:
     if len(norms) < 2:
         return norms[0] if norms else None
-    return torch.stack(norms).norm()
+    joint: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+    return joint

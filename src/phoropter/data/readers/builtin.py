@@ -31,7 +31,7 @@ def builtin_folder(name: str) -> Path:
     Raises:
         StorageError: If the cache cannot be written.
     """
-    folder = _cache() / "builtin" / f"{name}-{_VERSION}" / name
+    folder = cache_folder() / "builtin" / f"{name}-{_VERSION}" / name
     if folder.is_dir():
         return folder
     with storage_errors(folder):
@@ -55,7 +55,7 @@ def _put(content: Path, folder: Path) -> None:
             raise
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
     chosen = os.environ.get("PHOROPTER_CACHE")
     if chosen:
         return Path(chosen).expanduser().resolve()

@@ -162,10 +162,13 @@ def _frame(records: Sequence[Mapping[str, object]], columns: Columns) -> pl.Data
 def _unlisted(
     frame: pl.DataFrame, finder: ImageFinder, rejected: Sequence[Rejected], file: Path
 ) -> list[Rejected]:
-    """The images that no row names."""
-    named = set(frame["path"]) | {item.path for item in rejected}
+    """The images that no row names, in the folders where the table's images lie."""
+    named = set(frame["path"])
+    folders = {path.rpartition("/")[0] for path in named}
     named |= {path for item in rejected if (path := finder.find(item.path).path)}
+    named |= {item.path for item in rejected}
     return [
         Rejected(path, f"{file.name} has no row for it", "unlisted")
         for path in sorted(finder.images - named)
+        if path.rpartition("/")[0] in folders
     ] + [item for path, item in sorted(finder.refused.items()) if path not in named]

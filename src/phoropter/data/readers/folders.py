@@ -44,7 +44,10 @@ def detects(path: Path) -> float:
     branches = _part_branches(base)
     if branches:
         return 0.7
-    classes = sum(contains_image(child, deep=True) for child in subfolders(base)[:50])
+    children = subfolders(base)
+    if all(part_of(child.name) for child in children):  # parts without classes: no labels
+        return 0.0
+    classes = sum(contains_image(child, deep=True) for child in children[:50])
     return {0: 0.0, 1: 0.2}.get(classes, 0.6)
 
 
@@ -131,7 +134,7 @@ def _files(root: Path, paths: Iterator[Path]) -> Iterator[tuple[str, Rejected | 
 
 
 def _outside(root: Path, branches: Sequence[_Branch]) -> list[Rejected]:
-    """The files that lie in no class folder; notes beside the class folders are not worth a word."""
+    """The files that lie in no class folder, but for notes that describe the data."""
     inside = {child for branch in branches for child in subfolders(branch.folder)}
     refused = []
     for path in files_below(root):
@@ -179,7 +182,7 @@ def _table(found: Sequence[_Found], spelling: dict[str, str]) -> pl.DataFrame:
             "part": [item.branch.part for item in rows],
             "part_name": [item.branch.part_name for item in rows],
         },
-        schema={name: pl.String for name in ("id", "path", TARGET, "group", "part", "part_name")},
+        schema=dict.fromkeys(("id", "path", TARGET, "group", "part", "part_name"), pl.String),
     )
 
 

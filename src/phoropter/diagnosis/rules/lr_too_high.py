@@ -35,7 +35,13 @@ class _Signs:
 
     @property
     def restless(self) -> bool:
-        return self.jitter >= JITTER and self.turns >= TURNS
+        """Unsettled to the end."""
+        return self.jitter >= JITTER and self.turns >= TURNS and self.final >= SETTLED
+
+    @property
+    def calmed(self) -> bool:
+        """Unsettled until the rate decayed."""
+        return self.jitter >= 2 * JITTER and self.turns >= TURNS and self.final < SETTLED
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
@@ -57,7 +63,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         )
         return
     signs = _signs(evidence, level)
-    if signs is None or not (signs.jumped or signs.restless):
+    if signs is None or not (signs.jumped or signs.restless or signs.calmed):
         return
     numbers = {
         "lr": evidence.recipe.train.lr,
@@ -70,6 +76,12 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     }
     if signs.jumped:
         yield _jump(signs, numbers)
+    elif signs.calmed:
+        message = (
+            f"At its peak the learning rate was high: the training loss jumped by "
+            f"{signs.jitter * level:.2g} from epoch to epoch, until the decay calmed it."
+        )
+        yield _finding("info", 0.4, message, numbers)
     else:
         message = (
             f"The learning rate is too high: the training loss never settles, from one epoch to "

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from phoropter.core.records import Finding
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.falling import falling, unbent
+from phoropter.diagnosis.falling import falling
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.signals import Curve, chance_loss, curve
 
 LITTLE = 0.25  # of the loss of a constant prediction: what a slow run has gained at most
-STRAIGHT = 0.5  # slope of the second half over the first; a run that learns bends below it
+STRAIGHT = 0.4  # fall of the second half over the first; a run that learns bends below it
 ENOUGH_STEPS = 200  # by then a usual rate has left the straight part; with fewer, blame the length
 FAR_BELOW = 3  # times below the usual range
 WORTH = 0.1  # of the loss of a constant prediction: what twice the time should still bring
@@ -30,12 +31,11 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     lr, usual = evidence.recipe.train.lr, usual_rates(evidence.recipe)
     drop = float(losses.values[0] - losses.values[-1]) / level
     state = falling(losses)
-    straightness = unbent(evidence)
     if state is None or not state.certain or not _not_rising(held_out):
         return
     below = lr < usual.low
     slow = drop < LITTLE and losses.values[-1] > (1 - 2 * LITTLE) * level
-    straight = straightness is None or straightness >= STRAIGHT
+    straight = state.bend >= STRAIGHT or not math.isfinite(state.bend)
     long_enough = evidence.summary.steps >= ENOUGH_STEPS and len(losses) >= 5
     if not (
         (slow and straight and (below or long_enough))
@@ -54,7 +54,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
             "usual_low": usual.low,
             "first_train_loss": float(losses.values[0]),
             "final_train_loss": float(losses.values[-1]),
-            "straightness": straightness,
+            "bend": state.bend,
             "steps": evidence.summary.steps,
             "mark_epoch": int(losses.epochs[-1]),
         },

@@ -11,12 +11,15 @@ from phoropter.core.records import Finding, Severity
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.scores import Gap, gap
-from phoropter.diagnosis.signals import curve
+from phoropter.diagnosis.signals import chance_loss, curve
 
-WIDE = 0.1  # gap of the scores that deserves a warning
+WIDE = 0.08  # gap of the scores that deserves a warning
 NOTABLE = 0.05  # gap that deserves a word
 ERRORS = 3.0  # standard errors it must exceed: p < .002 one-sided
 RISE = 0.25  # of the lowest validation loss, at the end
+RISE_OF_CHANCE = 0.15  # likewise, in units of the loss of a constant prediction
+BY_HEART = 0.2  # fall of the training loss in the same units that did nothing for validation
+USELESS = 0.97  # of that loss: validation never got below it
 RISE_NOISES = 4.0  # noises of the curve that a rise must exceed
 ROOM = 0.02  # validation error below which nothing is to be won
 
@@ -28,6 +31,7 @@ class _Rise:
     share: float
     best_epoch: int
     clear: bool
+    by_heart: bool
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
@@ -46,9 +50,14 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         return
     if not (wide or notable or rising):
         return
-    severity: Severity = "warning" if wide or (rising and (notable or found is None)) else "info"
+    severity = _severity(rise, wide=wide, notable=notable or found is None)
     confidence = 0.95 if wide and rising else 0.8 if severity == "warning" else 0.5
     yield Finding("overfit", severity, confidence, _message(found, rise), _numbers(found, rise))
+
+
+def _severity(rise: _Rise | None, *, wide: bool, notable: bool) -> Severity:
+    rising = rise is not None and rise.clear and (notable or rise.by_heart)
+    return "warning" if wide or rising else "info"
 
 
 def _rise(evidence: RunEvidence) -> _Rise | None:
@@ -59,13 +68,16 @@ def _rise(evidence: RunEvidence) -> _Rise | None:
     lowest = float(losses.values[best])
     end = float(np.median(losses.values[-3:]))
     share = (end - lowest) / lowest if lowest > 0 else 0.0
+    level = chance_loss(evidence) or lowest
     clear = (
-        share >= RISE
+        (share >= RISE or end - lowest >= RISE_OF_CHANCE * level)
         and best < len(losses) - 3
         and end - lowest > RISE_NOISES * curves.noise(losses.values[best:])
         and float(np.median(fitted.values[-3:])) <= float(fitted.values[best])
     )
-    return _Rise(share, int(losses.epochs[best]), clear)
+    learnt = float(fitted.values[best] - np.median(fitted.values[-3:]))
+    by_heart = lowest >= USELESS * level and learnt >= BY_HEART * level
+    return _Rise(share, int(losses.epochs[best]), clear, by_heart)
 
 
 def _message(found: Gap | None, rise: _Rise | None) -> str:
@@ -80,6 +92,8 @@ def _message(found: Gap | None, rise: _Rise | None) -> str:
             f"after epoch {rise.best_epoch} the validation loss rose by {rise.share:.0%} while "
             "the training loss fell"
         )
+        if rise.by_heart:
+            parts.append("what it learns by heart says nothing about other samples")
     return f"The model overfits: {'; '.join(parts)}."
 
 

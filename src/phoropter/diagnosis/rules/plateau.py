@@ -8,11 +8,13 @@ import numpy as np
 
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.falling import falling
 from phoropter.diagnosis.scores import score
 from phoropter.diagnosis.signals import chance_loss, curve
 
 AT_CHANCE = 0.97  # of the loss of a constant prediction
 LEAST_STEPS = 30  # fewer prove nothing
+WORTH = 0.03  # likewise: a loss that still falls by so much has not stalled
 ERRORS = 3.0  # standard errors by which the training score may exceed a constant prediction's
 
 
@@ -23,6 +25,9 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """
     level, losses = chance_loss(evidence), curve(evidence, "train_loss")
     if level is None or len(losses) < 3 or evidence.summary.steps < LEAST_STEPS:
+        return
+    state = falling(losses)
+    if state is not None and state.certain and state.gain >= WORTH * level:
         return
     lowest = float(np.min(losses.values))
     fitted = score(evidence, evidence.train_predictions)

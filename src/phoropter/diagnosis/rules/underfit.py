@@ -8,11 +8,16 @@ import numpy as np
 
 from phoropter.core.records import Finding, Metric, Severity
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.falling import falling
 from phoropter.diagnosis.scores import CONSTANT_MODELS, Gap, gap, primary_value
+from phoropter.diagnosis.signals import best_epoch, curve
 
 LOW_SKILL = 0.6  # of the way from a constant prediction to a perfect one, on training samples
 SMALL_GAP = 0.08  # training score minus validation score
 ERRORS = 2.0  # standard errors of that gap
+UNBENT = 0.4  # fall of the second half over the first: training has only begun
+WORTH = 0.1  # of the training loss: what twice the time would still bring
+LATER = 0.85  # of the kept weights' training loss: the model could fit, had it been of use
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
@@ -26,7 +31,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         return
     if found.train.skill + ERRORS * found.train.error >= LOW_SKILL:
         return
-    if found.value > max(SMALL_GAP, ERRORS * found.error):
+    if found.value > max(SMALL_GAP, ERRORS * found.error) or _early(evidence):
         return
     severity, confidence = _weight(evidence)
     yield Finding(
@@ -41,6 +46,17 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         f"targets ({found.val.value:.1%} on validation).",
         _numbers(found),
     )
+
+
+def _early(evidence: RunEvidence) -> bool:
+    """Whether time would tell: the loss still falls fast, or fell well below the kept weights'."""
+    losses, best = curve(evidence, "train_loss"), best_epoch(evidence)
+    kept = losses.values[losses.epochs == best]
+    if len(kept) and losses.values[-1] < LATER * kept[0]:
+        return True
+    state = falling(losses)
+    fast = state is not None and (state.bend >= UNBENT or state.gain >= WORTH * state.last)
+    return fast and state is not None and state.certain
 
 
 def _weight(evidence: RunEvidence) -> tuple[Severity, float]:

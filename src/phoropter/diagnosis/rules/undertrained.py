@@ -8,17 +8,18 @@ from phoropter.core.records import Finding
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.falling import falling
+from phoropter.diagnosis.scores import score
 from phoropter.diagnosis.signals import chance_loss, curve
 
 OF_CHANCE = 0.03  # least gain worth a word, in units of the loss of a constant prediction
-OF_ITSELF = 0.1  # likewise, as a share of the loss reached
+FITTED = 0.05  # training error below which more of the same only polishes the probabilities
 LATE = 0.75  # best point in the last quarter: too short (Tuning Playbook, "best-step position")
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if both losses were certainly falling and twice the time would bring enough.
 
-    Runs that stopped for want of progress, or blew up, are not judged.
+    Runs that stopped for want of progress, blew up, or know their training samples are not judged.
     """
     level = chance_loss(evidence)
     losses, held_out = curve(evidence, "train_loss"), curve(evidence, "val_loss")
@@ -28,8 +29,10 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     if train is None or val is None or not (train.certain and val.certain):
         return
     place = curves.best_position(held_out.values, greater_is_better=False)
-    least = max(OF_CHANCE * level, OF_ITSELF * val.last)
-    if val.gain < least or place < LATE:
+    fitted = score(evidence, evidence.train_predictions)
+    if val.gain < OF_CHANCE * level or place < LATE:
+        return
+    if fitted is not None and 1 - fitted.value < FITTED:
         return
     share = val.gain / val.last
     yield Finding(

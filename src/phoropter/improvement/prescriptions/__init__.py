@@ -1,0 +1,1 @@
+"""From a finding to the changes that may cure it: one family of changes a file."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from phoropter.core.records import Finding, Prescription
 from phoropter.look.evidence import LookEvidence
@@ -33,53 +35,96 @@ def half_width(count: int) -> float:
     return z / (1 + z**2 / count) * sqrt(0.25 / count + z**2 / (4 * count**2))
 
 
+@dataclass(frozen=True, slots=True)
+class ClassSize:
+    """Samples of one class: all, in training, and in the held-out part that has the fewest."""
+
+    name: str
+    samples: int
+    train: int
+    held_out: int
+
+    @property
+    def rare(self) -> bool:
+        """Whether it is worth a word."""
+        return self.severe or half_width(self.held_out) > SPOKEN_HALF_WIDTH
+
+    @property
+    def severe(self) -> bool:
+        """Whether it can hardly be learnt, or what was learnt hardly be measured."""
+        return self.train < FEWEST_TO_LEARN or half_width(self.held_out) > WARNING_HALF_WIDTH
+
+
 def check(evidence: LookEvidence) -> Iterable[Finding]:
     """One finding for all classes that are too small in training or in a held-out part."""
-    if evidence.labels is None or not len(evidence.labels):
+    if evidence.labels is None:
         return
-    rare = [row for row in _counts(evidence) if _is_rare(row)]
+    rare = [size for size in _sizes(evidence.labels, evidence.parts) if size.rare]
     if not rare:
         return
-    rare.sort(key=lambda row: (row["samples"], row["class"]))
-    severe = any(_is_severe(row) for row in rare)
-    smallest = rare[0]
-    widest = max(rare, key=lambda row: row["half_width"])
+    rare.sort(key=lambda size: (size.held_out, size.samples, size.name))
+    severe = any(size.severe for size in rare)
     yield Finding(
         code="rare-class",
         severity="warning" if severe else "info",
         confidence=1.0,
-        message=(
-            f"{counted(len(rare), 'class', 'classes')} with few samples, the smallest "
-            f"{smallest['class']!r} with {smallest['samples']}: recall of {widest['class']!r} is "
-            f"measured to within ±{widest['half_width']:.0%} at best."
-        ),
+        message=_message(rare),
         evidence={
-            "classes": listed(rare),
             "count": len(rare),
+            "classes": listed(
+                {
+                    "class": size.name,
+                    "samples": size.samples,
+                    "train": size.train,
+                    "held_out": size.held_out,
+                    "half_width": half_width(size.held_out),
+                }
+                for size in rare
+            ),
             "warning_half_width": WARNING_HALF_WIDTH,
             "fewest_to_learn": FEWEST_TO_LEARN,
         },
-        prescriptions=_prescriptions(str(smallest["class"])) if severe else (),
+        prescriptions=_prescriptions(rare[0].name) if severe else (),
     )
 
 
-def _counts(evidence: LookEvidence) -> list[dict[str, float | int | str]]:
-    labels, parts = evidence.labels, evidence.parts
-    assert labels is not None
+def _sizes(labels: NDArray[np.str_], parts: NDArray[np.str_]) -> list[ClassSize]:
     held_out = [part for part in ("val", "test") if (parts == part).any()]
-    rows = []
+    sizes = []
     for name in np.unique(labels):
         mine = labels == name
-        counts = {part: int((mine & (parts == part)).sum()) for part in held_out}
-        fewest = min(counts.values()) if counts else int(mine.sum())
-        train = int((mine & (parts == "train")).sum()) if held_out else int(mine.sum())
-        rows.append(
-            {
-                "class": str(name),
-                "samples": int(mine.sum()),
-                "train": train,
-                "held_out": fewest,
-                "half_width": half_width(fewest),
-            }
+        samples = int(mine.sum())
+        sizes.append(
+            ClassSize(
+                name=str(name),
+                samples=samples,
+                train=int((mine & (parts == "train")).sum()) if held_out else samples,
+                held_out=min(
+                    (int((mine & (parts == part)).sum()) for part in held_out), default=samples
+                ),
+            )
         )
-    return rows
+    return sizes
+
+
+def _message(rare: list[ClassSize]) -> str:
+    first = rare[0]
+    return (
+        f"{counted(len(rare), 'class', 'classes')} with few samples: {first.name!r} has "
+        f"{first.samples:,}, of which {first.train:,} train and {first.held_out:,} measure it; "
+        f"its recall is known to within ±{half_width(first.held_out):.0%} at best."
+    )
+
+
+def _prescriptions(name: str) -> tuple[Prescription, ...]:
+    return (
+        Prescription(
+            change={},
+            advice=f"Collect more pictures of the listed classes, {name!r} first, or merge them "
+            "with classes they are not told apart from in use.",
+            expected_gain=None,
+            cost=1.0,
+            why="No training can make up for a class that is hardly seen, and no metric for one "
+            "that is hardly measured.",
+        ),
+    )

@@ -36,7 +36,9 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
             "critical_share": CRITICAL_SHARE,
             "kinds": dict(Counter(item.kind for item in rejected).most_common()),
             "reasons": dict(listed(Counter(item.reason for item in rejected).most_common())),
-            "files": listed({"path": item.path, "reason": item.reason} for item in lost or rejected),
+            "files": listed(
+                {"path": item.path, "reason": item.reason} for item in lost or rejected
+            ),
         },
         prescriptions=_prescriptions() if lost else (),
     )

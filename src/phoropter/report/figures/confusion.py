@@ -42,9 +42,7 @@ def confusion_matrix(predictions: ClassPredictions, *, say: Sentences) -> Figure
     rows = [[name, *map(number, counts[i].tolist())] for i, name in enumerate(names)]
     return Figure(
         title=title,
-        drawing=drawing(
-            join(parts), width=_LABEL + grid + 10, height=_LABEL + grid, label=title
-        ),
+        drawing=drawing(join(parts), width=_LABEL + grid + 10, height=_LABEL + grid, label=title),
         numbers=Table([say("truth-by-prediction"), *names], rows),
         note=say("confusion-note"),
     )
@@ -77,7 +75,9 @@ def _cells(counts: NDArray[np.int64], names: tuple[str, ...], cell: float) -> Ma
             said = f"{truth} → {predicted}: {number(count)} ({number(share)})"
             css = "hit" if i == j else "miss"
             box = {"x": x, "y": y, "width": cell - 1, "height": cell - 1, "class_": f"cell {css}"}
-            parts.append(titled("rect", said, **box, fill_opacity=0.06 + 0.94 * share if count else 0.04))
+            parts.append(
+                titled("rect", said, **box, fill_opacity=0.06 + 0.94 * share if count else 0.04)
+            )
             if count and cell >= 16:
                 parts.append(
                     element(

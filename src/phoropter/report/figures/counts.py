@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,10 @@ from phoropter.report.sentences import Sentences
 from phoropter.report.svg import drawing, element, frame, join, span, titled
 
 _ROW = 24.0
-_WIDTH = 560.0
-_LABEL = 150.0
+_WIDTH = 440.0
+_LABEL = 110.0
 _MOST = 40
 _BINS = 20
-_CSS = {"train": "b", "val": "a", "test": "d"}
 
 
 def class_counts(counts: Mapping[str, Mapping[str, int]], *, say: Sentences) -> Figure:
@@ -31,18 +30,18 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], *, say: Sentences) -> 
     ordered = sorted(counts, key=lambda name: -sum(counts[name].values()))
     shown = ordered[:_MOST]
     most = max((sum(counts[name].values()) for name in shown), default=1)
-    room = _WIDTH - _LABEL - 60
+    room = _WIDTH - _LABEL - 50
     parts = []
     for row, name in enumerate(shown):
         y, left = _ROW * row + 4, _LABEL
-        short = name if len(name) <= 20 else f"{name[:19]}…"
+        short = name if len(name) <= 16 else f"{name[:15]}…"
         parts.append(element("text", short, x=_LABEL - 8, y=y + 13, text_anchor="end"))
         for part in PARTS:
             count = counts[name].get(part, 0)
             width = count / max(most, 1) * room
             said = f"{name}, {say(part)}: {number(count)}"
             box = {"x": left, "y": y, "width": width, "height": _ROW - 7}
-            parts.append(titled("rect", said, **box, class_=f"fill {_CSS[part]}"))
+            parts.append(titled("rect", said, **box, class_=f"fill {part}"))
             left += width
         parts.append(element("text", number(sum(counts[name].values())), x=left + 6, y=y + 13))
     title = say("samples-by-class")
@@ -54,11 +53,13 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], *, say: Sentences) -> 
         drawing=drawing(join(parts), width=_WIDTH, height=height, label=title),
         numbers=Table([say("class"), *map(say, PARTS)], rows),
         note=say("more-classes", count=hidden) if hidden else "",
-        legend=[(_CSS[part], say(part)) for part in PARTS],
+        legend=[(part, say(part)) for part in PARTS],
     )
 
 
-def value_histogram(name: str, values: Mapping[str, NDArray[np.float64]], *, say: Sentences) -> Figure:
+def value_histogram(
+    name: str, values: Mapping[str, NDArray[np.float64]], *, say: Sentences
+) -> Figure:
     """Share of samples by value, one stepped line a part.
 
     Args:
@@ -70,10 +71,12 @@ def value_histogram(name: str, values: Mapping[str, NDArray[np.float64]], *, say
     given = {part: numbers for part, numbers in given.items() if len(numbers)}
     everything = np.concatenate(list(given.values())) if given else np.zeros(1)
     edges = np.histogram_bin_edges(everything, bins=_BINS)
-    shares = {part: np.histogram(numbers, edges)[0] / len(numbers) for part, numbers in given.items()}
+    shares = {
+        part: np.histogram(numbers, edges)[0] / len(numbers) for part, numbers in given.items()
+    }
     top = max((float(share.max()) for share in shares.values()), default=1.0)
     area = frame(span(edges.tolist(), margin=0.0), (0.0, top * 1.05))
-    lines = [area.line(_steps(edges, share), class_=_CSS[part]) for part, share in shares.items()]
+    lines = [area.line(_steps(edges, share), class_=part) for part, share in shares.items()]
     title = say("samples-by-value", name=name)
     rows = [
         [f"{number(float(edges[i]))} … {number(float(edges[i + 1]))}"]
@@ -85,11 +88,11 @@ def value_histogram(name: str, values: Mapping[str, NDArray[np.float64]], *, say
         title=title,
         drawing=drawing(content, width=area.width, height=area.height, label=title),
         numbers=Table([name, *map(say, shares)], rows),
-        legend=[(_CSS[part], f"{say(part)} (n = {number(len(given[part]))})") for part in shares],
+        legend=[(part, f"{say(part)} (n = {number(len(given[part]))})") for part in shares],
     )
 
 
-def _steps(edges: NDArray[np.float64], shares: Sequence[float]) -> list[tuple[float, float]]:
+def _steps(edges: NDArray[np.float64], shares: NDArray[np.float64]) -> list[tuple[float, float]]:
     corners = [
         (float(edge), float(share))
         for index, share in enumerate(shares)

@@ -34,14 +34,14 @@ def learning_curves(
     """
     marks = _marks(history, findings, best_epoch, say)
     series: list[tuple[str, str, Value]] = [
-        ("a", say("train"), lambda row: row.train_loss),
-        ("b", say("val"), lambda row: row.val_loss),
-        ("c", say("running-loss"), lambda row: row.running_loss),
+        ("train", say("train"), lambda row: row.train_loss),
+        ("val", say("val"), lambda row: row.val_loss),
+        ("running", say("running-loss"), lambda row: row.running_loss),
     ]
     loss = _curves(history, series, marks, title=say("loss-by-epoch"), say=say)
     series = [
-        ("a", say("train"), lambda row: row.train_metric),
-        ("b", say("val"), lambda row: row.val_metric),
+        ("train", say("train"), lambda row: row.train_metric),
+        ("val", say("val"), lambda row: row.val_metric),
     ]
     title = say("metric-by-epoch", metric=metric)
     score = _curves(history, series, marks, title=title, say=say)
@@ -56,21 +56,27 @@ def _curves(
     title: str,
     say: Sentences,
 ) -> Figure | None:
-    lines = {css: [(float(row.epoch), _float(value(row))) for row in history] for css, _, value in series}
+    lines = {
+        css: [(float(row.epoch), _float(value(row))) for row in history] for css, _, value in series
+    }
     shown = [y for points in lines.values() for _, y in points if math.isfinite(y)]
     if not shown:
         return None
     log = min(shown) > 0 and max(shown) > _LOG_FROM * min(shown)
     low, high = span(shown)
-    limits = (min(shown) * 0.9, max(shown) * 1.1) if log else (max(low, 0.0) if min(shown) >= 0 else low, high)
+    limits = (
+        (min(shown) * 0.9, max(shown) * 1.1)
+        if log
+        else (max(low, 0.0) if min(shown) >= 0 else low, high)
+    )
     area = frame(span([float(row.epoch) for row in history], margin=0.0), limits, log_y=log)
-    legend = [(css, name) for css, name, _ in series if any(math.isfinite(y) for _, y in lines[css])]
+    legend = [
+        (css, name) for css, name, _ in series if any(math.isfinite(y) for _, y in lines[css])
+    ]
     # The running loss lies under the two that are measured alike.
     drawn = [area.line(lines[css], class_=css) for css, _, _ in reversed(series)]
-    dots = [_dots(area, lines[css], css, name) for css, name, _ in series if css != "c"]
-    content = join(
-        [area.axes(say("epoch"), "", whole_x=True), _flags(area, marks), *drawn, *dots]
-    )
+    dots = [_dots(area, lines[css], css, name) for css, name, _ in series if css != "running"]
+    content = join([area.axes(say("epoch"), "", whole_x=True), _flags(area, marks), *drawn, *dots])
     return Figure(
         title=title,
         drawing=drawing(content, width=area.width, height=area.height, label=title),

@@ -13,9 +13,9 @@ from phoropter.report.sentences import Sentences
 from phoropter.report.svg import Scale, drawing, element, join, span, titled
 
 _ROW = 26.0
-_WIDTH = 560.0
-_LABEL = 190.0
-_NAME_LENGTH = 27
+_WIDTH = 440.0
+_LABEL = 160.0
+_NAME_LENGTH = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,13 @@ class Bar:
 
 
 def interval_chart(
-    bars: Sequence[Bar], *, title: str, axis: str, say: Sentences, zero: bool = False, note: str = ""
+    bars: Sequence[Bar],
+    *,
+    title: str,
+    axis: str,
+    say: Sentences,
+    zero: bool = False,
+    note: str = "",
 ) -> Figure:
     """A dot and a whisker for each bar, from top to bottom.
 
@@ -62,15 +68,13 @@ def interval_chart(
 
 def _axis(scale: Scale, bottom: float, height: float, axis: str) -> Markup:
     parts = []
-    for value in scale.ticks():
+    for value in scale.ticks(4):
         at = scale(value)
         parts += [
             element("line", x1=at, x2=at, y1=6, y2=bottom, class_="grid"),
             element("text", number(value), x=at, y=bottom + 16, text_anchor="middle"),
         ]
-    parts.append(
-        element("text", axis, x=scale.end, y=height - 4, text_anchor="end", class_="name")
-    )
+    parts.append(element("text", axis, x=scale.end, y=height - 4, text_anchor="end", class_="name"))
     return join(parts)
 
 

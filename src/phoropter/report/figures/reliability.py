@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from phoropter.core.predictions import ClassPredictions
 from phoropter.metrics.calibration import reliability
 from phoropter.report.figure import Figure, Table
@@ -10,6 +12,7 @@ from phoropter.report.sentences import Sentences
 from phoropter.report.svg import drawing, element, frame, join, titled
 
 _BINS = 10
+_LABEL_ROOM = 40.0
 
 
 def reliability_diagram(predictions: ClassPredictions, *, say: Sentences) -> Figure:
@@ -20,6 +23,7 @@ def reliability_diagram(predictions: ClassPredictions, *, say: Sentences) -> Fig
     ideal = area.line([(0.0, 0.0), (1.0, 1.0)], class_="ideal")
     parts = [area.axes(say("probability"), say("share-right")), ideal]
     rows = []
+    labelled = -math.inf
     for index, count in enumerate(table.counts.tolist()):
         low, high = float(table.edges[index]), float(table.edges[index + 1])
         confidence, accuracy = float(table.confidence[index]), float(table.accuracy[index])
@@ -33,9 +37,12 @@ def reliability_diagram(predictions: ClassPredictions, *, say: Sentences) -> Fig
         radius = 3 + 10 * (count / most) ** 0.5
         parts += [
             element("line", x1=x, x2=x, y1=y, y2=area.y(confidence), class_="gap"),
-            titled("circle", said, cx=x, cy=y, r=radius, class_="dot soft b"),
-            element("text", f"n={number(count)}", x=x, y=y - radius - 3, text_anchor="middle"),
+            titled("circle", said, cx=x, cy=y, r=radius, class_="dot soft val"),
         ]
+        if x - labelled > _LABEL_ROOM:  # the table has the counts of all
+            up = {"x": x, "y": y - radius - 3, "text_anchor": "middle"}
+            parts.append(element("text", f"n={number(count)}", **up))
+            labelled = x
     title = say("reliability")
     header = [say("probability"), say("samples"), say("mean-probability"), say("share-right")]
     return Figure(

@@ -37,7 +37,7 @@ def _scatter(predictions: ValuePredictions, index: int, say: Sentences) -> Figur
             cx=area.x(float(a)),
             cy=area.y(float(b)),
             r=3,
-            class_="dot soft b",
+            class_="dot soft val",
         )
         for row, a, b in zip(rows, truth, values, strict=True)
     ]
@@ -63,7 +63,7 @@ def _scatter(predictions: ValuePredictions, index: int, say: Sentences) -> Figur
 
 
 def _residuals(predictions: ValuePredictions, index: int, say: Sentences) -> Figure:
-    """Residuals in tenths of the truth's range of ranks: their median and where most of them lie."""
+    """Residuals by tenths of the samples, ordered by truth: median and spread of each."""
     known = np.isfinite(predictions.truth[:, index])
     truth = predictions.truth[known, index]
     residuals = predictions.values[known, index] - truth
@@ -78,9 +78,9 @@ def _residuals(predictions: ValuePredictions, index: int, say: Sentences) -> Fig
         x, ends = area.x(middle), [area.y(float(value)) for value in band]
         said = f"{number(middle)}: {number(float(band[2]))} (n = {number(len(group))})"
         parts += [
-            element("line", x1=x, x2=x, y1=ends[0], y2=ends[4], class_="whisker b"),
-            element("line", x1=x, x2=x, y1=ends[1], y2=ends[3], class_="whisker thick b"),
-            titled("circle", said, cx=x, cy=ends[2], r=4, class_="dot b"),
+            element("line", x1=x, x2=x, y1=ends[0], y2=ends[4], class_="whisker val"),
+            element("line", x1=x, x2=x, y1=ends[1], y2=ends[3], class_="whisker thick val"),
+            titled("circle", said, cx=x, cy=ends[2], r=4, class_="dot val"),
         ]
     title = say("residual-by-truth", name=predictions.names[index])
     header = [say("truth"), say("samples"), *(f"{share:.0%}" for share in _QUANTILES)]

@@ -1,0 +1,265 @@
+"""Single changes that several families prescribe; each yields nothing where it does not apply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from phoropter.core.records import Prescription
+from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.improvement.prescriptions.making import (
+    is_frozen,
+    is_small_net,
+    prescription,
+    rounded,
+    sees_images,
+)
+
+PRESETS = ("none", "light", "medium", "strong")
+FINE_TUNE_LR = {"adamw": 3e-4, "momentum": 3e-3, "sgd": 3e-2}  # the pretrained layers' rate
+HEAD_FACTOR = 10.0
+FINE_TUNE_EPOCHS = 15
+PASS_COST = 3.0  # forward and backward, against one forward pass for frozen features
+MAX_WIDTH = 512
+WIDE_ENOUGH_PX = 128  # pretrained trunks see little below it
+PATCH_PX = 32  # strides of 32 leave one cell of a smaller image
+
+
+def longer(
+    evidence: RunEvidence, *, factor: int = 2, share: float | None = None
+) -> Iterator[Prescription]:
+    """More epochs."""
+    recipe = evidence.recipe
+    epochs = min(recipe.train.epochs * factor, 100_000)
+    yield prescription(
+        evidence,
+        "longer",
+        {"train.epochs": epochs},
+        f"Train for {epochs} epochs instead of {recipe.train.epochs}.",
+        cost=float(factor),
+        share=share,
+    )
+
+
+def more_augmentation(evidence: RunEvidence) -> Iterator[Prescription]:
+    """The next stronger preset."""
+    recipe = evidence.recipe
+    level = PRESETS.index(recipe.data.augment.preset)
+    if not sees_images(recipe) or level + 1 == len(PRESETS):
+        return
+    preset = PRESETS[level + 1]
+    yield prescription(
+        evidence,
+        "augment",
+        {"data.augment.preset": preset},
+        f"Vary the training images more: augmentation {preset!r} instead of {PRESETS[level]!r}.",
+        cost=1.2,
+        share=0.1 / (level + 1),  # each further level brings less
+    )
+
+
+def less_augmentation(evidence: RunEvidence) -> Iterator[Prescription]:
+    """The next weaker preset."""
+    level = PRESETS.index(evidence.recipe.data.augment.preset)
+    if level == 0 or not sees_images(evidence.recipe):
+        return
+    yield prescription(
+        evidence,
+        "less-regularisation",
+        {"data.augment.preset": PRESETS[level - 1]},
+        f"Vary the training images less: augmentation {PRESETS[level - 1]!r}.",
+    )
+
+
+def fine_tune(evidence: RunEvidence) -> Iterator[Prescription]:
+    """All layers instead of the head alone, with the rates that this needs: one idea, some keys."""
+    recipe = evidence.recipe
+    if not is_frozen(recipe) or not _is_network(evidence):
+        return
+    rate = FINE_TUNE_LR[recipe.train.optimizer]
+    epochs = min(recipe.train.epochs, FINE_TUNE_EPOCHS)
+    yield prescription(
+        evidence,
+        "finetune",
+        {
+            "model.transfer": "finetune",
+            "train.lr": rate,
+            "train.head_lr_factor": HEAD_FACTOR,
+            "train.warmup": max(recipe.train.warmup, 0.1),
+            "train.batch_size": min(recipe.train.batch_size, 32),
+            "train.epochs": epochs,
+        },
+        f"Train all layers instead of the head alone; pretrained layers want a small rate "
+        f"({rate:g}, the head ten times that) and a warm-up.",
+        cost=PASS_COST * epochs,
+    )
+
+
+def pretrained_trunk(evidence: RunEvidence) -> Iterator[Prescription]:
+    """A pretrained trunk under a new head instead of a small network from scratch."""
+    from phoropter.models.offline_weights import weights_file
+
+    recipe = evidence.recipe
+    if not is_small_net(recipe) or recipe.data.size < PATCH_PX or weights_file() is None:
+        return
+    change = {
+        "model.name": "efficientnet_lite0",
+        "model.pretrained": True,
+        "model.transfer": "features",
+        "data.size": max(recipe.data.size, WIDE_ENOUGH_PX),
+        "data.channels": 3,
+        "data.normalize": "weights",
+        "data.augment.preset": "none",
+        "train.optimizer": "adamw",
+        "train.lr": 3e-3,
+    }
+    yield prescription(
+        evidence,
+        "pretrained",
+        change,
+        "Put a linear layer on the features of a pretrained network instead of training a small "
+        "one from scratch.",
+        cost=2.0,
+    )
+
+
+def wider(evidence: RunEvidence) -> Iterator[Prescription]:
+    """Twice the width of a small network, or one more stage where it is wide already."""
+    recipe = evidence.recipe
+    if not is_small_net(recipe):
+        return
+    width = recipe.model.width
+    if width < MAX_WIDTH:
+        new = min(max(width * (4 if width < 16 else 2), 16), MAX_WIDTH)
+        change, words = {"model.width": new}, f"a width of {new} instead of {width}"
+    elif recipe.model.depth < 6:
+        change = {"model.depth": recipe.model.depth + 1}
+        words = f"{recipe.model.depth + 1} layers instead of {recipe.model.depth}"
+    else:
+        return
+    yield prescription(evidence, "wider", change, f"Give the network more room: {words}.", cost=3.0)
+
+
+def smaller(evidence: RunEvidence) -> Iterator[Prescription]:
+    """Half the width of a small network."""
+    width = evidence.recipe.model.width
+    if not is_small_net(evidence.recipe) or width < 16:
+        return
+    yield prescription(
+        evidence,
+        "smaller",
+        {"model.width": width // 2},
+        f"Give the network less room: a width of {width // 2} instead of {width}.",
+        cost=0.5,
+    )
+
+
+def larger_images(evidence: RunEvidence) -> Iterator[Prescription]:
+    """More pixels; twice as many for networks whose input size is free."""
+    recipe = evidence.recipe
+    size = recipe.data.size * 4 // 3 // PATCH_PX * PATCH_PX
+    if recipe.data.size < WIDE_ENOUGH_PX or not recipe.data.size < size <= 512:
+        return
+    yield prescription(
+        evidence,
+        "larger-images",
+        {"data.size": size},
+        f"Show the network more detail: {size} px instead of {recipe.data.size} px.",
+        cost=(size / recipe.data.size) ** 2,
+    )
+
+
+def smoother_labels(evidence: RunEvidence) -> Iterator[Prescription]:
+    """Label smoothing 0.1."""
+    if evidence.summary.schema.kind != "classes" or evidence.recipe.train.label_smoothing >= 0.1:
+        return
+    yield prescription(
+        evidence,
+        "smooth-labels",
+        {"train.label_smoothing": 0.1},
+        "Smooth the labels: a tenth of the mass goes to all classes.",
+    )
+
+
+def more_weight_decay(evidence: RunEvidence) -> Iterator[Prescription]:
+    """Three times the weight decay."""
+    old = evidence.recipe.train.weight_decay
+    new = rounded(old * 3) if old > 0 else 0.01
+    if new > 1.0:
+        return
+    yield prescription(
+        evidence,
+        "weight-decay",
+        {"train.weight_decay": new},
+        f"Pull the weights harder to zero: weight decay {new:g} instead of {old:g}.",
+    )
+
+
+def more_dropout(evidence: RunEvidence) -> Iterator[Prescription]:
+    """Dropout up by 0.2, to 0.5 at most."""
+    old = evidence.recipe.model.dropout
+    new = rounded(min(old + 0.2, 0.5))
+    if new <= old:
+        return
+    yield prescription(
+        evidence, "dropout", {"model.dropout": new}, f"Dropout {new:g} instead of {old:g}."
+    )
+
+
+def averaged_weights(evidence: RunEvidence) -> Iterator[Prescription]:
+    """A moving average of the weights over about a tenth of the run."""
+    steps = evidence.summary.steps
+    if evidence.recipe.train.ema is not None or steps < 100:
+        return
+    decay = (
+        rounded(1 - max(10 / steps, 1e-3)) if steps < 1000 else 0.99 if steps < 10_000 else 0.999
+    )
+    yield prescription(
+        evidence,
+        "ema",
+        {"train.ema": decay},
+        f"Keep a moving average of the weights (decay {decay:g}).",
+        cost=1.1,
+    )
+
+
+def mirrored_views(evidence: RunEvidence) -> Iterator[Prescription]:
+    """Each image and its mirror image, averaged."""
+    recipe = evidence.recipe
+    if recipe.predict.tta > 1 or not recipe.data.augment.flip or not sees_images(recipe):
+        return
+    yield prescription(
+        evidence,
+        "mirror",
+        {"predict.tta": 2},
+        "Average the predictions for each image and its mirror image.",
+        cost=1.0,
+    )
+
+
+def mixed_samples(evidence: RunEvidence) -> Iterator[Prescription]:
+    """MixUp with Beta(0.2, 0.2)."""
+    recipe = evidence.recipe
+    mixing = max(recipe.data.augment.mixup, recipe.data.augment.cutmix)
+    if mixing > 0 or not sees_images(recipe) or evidence.summary.schema.kind != "classes":
+        return
+    yield prescription(
+        evidence,
+        "mixup",
+        {"data.augment.mixup": 0.2},
+        "Train on mixtures of two images and their labels (MixUp, 0.2).",
+    )
+
+
+def more_data(evidence: RunEvidence) -> Iterator[Prescription]:
+    """Advice: the cure that only people can bring."""
+    counts = evidence.summary.schema.counts
+    number = f"{sum(counts)} more samples" if counts else "as many samples again"
+    yield prescription(
+        evidence, "more-data", {}, f"Collect and label more data: {number} would double them."
+    )
+
+
+def _is_network(evidence: RunEvidence) -> bool:
+    from phoropter.models.catalog import is_classic
+
+    return not is_classic(evidence.recipe.model.name)

@@ -1,0 +1,99 @@
+"""Cures of models that learn too little, too briefly, or too much by heart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from phoropter.core.records import Finding, Prescription
+from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.norms import usual_rates
+from phoropter.improvement.prescriptions import changes
+from phoropter.improvement.prescriptions.making import (
+    advice,
+    is_classic,
+    is_frozen,
+    is_small_net,
+    prescription,
+    rounded,
+)
+
+MOST_OF_A_RUN = 0.5  # a fall of the loss never promises more than half of the error
+
+
+def undertrained(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
+    """More epochs by what the curve promises; then longer steps."""
+    loss, fall = finding.evidence.get("val_loss"), finding.evidence.get("expected_fall")
+    share = min(float(fall) / float(loss), MOST_OF_A_RUN) if loss and fall else None
+    yield from changes.longer(evidence, share=share)
+    yield from changes.longer(evidence, factor=4, share=None if share is None else share * 1.4)
+    lr, usual = evidence.recipe.train.lr, usual_rates(evidence.recipe)
+    if lr * 3 <= usual.high:
+        yield prescription(
+            evidence,
+            "higher-rate",
+            {"train.lr": rounded(lr * 3)},
+            f"Take longer steps: learning rate {rounded(lr * 3):g} instead of {lr:g}.",
+            share=None if share is None else share * 0.7,
+        )
+
+
+def underfit(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
+    """More capacity: fine-tuning, a pretrained trunk, width, pixels; then fewer restraints."""
+    yield from changes.fine_tune(evidence)
+    yield from changes.pretrained_trunk(evidence)
+    yield from changes.wider(evidence)
+    yield from changes.larger_images(evidence)
+    yield from changes.less_augmentation(evidence)
+    yield from _less_dropout(evidence)
+    yield from changes.longer(evidence)
+
+
+def overfit(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
+    """More variety, then more restraint, then less room, and always more data."""
+    yield from changes.more_augmentation(evidence)
+    yield from changes.mixed_samples(evidence)
+    yield from changes.pretrained_trunk(evidence)
+    yield from changes.fine_tune(evidence)
+    yield from changes.smoother_labels(evidence)
+    yield from changes.more_weight_decay(evidence)
+    yield from changes.more_dropout(evidence)
+    yield from changes.smaller(evidence)
+    yield from changes.more_data(evidence)
+
+
+def plateau(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
+    """Nothing was learnt: another rate, layers that pass gradients, and a look at the labels."""
+    recipe = evidence.recipe
+    usual = usual_rates(recipe)
+    if not is_classic(recipe):
+        for rate in (usual.usual, usual.usual / 10):
+            yield prescription(
+                evidence,
+                "usual-rate",
+                {"train.lr": rounded(rate)},
+                f"Set the learning rate to {rounded(rate):g} instead of {recipe.train.lr:g}.",
+            )
+    if is_small_net(recipe) and recipe.model.activation in {"sigmoid", "tanh"}:
+        yield prescription(
+            evidence, "normalise", {"model.activation": "relu"}, "Use ReLU as the activation."
+        )
+    if is_small_net(recipe) and recipe.model.norm == "none":
+        yield prescription(
+            evidence, "normalise", {"model.norm": "batch"}, "Put in normalisation layers."
+        )
+    yield advice(
+        "Check that images and labels belong together: look at some of them side by side.",
+        why="Shuffled labels and constant inputs look exactly like this (Karpathy 2019, K11).",
+        cost=0.0,
+    )
+
+
+def _less_dropout(evidence: RunEvidence) -> Iterator[Prescription]:
+    old = evidence.recipe.model.dropout
+    if old > 0 and not is_frozen(evidence.recipe):
+        yield prescription(
+            evidence,
+            "less-regularisation",
+            {"model.dropout": 0.0},
+            f"Train without dropout (it was {old:g}).",
+        )

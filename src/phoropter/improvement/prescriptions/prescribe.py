@@ -1,0 +1,61 @@
+"""From a finding to its ranked prescriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from phoropter.core.errors import UsageError
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import Finding, Prescription
+from phoropter.core.registry import load, names
+from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.improvement.prescriptions.making import Family, is_classic
+
+GROUP = "phoropter.prescriptions"
+
+
+def prescribe(finding: Finding, evidence: RunEvidence) -> Finding:
+    """The finding with what may cure it, best first; unchanged if nothing is registered for it.
+
+    Only changes that apply to the run's recipe and alter it are kept. Curves of a foreign loop
+    have no recipe of ours, so there the advice stands alone.
+    """
+    if finding.code not in names(GROUP):
+        return finding
+    family: Family = load(GROUP, finding.code)
+    return replace(finding, prescriptions=sensible(family(finding, evidence), evidence))
+
+
+def sensible(
+    prescriptions: Iterable[Prescription], evidence: RunEvidence
+) -> tuple[Prescription, ...]:
+    """What applies to this run, ranked by gain for cost, each change once; pure advice last.
+
+    The cost enters as 1 + cost: a change is not best merely because it is nearly free.
+    """
+    kept: dict[str, Prescription] = {}
+    for item in prescriptions:
+        if not item.change:
+            kept.setdefault(item.advice, item)
+        elif not evidence.summary.run:
+            kept.setdefault(item.advice, replace(item, change={}))
+        else:
+            digest = _digest(evidence.recipe, item)
+            if digest is not None and digest != evidence.recipe.digest:
+                kept.setdefault(digest, item)
+    return tuple(sorted(kept.values(), key=_rank))
+
+
+def _digest(recipe: Recipe, item: Prescription) -> str | None:
+    """What the changed recipe is known by, or None where the change makes no valid recipe."""
+    if is_classic(recipe) and not any(key.startswith("model.") for key in item.change):
+        return None  # classic models have no training to change
+    try:
+        return recipe.changed(item.change).digest
+    except UsageError:
+        return None  # out of a field's bounds, such as a size beyond the largest
+
+
+def _rank(item: Prescription) -> tuple[bool, float]:
+    return not item.change, -(item.expected_gain or 0.0) / (1.0 + item.cost)

@@ -1,0 +1,78 @@
+"""What to do about faults in the set-up and in the data: mostly people's work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from phoropter.core.records import Finding, Prescription
+from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.norms import usual_rates
+from phoropter.improvement.prescriptions.making import (
+    advice,
+    is_classic,
+    is_small_net,
+    prescription,
+    rounded,
+)
+
+_ADVICE: Mapping[str, tuple[str, str]] = {
+    "loss-at-init": (
+        "Check the targets, the loss and the last layer before tuning anything.",
+        "A sound classifier starts at the loss of guessing (Karpathy 2019, K8 and K9).",
+    ),
+    "cannot-overfit-batch": (
+        "Look at a batch as it enters the network: images, labels, ranges.",
+        "Every sound set-up can learn eight samples by heart (Karpathy 2019, K12 and K14).",
+    ),
+    "input-ignored": (
+        "Check that labels belong to their images and that the images are not constant.",
+        "A model must lose when its input is blanked (Karpathy 2019, K11).",
+    ),
+    "no-gradient": (
+        "Find what cuts the graph: a detached tensor, a rounding, a frozen layer.",
+        "Backpropagation shows which inputs and layers matter (Karpathy 2019, K16).",
+    ),
+    "split-leak": (
+        "Make the split again with the leaking samples on one side.",
+        "What was trained on cannot measure anything.",
+    ),
+    "unreadable-files": (
+        "Mend or replace the listed files.",
+        "They are left out of everything as they are.",
+    ),
+    "label-errors": (
+        "Go through the listed samples and correct their labels.",
+        "A few per cent of wrong labels cap what can be measured (Northcutt et al. 2021).",
+    ),
+    "covariate-shift": (
+        "Split again at random, or collect training samples like the shifted ones.",
+        "A model is only as good as its training samples are like those it will see.",
+    ),
+}
+
+
+def gate(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
+    """For the gates: what the recipe itself may have wrong, then where to look."""
+    recipe = evidence.recipe
+    usual = usual_rates(recipe)
+    off = not usual.low / 10 <= recipe.train.lr <= usual.high
+    if finding.code == "cannot-overfit-batch" and off and not is_classic(recipe):
+        yield prescription(
+            evidence,
+            "usual-rate",
+            {"train.lr": rounded(usual.usual)},
+            f"Set the learning rate to {rounded(usual.usual):g} instead of {recipe.train.lr:g}.",
+        )
+    small = is_small_net(recipe) and recipe.model.norm == "none"
+    if finding.code in {"cannot-overfit-batch", "no-gradient"} and small:
+        yield prescription(
+            evidence, "normalise", {"model.norm": "batch"}, "Put in normalisation layers."
+        )
+    yield from people(finding, evidence)
+
+
+def people(finding: Finding, _evidence: RunEvidence) -> Iterator[Prescription]:
+    """What only people can do about a finding."""
+    if finding.code in _ADVICE:
+        text, why = _ADVICE[finding.code]
+        yield advice(text, why=why, cost=0.0)

@@ -1,0 +1,81 @@
+"""The same picture under different labels: at least one of them is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from phoropter.core.records import Finding, Prescription
+from phoropter.look.evidence import LookEvidence
+from phoropter.look.listing import counted, listed
+
+CRITICAL_SHARE = 0.05
+"""Share of samples in conflict from which the labels as a whole cannot be trusted."""
+
+TOLERANCE = 0.1
+"""Numbers of one file may differ by this many standard deviations of the target."""
+
+
+def check(evidence: LookEvidence) -> Iterable[Finding]:
+    """One finding for all conflicts; of numbers only those of identical files are compared."""
+    pairs = _twin_pairs(evidence)
+    if evidence.labels is not None:
+        pairs = np.concatenate([pairs, evidence.copies.pairs])
+    conflicts = pairs[_differ(evidence, pairs)]
+    if not len(conflicts):
+        return
+    targets = evidence.dataset.table.select(evidence.dataset.targets).rows()
+    share = len(np.unique(conflicts)) / len(evidence.dataset)
+    yield Finding(
+        code="conflicting-duplicates",
+        severity="critical" if share >= CRITICAL_SHARE else "warning",
+        confidence=0.95,
+        message=(
+            f"{counted(len(conflicts), 'pair')} of files show the same picture and have "
+            "different targets; at least one of each pair is wrong."
+        ),
+        evidence={
+            "pairs": len(conflicts),
+            "share": share,
+            "critical_share": CRITICAL_SHARE,
+            "samples": listed(
+                [
+                    {"id": str(evidence.ids[row]), "target": _shown(targets[row])}
+                    for row in pair.tolist()
+                ]
+                for pair in conflicts
+            ),
+        },
+        prescriptions=(
+            Prescription(
+                change={},
+                advice="Look at the listed pairs and correct or delete the wrong ones.",
+                expected_gain=None,
+                cost=0.0,
+                why="No model can be right on both, so each pair costs accuracy in training and "
+                "in measurement.",
+            ),
+        ),
+    )
+
+
+def _twin_pairs(evidence: LookEvidence) -> NDArray[np.int64]:
+    """Each further member of a group of identical files beside the group's first."""
+    pairs = [(int(rows[0]), int(row)) for rows in evidence.twins for row in rows[1:]]
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def _differ(evidence: LookEvidence, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+    if evidence.labels is not None:
+        return np.asarray(evidence.labels[pairs[:, 0]] != evidence.labels[pairs[:, 1]])
+    table = evidence.dataset.table.select(evidence.dataset.targets).cast(pl.Float64)
+    values = table.to_numpy()
+    gap = np.abs(values[pairs[:, 0]] - values[pairs[:, 1]])
+    return np.asarray((gap > TOLERANCE * np.nanstd(values, axis=0)).any(axis=1))
+
+
+def _shown(target: tuple[object, ...]) -> object:
+    return target[0] if len(target) == 1 else list(target)

@@ -1,0 +1,138 @@
+"""Pictures, or members of one group, on both sides of the split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phoropter.core.records import Finding, Prescription, Severity
+from phoropter.look.evidence import LookEvidence
+from phoropter.look.families import joined
+from phoropter.look.listing import counted, listed
+from phoropter.look.name_groups import find_name_groups
+
+WARNING_SHARE = 0.005
+CRITICAL_SHARE = 0.05
+"""Share of a held-out part that also stands on another side. A model that has learnt those by
+heart gains up to this share: half a point is lost in the noise of most sets, five are not."""
+
+_WORDS = {
+    "exact": "the same file",
+    "near": "a copy of the picture",
+    "group": "a member of the same declared group",
+    "file name": "a picture whose file name shares its first part (the same patient, session, ...)",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leak:
+    """Rows tied to rows of another part, for one reason.
+
+    Args:
+        kind: A key of `_WORDS`.
+        families: A number for each row, shape (n,); rows tied to each other share it.
+        share: The largest share of a held-out part that is tied to another part.
+        confidence: In [0, 1].
+    """
+
+    kind: str
+    families: NDArray[np.int64]
+    share: float
+    confidence: float
+
+
+def check(evidence: LookEvidence) -> Iterable[Finding]:
+    """One finding for each kind of leak between training, validation and test part."""
+    if len(np.unique(evidence.parts[evidence.parts != ""])) < 2:
+        return
+    for leak in _leaks(evidence):
+        if leak.share > 0:
+            yield _finding(evidence, leak)
+
+
+def _leaks(evidence: LookEvidence) -> Iterator[Leak]:
+    count = len(evidence.dataset)
+    twins = [np.stack([rows[:-1], rows[1:]], axis=1) for rows in evidence.twins]
+    links = np.concatenate([np.zeros((0, 2), dtype=np.int64), *twins])
+    groups = evidence.groups
+    yield _leak(evidence, "exact", joined(count, links), 1.0)
+    yield _leak(evidence, "near", joined(count, evidence.copies.pairs), 0.95)
+    yield _leak(evidence, "group", _own(groups), 1.0)
+    if (groups < 0).all() and evidence.dataset.table["part"].null_count() < count:
+        found = find_name_groups(evidence)
+        if found is not None:
+            yield _leak(evidence, "file name", _own(found.numbers), 0.9)
+
+
+def _own(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers with a fresh one for each row that has none (-1)."""
+    fresh = numbers.max(initial=0) + 1 + np.arange(len(numbers))
+    return np.where(numbers < 0, fresh, numbers)
+
+
+def _leak(
+    evidence: LookEvidence, kind: str, families: NDArray[np.int64], confidence: float
+) -> Leak:
+    tied = _tied(evidence.parts, families)
+    shares = [
+        float(tied[evidence.parts == part].mean())
+        for part in ("val", "test")
+        if (evidence.parts == part).any()
+    ]
+    return Leak(kind, families, max(shares, default=0.0), confidence)
+
+
+def _tied(parts: NDArray[np.str_], families: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether a row's family has rows in another part, shape (n,)."""
+    _, part = np.unique(parts, return_inverse=True)
+    taking_part = parts != ""
+    parts_of_family = np.zeros((families.max() + 1, part.max() + 1), dtype=bool)
+    parts_of_family[families[taking_part], part[taking_part]] = True
+    return np.asarray(taking_part & (parts_of_family.sum(axis=1)[families] > 1))
+
+
+def _finding(evidence: LookEvidence, leak: Leak) -> Finding:
+    tied = np.flatnonzero(_tied(evidence.parts, leak.families))
+    tied = tied[np.argsort(leak.families[tied], kind="stable")]
+    families = np.split(tied, np.flatnonzero(np.diff(leak.families[tied])) + 1)
+    severity: Severity = "info"
+    if leak.share >= WARNING_SHARE:
+        severity = "critical" if leak.share >= CRITICAL_SHARE else "warning"
+    return Finding(
+        code="split-leak",
+        severity=severity,
+        confidence=leak.confidence,
+        message=(
+            f"{leak.share:.1%} of a held-out part has {_WORDS[leak.kind]} in another part "
+            f"({counted(len(families), 'group')} on both sides): results there are too good."
+        ),
+        evidence={
+            "kind": leak.kind,
+            "groups": len(families),
+            "rows": len(tied),
+            "share": leak.share,
+            "warning_share": WARNING_SHARE,
+            "critical_share": CRITICAL_SHARE,
+            "samples": listed(
+                listed(
+                    {"id": str(evidence.ids[row]), "part": str(evidence.parts[row])} for row in rows
+                )
+                for rows in families
+            ),
+        },
+        prescriptions=() if severity == "info" else (_PRESCRIPTION,),
+    )
+
+
+_PRESCRIPTION = Prescription(
+    change={},
+    advice="Keep each group on one side: move or delete the listed files, or leave the parts to "
+    "the split, which keeps copies and declared groups together.",
+    expected_gain=None,
+    cost=0.0,
+    why="What was seen in training is recognised, not understood; the score does not carry over "
+    "to new pictures.",
+)

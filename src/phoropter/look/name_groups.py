@@ -1,0 +1,101 @@
+"""Groups that nobody declared, found in file names such as `00003140_012` (patient, visit)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phoropter.core.seed import generator
+from phoropter.look.evidence import LookEvidence
+from phoropter.look.families import first_of_each
+from phoropter.look.neighbours import picture_vectors, unit_vectors
+from phoropter.look.permutation import p_value, shuffles
+
+ALPHA = 0.001
+SHUFFLES = 1_999
+
+FEWEST_GROUPS = 10
+LARGEST_SHARE = 0.1
+"""Prefixes count as groups where at least ten occur more than once and none names more than a
+tenth of the files: `image_0001`, `cat_0001` and the like name all of a set or of a class."""
+
+_GROUPED = re.compile(r"(?P<group>.*\d.*?)[_\-. ]+\(?\d{1,6}\)?")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NameGroups:
+    """Files that share the first part of their name and look alike.
+
+    Args:
+        numbers: A number for each row, shape (n,); -1 where the name has no such part.
+        p_value: Of pictures with one prefix being no more alike than others of their class.
+    """
+
+    numbers: NDArray[np.int64]
+    p_value: float
+
+
+def group_of(path: str) -> str | None:
+    """The part of a file name before its last number, if it holds a number itself.
+
+    >>> group_of("test/sick/00003140_012.png"), group_of("cat_012.jpg"), group_of("a/7f3e.jpg")
+    ('00003140', None, None)
+    """
+    match = _GROUPED.fullmatch(PurePosixPath(path).stem)
+    return match["group"] if match else None
+
+
+def find_name_groups(evidence: LookEvidence) -> NameGroups | None:
+    """The groups in the file names, or None where names do not say anything about pictures.
+
+    That they do is tested: within each class the mean distance of pictures with one prefix is
+    compared with that after shuffling the pictures of the class. Prefixes that are running
+    numbers, or that name a whole class, give no contrast and so no groups.
+
+    Repeats of one file are left out, so that they cannot make the point alone.
+    """
+    names = [group_of(path) or "" for path in evidence.dataset.table["path"].to_list()]
+    distinct, numbers, counts = np.unique(names, return_inverse=True, return_counts=True)
+    numbers = np.where(distinct[numbers] == "", -1, numbers).astype(np.int64)
+    named = counts[distinct != ""]
+    if (named > 1).sum() < FEWEST_GROUPS or named.max() > LARGEST_SHARE * len(names):
+        return None
+    rows = np.flatnonzero(
+        (numbers >= 0)
+        & evidence.shows_something
+        & first_of_each(len(names), [*evidence.twins, *evidence.copies.pairs])
+    )
+    p = _likeness_p_value(evidence, rows, numbers[rows])
+    return NameGroups(numbers, p) if p <= ALPHA else None
+
+
+def _likeness_p_value(
+    evidence: LookEvidence, rows: NDArray[np.int64], numbers: NDArray[np.int64]
+) -> float:
+    """Permutation p-value of the mean similarity within groups, shuffled within classes.
+
+    For unit vectors the sum of all inner products within a group is the squared length of the
+    group's sum, so that no pair is ever formed.
+    """
+    classes = np.zeros(len(evidence.dataset), dtype=np.int64)
+    if evidence.labels is not None:
+        classes = np.unique(evidence.labels, return_inverse=True)[1].astype(np.int64)
+    table = evidence.feature_table
+    if table is None:
+        vectors = picture_vectors(evidence.thumbnails[rows])[0]
+    else:
+        vectors = unit_vectors(table[rows], seed=evidence.seed)
+    vectors = vectors - vectors.mean(axis=0)
+    rng = generator(evidence.seed, "name-groups")
+    drawn = shuffles(np.arange(len(rows)), classes[rows], SHUFFLES, rng)
+    order = np.argsort(numbers, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(numbers[order]) > 0))
+    statistics = np.empty(drawn.shape[1])
+    for shuffle in range(drawn.shape[1]):
+        sums = np.add.reduceat(vectors[drawn[order, shuffle]], starts, axis=0)
+        statistics[shuffle] = np.einsum("gd,gd->", sums, sums)
+    return p_value(statistics)

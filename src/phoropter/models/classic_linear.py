@@ -1,0 +1,208 @@
+"""Constant and linear heads: majority, mean, logistic regression and ridge regression."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from typing_extensions import override
+
+from phoropter.core.seed import generator
+from phoropter.models.classic import Classic, Examples
+
+# A class without examples has this logarithm of a probability: less than one in a million million.
+_NEVER = -30.0
+_FOLDS = 3
+_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+_USUAL_PENALTY = 1e-2
+_ALPHAS = tuple(float(10.0**power) for power in range(-2, 6))
+
+
+class AffineHead(nn.Module):
+    """features @ weight.T + bias, then log-softmax for classes.
+
+    Args:
+        weight: Shape (outputs, d).
+        bias: Shape (outputs,).
+        normalised: Whether outputs are log-probabilities (else plain numbers).
+    """
+
+    weight: Tensor
+    bias: Tensor
+    normalised: Tensor
+
+    def __init__(self, weight: Tensor, bias: Tensor, normalised: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+        self.register_buffer("normalised", normalised)
+        self._log_softmax = bool(normalised)
+
+    @override
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (n, d) to raw outputs (n, outputs)."""
+        outputs = functional.linear(features, self.weight, self.bias)
+        return functional.log_softmax(outputs, dim=1) if self._log_softmax else outputs
+
+
+def affine(weight: NDArray[Any], bias: NDArray[Any], *, classes: bool) -> AffineHead:
+    """The head with these numbers, in float32."""
+    return AffineHead(
+        torch.from_numpy(np.ascontiguousarray(weight, dtype=np.float32)),
+        torch.from_numpy(np.ascontiguousarray(bias, dtype=np.float32)),
+        torch.tensor(classes),
+    )
+
+
+def restore(state: Mapping[str, Tensor]) -> AffineHead:
+    """The head with this state."""
+    return AffineHead(state["weight"], state["bias"], state["normalised"])
+
+
+def fit_majority(examples: Examples) -> AffineHead:
+    """The base rates, whatever the features are."""
+    return _constant(examples, _log_rates(examples))
+
+
+def fit_mean(examples: Examples) -> AffineHead:
+    """The mean of each number, whatever the features are."""
+    return _constant(examples, examples.targets.mean(axis=0))
+
+
+def fit_logistic(examples: Examples) -> AffineHead:
+    """Multinomial logistic regression; its penalty is chosen by cross-validated log loss."""
+    present = np.unique(examples.targets)
+    if len(present) == 1:
+        return fit_majority(examples)
+    scaled, shift, scale = _scaled(examples.features)
+    basis, coordinates = _row_space(scaled)
+    penalty = _best_penalty(coordinates, examples)
+    model = _logistic(coordinates, examples.targets, penalty)
+    weight, bias = _every_class(model, present, examples.outputs)
+    weight = weight @ basis.T / scale
+    return affine(weight, bias - weight @ shift, classes=True)
+
+
+def fit_ridge(examples: Examples) -> AffineHead:
+    """Ridge regression; its penalty is chosen by generalised (leave-one-out) cross-validation."""
+    from sklearn.linear_model import RidgeCV
+
+    scaled, shift, scale = _scaled(examples.features)
+    basis, coordinates = _row_space(scaled)
+    model = RidgeCV(alphas=_ALPHAS).fit(coordinates, examples.targets)
+    weight = np.atleast_2d(model.coef_) @ basis.T / scale
+    return affine(weight, np.atleast_1d(model.intercept_) - weight @ shift, classes=False)
+
+
+def _constant(examples: Examples, bias: NDArray[np.float64]) -> AffineHead:
+    weight = np.zeros((examples.outputs, examples.features.shape[1]))
+    return affine(weight, bias, classes=examples.kind == "classes")
+
+
+def _log_rates(examples: Examples) -> NDArray[np.float64]:
+    rates = np.bincount(examples.targets, minlength=examples.outputs) / len(examples.targets)
+    return np.log(np.maximum(rates, np.exp(_NEVER)))
+
+
+def _scaled(
+    features: NDArray[np.float32],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Centred features, divided by one number, so that penalties mean the same everywhere.
+
+    One number for all: dividing each feature by its own deviation would blow up pixels at the
+    border, and activations, that are hardly ever used.
+    """
+    wide = features.astype(np.float64)
+    shift = wide.mean(axis=0)
+    wide -= shift
+    scale = float(np.sqrt(np.square(wide).mean())) or 1.0
+    return wide / scale, shift, scale
+
+
+def _row_space(
+    centred: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """An orthonormal basis (d, r) of what the samples span, and their coordinates (n, r) in it.
+
+    Models with a quadratic penalty do not change under this rotation (Hastie, Tibshirani 2004);
+    with fewer samples than features it makes their fit cheaper by that ratio.
+    """
+    samples, dimensions = centred.shape
+    if samples >= dimensions:
+        return np.eye(dimensions), centred
+    basis, _ = np.linalg.qr(centred.T)
+    return basis, centred @ basis
+
+
+def _logistic(features: NDArray[np.float64], targets: NDArray[np.int64], penalty: float) -> Any:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    with warnings.catch_warnings():
+        # A fit that stops early is still a linear model, and is judged like every other one.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return LogisticRegression(C=penalty, max_iter=200, tol=1e-3).fit(features, targets)
+
+
+def _best_penalty(features: NDArray[np.float64], examples: Examples) -> float:
+    """The C with the least log loss over stratified folds; a usual one where a class is tiny."""
+    targets = examples.targets
+    counts = np.bincount(targets)
+    if counts[counts > 0].min() < _FOLDS:
+        return _USUAL_PENALTY
+    folds = _folds(targets, examples.seed)
+    losses = {
+        penalty: sum(
+            _fold_loss(features, targets, folds == fold, penalty) for fold in range(_FOLDS)
+        )
+        for penalty in _PENALTIES
+    }
+    return min(losses, key=losses.__getitem__)
+
+
+def _folds(targets: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """The fold of each sample, the classes dealt out evenly."""
+    folds = np.empty(len(targets), dtype=np.int64)
+    order = generator(seed, "classic", "folds").permutation(len(targets))
+    for label in np.unique(targets):
+        rows = order[targets[order] == label]
+        folds[rows] = np.arange(len(rows)) % _FOLDS
+    return folds
+
+
+def _fold_loss(
+    features: NDArray[np.float64],
+    targets: NDArray[np.int64],
+    held_out: NDArray[np.bool_],
+    penalty: float,
+) -> float:
+    model = _logistic(features[~held_out], targets[~held_out], penalty)
+    log_probabilities = model.predict_log_proba(features[held_out])
+    places = np.searchsorted(model.classes_, targets[held_out])
+    return -float(log_probabilities[np.arange(len(places)), places].sum())
+
+
+def _every_class(
+    model: Any, present: NDArray[np.int64], outputs: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights (outputs, r) and biases of all classes; those without examples never win."""
+    coefficients, intercepts = model.coef_, model.intercept_
+    if len(present) == 2:  # scikit-learn keeps only the second class's row
+        coefficients = np.concatenate([np.zeros_like(coefficients), coefficients])
+        intercepts = np.concatenate([np.zeros_like(intercepts), intercepts])
+    weight = np.zeros((outputs, coefficients.shape[1]))
+    bias = np.full(outputs, _NEVER)
+    weight[present], bias[present] = coefficients, intercepts
+    return weight, bias
+
+
+MAJORITY = Classic(fit_majority, restore, kinds=("classes",))
+MEAN = Classic(fit_mean, restore, kinds=("values",))
+LOGISTIC = Classic(fit_logistic, restore, kinds=("classes",))
+RIDGE = Classic(fit_ridge, restore, kinds=("values",))

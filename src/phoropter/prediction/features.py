@@ -1,0 +1,120 @@
+"""Features of images: from a frozen network, computed once and kept, or from colours and edges."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from phoropter.core.events import Listener, Progress, silent
+from phoropter.core.protocols import Features, Inputs
+from phoropter.core.records import Dataset, Preprocessing, Rows
+from phoropter.data.parallel import ordered
+from phoropter.data.store import open_store
+from phoropter.models.build import build_trunk
+from phoropter.prediction.feature_store import FeatureStore
+from phoropter.prediction.handcrafted import FEATURE_COUNT, described_file
+from phoropter.prediction.run import answers, hastened
+
+_VERSION = 1  # raise when the features of the same name change
+_BATCH = 4  # see prediction.run
+_SHARD = 128  # images whose features are written at once: what a kill may cost, about 2 s
+
+
+class DeepFeatures:
+    """Features of a frozen network, computed once for each image content and kept on disk.
+
+    Args:
+        backbone: Name of the network; its pretrained weights are used, except for "pixels".
+        folder: Where features, and the decoded images, are kept.
+        preprocessing: What leads from the file to the network's input.
+        listener: Hears of progress, stages "decoding" and "features".
+    """
+
+    def __init__(
+        self,
+        backbone: str,
+        *,
+        folder: Path,
+        preprocessing: Preprocessing,
+        listener: Listener = silent,
+    ) -> None:
+        self.name = backbone
+        self._folder = folder
+        self._preprocessing = preprocessing
+        self._listener = listener
+        self._store = FeatureStore(folder / f"features-{self._key()}")
+
+    def __call__(self, dataset: Dataset, rows: Rows) -> Features:
+        """Features of these rows, float32 (n, d), in their order.
+
+        Raises:
+            MissingExtraError: If the weights come in a package that is not installed.
+            WeightsUnavailableError: If they cannot be downloaded.
+            InputError: If a file has become unreadable.
+        """
+        digests = dataset.table["digest"].gather(rows).to_list()
+        if not digests:
+            return np.empty((0, 0), dtype=np.float32)
+        known = self._store.read()
+        missing = {
+            digest: row
+            for digest, row in zip(digests, rows.tolist(), strict=True)
+            if digest not in known
+        }
+        if missing:
+            known |= self._computed(dataset, missing)
+        return np.stack([known[digest] for digest in digests])
+
+    def _computed(self, dataset: Dataset, missing: dict[str, int]) -> dict[str, Features]:
+        trunk = self._trunk()
+        inputs = open_store(
+            dataset, self._preprocessing, folder=self._folder, listener=self._listener
+        )
+        digests = list(missing)
+        found: dict[str, Features] = {}
+        for first in range(0, len(digests), _SHARD):
+            names = digests[first : first + _SHARD]
+            shard = self._outputs(trunk, inputs, [missing[name] for name in names])
+            part = dict(zip(names, shard, strict=True))
+            self._store.add(part)
+            found |= part
+            self._listener(Progress("features", len(found), len(digests), self.name))
+        return found
+
+    def _trunk(self) -> nn.Module:
+        how = self._preprocessing
+        trunk, _ = build_trunk(
+            self.name, pretrained=self.name != "pixels", channels=how.channels, size=how.size
+        )
+        return hastened(trunk, torch.zeros(1, how.channels, how.size, how.size))
+
+    def _outputs(self, trunk: nn.Module, inputs: Inputs, rows: list[int]) -> Features:
+        blocks = np.array_split(np.asarray(rows, dtype=np.int64), -(-len(rows) // _BATCH))
+        return answers(trunk, inputs, blocks, normalization=self._preprocessing.normalization)
+
+    def _key(self) -> str:
+        facts = [_VERSION, self.name, asdict(self._preprocessing)]
+        return hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).hexdigest()
+
+
+class HandcraftedFeatures:
+    """Colours and edges, for when there are no pretrained weights: see `prediction.handcrafted`."""
+
+    name = "handcrafted"
+
+    def __call__(self, dataset: Dataset, rows: Rows) -> Features:
+        """Features of these rows, float32 (n, 224), in their order.
+
+        Raises:
+            UnreadableImageError: If a file has become unreadable.
+        """
+        paths = dataset.table["path"].gather(rows).to_list()
+        if not paths:
+            return np.empty((0, FEATURE_COUNT), dtype=np.float32)
+        return np.stack(list(ordered(described_file, [dataset.root / path for path in paths])))

@@ -1,0 +1,56 @@
+"""What a project amounts to, in sentences."""
+
+from __future__ import annotations
+
+from phoropter.report.content import ReportContent
+from phoropter.report.facts import best_simple, primary_of, simple_model_wins
+from phoropter.report.numbers import number
+from phoropter.report.numbers import reached as reached_text
+from phoropter.report.sentences import Sentences
+
+_FEW = 400  # below this the interval of an accuracy near 0.9 is wider than ±0.03
+
+
+def conclusions(content: ReportContent, say: Sentences) -> tuple[str, ...]:
+    """The outcome in a few sentences; the project's own words where it has some."""
+    told = content.conclusion or (*_against_simple(content, say), *_steps(content, say))
+    if content.openings > 1:
+        told = (*told, say("opened-often", count=content.openings))
+    return tuple(told)
+
+
+def limits(content: ReportContent, say: Sentences) -> tuple[str, ...]:
+    """What must be kept in mind: the project's own words first."""
+    result = primary_of(content.test, content.primary)
+    told = list(content.limits)
+    if result is None:
+        told.append(say("limit-sealed"))
+    elif result.n < _FEW:
+        width = f"{(result.high - result.low) / 2:.2g}"
+        told.append(say("limit-small", count=number(result.n), width=width))
+    told.append(say("limit-interval"))
+    if content.validation.kind == "classes":
+        told.append(say("limit-known"))
+    return tuple(told)
+
+
+def _against_simple(content: ReportContent, say: Sentences) -> list[str]:
+    best = best_simple(content)
+    reached = primary_of(content.final.metrics, content.primary)
+    if content.final.summary.epochs == 0 and content.final.summary.features:
+        return [say("simple-chosen", name=content.final.recipe.model.name)]
+    if best is None or reached is None:
+        return []
+    name, metric = best
+    values = {"name": name, "metric": metric.name, "value": reached_text(metric)}
+    if simple_model_wins(content):
+        return [say("simple-wins", **values)]
+    return [say("deep-wins", reached=reached_text(reached), **values)]
+
+
+def _steps(content: ReportContent, say: Sentences) -> list[str]:
+    if not content.steps:
+        return [say("nothing-tried")]
+    adopted = sum(step.accepted for step in content.steps)
+    key = "some-helped" if adopted else "nothing-helped"
+    return [say(key, count=len(content.steps), adopted=adopted)]

@@ -1,0 +1,216 @@
+"""One HTML file that tells a project's whole story and loads nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from phoropter.core.files import plain, write_text
+from phoropter.core.predictions import ClassPredictions, ValuePredictions
+from phoropter.core.recipe import to_yaml
+from phoropter.report import facts, numbers
+from phoropter.report.conclusion import conclusions, limits
+from phoropter.report.content import ReportContent
+from phoropter.report.figure import Figure, Table
+from phoropter.report.figures.confusion import confused_pairs, confusion_matrix
+from phoropter.report.figures.counts import class_counts, value_histogram
+from phoropter.report.figures.curves import learning_curves
+from phoropter.report.figures.intervals import Bar, interval_chart
+from phoropter.report.figures.reliability import reliability_diagram
+from phoropter.report.figures.residuals import value_figures
+from phoropter.report.pictures import data_uri, sample_grid, worst_rows
+from phoropter.report.sentences import Sentences
+
+_MOST_REJECTED = 200
+_MOST_EVIDENCE = 400
+
+
+def write_report(content: ReportContent, path: Path, *, lang: str = "en") -> Path:
+    """Writes the page, whole or not at all, and returns its path.
+
+    Args:
+        content: What it tells.
+        path: The HTML file.
+        lang: "en" or "ko".
+
+    Raises:
+        UsageError: If there is no such language.
+        StorageError: If the disk is full or the folder cannot be written.
+    """
+    write_text(path, render(content, lang=lang))
+    return path
+
+
+def render(content: ReportContent, *, lang: str = "en") -> str:
+    """The page as HTML text; see `write_report`."""
+    say = Sentences(lang)
+    html: str = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            c=content,
+            say=say,
+            result=facts.primary_of(content.test, content.primary),
+            reached=facts.primary_of(content.final.metrics, content.primary),
+            conclusions=conclusions(content, say),
+            limits=limits(content, say),
+            parts=facts.part_sizes(content.split),
+            sides=facts.sides(content.dataset),
+            kinds=facts.tally(content.dataset, "format"),
+            rejected=content.dataset.rejected[:_MOST_REJECTED],
+            grid=sample_grid(content.dataset, content.split),
+            recipe=to_yaml(content.final.recipe),
+            **_figures(content, say),
+            **_mistakes(content, say),
+        )
+    )
+    return html
+
+
+def _figures(content: ReportContent, say: Sentences) -> dict[str, Any]:
+    return {
+        "counts": _counts(content, say),
+        "ladder": _ladder(content, say),
+        "steps": _steps(content, say),
+        "curves": learning_curves(
+            content.final.history,
+            content.final.findings,
+            metric=content.primary,
+            best_epoch=content.final.summary.best_epoch,
+            say=say,
+        ),
+    }
+
+
+def _counts(content: ReportContent, say: Sentences) -> list[Figure]:
+    dataset, split = content.dataset, content.split
+    if dataset.task == "classification":
+        return [class_counts(facts.class_counts(dataset, split), say=say)]
+    return [
+        value_histogram(name, facts.values_by_part(dataset, split, name), say=say)
+        for name in dataset.targets
+    ]
+
+
+def _ladder(content: ReportContent, say: Sentences) -> Figure | None:
+    if not content.ladder:
+        return None
+    bars = [Bar(name, m.value, m.low, m.high) for name, m in content.ladder.items()]
+    bars.sort(key=lambda bar: bar.value, reverse=not content.greater_is_better)
+    reached = facts.primary_of(content.final.metrics, content.primary)
+    if reached is not None:
+        name = f"{say('chosen')}: {content.final.recipe.model.name}"
+        bars.append(Bar(name, reached.value, reached.low, reached.high, css="val"))
+    return interval_chart(bars, title=say("ladder-title"), axis=content.primary, say=say)
+
+
+def _steps(content: ReportContent, say: Sentences) -> Figure | None:
+    bars = [
+        Bar(f"{row}. {step.finding}", step.delta, step.low, step.high, css=step.verdict or "plain")
+        for row, step in enumerate(content.steps, start=1)
+        if step.delta is not None and step.low is not None and step.high is not None
+    ]
+    if not bars:
+        return None
+    note = say("steps-good") if content.greater_is_better else say("steps-bad")
+    axis = say("steps-axis", metric=content.primary)
+    return interval_chart(bars, title=say("steps-title"), axis=axis, say=say, zero=True, note=note)
+
+
+def _mistakes(content: ReportContent, say: Sentences) -> dict[str, Any]:
+    predictions = content.validation
+    worst = [_case(content, int(row), say) for row in worst_rows(predictions)]
+    if isinstance(predictions, ValuePredictions):
+        figures = [*value_figures(predictions, say=say)]
+        return {"mistakes": figures, "pairs": None, "by_class": None, "worst": worst}
+    matrix = confusion_matrix(predictions, say=say)
+    return {
+        "mistakes": [f for f in (matrix, reliability_diagram(predictions, say=say)) if f],
+        "pairs": confused_pairs(predictions, say=say),
+        "by_class": _by_class(content, predictions, say),
+        "worst": worst,
+    }
+
+
+def _by_class(content: ReportContent, predictions: ClassPredictions, say: Sentences) -> Table:
+    counts = facts.class_counts(content.dataset, content.split)
+    keys = ("class", "train", "val", "taken-for", "precision", "recall", "f1")
+    rows = [
+        [
+            row.name,
+            numbers.number(counts.get(row.name, {}).get("train", 0)),
+            numbers.number(row.samples),
+            numbers.number(row.predicted),
+            *map(numbers.fraction, (row.precision, row.recall, row.f1)),
+        ]
+        for row in facts.class_scores(predictions)
+    ]
+    return Table([say(key) for key in keys], rows)
+
+
+def _case(content: ReportContent, row: int, say: Sentences) -> dict[str, Any]:
+    """One of the worst cases: its identifier and two lines about it."""
+    predictions = content.validation
+    lines: tuple[str, ...]
+    if isinstance(predictions, ValuePredictions):
+        lines = tuple(
+            f"{name}: {numbers.number(float(predictions.truth[row, i]))} → "
+            f"{numbers.number(float(predictions.values[row, i]))}"
+            for i, name in enumerate(predictions.names)
+        )
+    else:
+        chances, truth = predictions.probabilities[row], int(predictions.truth[row])
+        said = int(chances.argmax())
+        lines = (
+            say("is", name=predictions.classes[truth]),
+            say(
+                "said",
+                name=predictions.classes[said],
+                value=numbers.fraction(float(chances[said])),
+            ),
+        )
+    return {"id": str(predictions.ids[row]), "lines": lines}
+
+
+def _evidence(value: object) -> str:
+    """A piece of evidence in one line."""
+    if isinstance(value, str | int | float) or value is None:
+        return numbers.number(value)
+    if isinstance(value, list | tuple) and all(isinstance(v, str | int | float) for v in value):
+        text = ", ".join(map(numbers.number, value))
+    elif isinstance(value, Mapping) and not any(
+        isinstance(v, Mapping | list) for v in value.values()
+    ):
+        text = ", ".join(f"{key}: {numbers.number(item)}" for key, item in value.items())
+    else:
+        text = json.dumps(plain(value), ensure_ascii=False)
+    return text if len(text) <= _MOST_EVIDENCE else f"{text[:_MOST_EVIDENCE]} …"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("phoropter.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": numbers.number,
+        "fraction": numbers.fraction,
+        "signed": numbers.signed,
+        "reached": numbers.reached,
+        "interval": numbers.interval,
+        "ends": numbers.ends,
+        "duration": numbers.duration,
+        "settings": numbers.settings,
+        "evidence": _evidence,
+        "uri": data_uri,
+    }
+    return environment

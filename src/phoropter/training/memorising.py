@@ -1,0 +1,171 @@
+"""Learning one small batch by heart: any sound set-up can (Karpathy 2019, "overfit one batch")."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from phoropter.core.protocols import Objective
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import Rows
+from phoropter.core.seed import generator
+from phoropter.training.feed import Feed
+from phoropter.training.numerics import fixed
+from phoropter.training.optimizers import make_optimizers
+from phoropter.training.records import TrainingData
+from phoropter.training.rehearsal import own_randomness
+from phoropter.training.step import Stepper
+
+MOST_SAMPLES = 16
+PARAMETERS_A_SAMPLE = 50  # a straight line cannot remember eight points, and that is no defect
+MOST_STEPS = 200
+LEARNING_RATES = (3e-3, 3e-2, 3e-4)
+AIM = 0.05  # of the initial loss, or of 1 where that is lower
+TOLD_STEPS = 20  # after which a loss that has not fallen at all says something
+TOLD_FALL = 0.1
+GRADIENT_STEPS = 4  # layers that start at zero let gradients through from the second step on
+
+
+@dataclass(frozen=True, slots=True)
+class Memorised:
+    """How the attempt went.
+
+    Args:
+        samples: In the batch.
+        steps: Made, at all learning rates together.
+        initial: Loss before the first step.
+        lowest: Lowest loss reached.
+        aim: Loss that counts as known by heart.
+        timed_out: Whether the time was up before all attempts were made.
+        without_gradient: Names of trainable parameters that no gradient reached.
+    """
+
+    samples: int
+    steps: int
+    initial: float
+    lowest: float
+    aim: float
+    timed_out: bool
+    without_gradient: tuple[str, ...]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the aim was reached, or could not be judged for lack of time."""
+        if self.lowest <= self.aim:
+            return True
+        fell = self.lowest <= (1 - TOLD_FALL) * self.initial
+        return self.timed_out and (fell or self.steps < TOLD_STEPS)
+
+
+def twin_of(network: nn.Module, device: torch.device) -> nn.Module:
+    """A copy on the device, in train mode but with dropout and stochastic depth off."""
+    twin = copy.deepcopy(network).to(device).train()
+    for module in twin.modules():
+        if isinstance(module, _DropoutNd) or type(module).__name__ == "DropPath":
+            module.eval()
+    return twin
+
+
+def distinct_rows(data: TrainingData, network: nn.Module, *, seed: int) -> Rows:
+    """A few training rows with different inputs, and targets as different as they come."""
+    trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    wanted = min(MOST_SAMPLES, max(2, trainable // PARAMETERS_A_SAMPLE))
+    rows = generator(seed, "gate", "batch").permutation(data.train_rows)[: 4 * wanted]
+    rows = rows[_round_robin(data.targets[torch.from_numpy(rows)])]
+    chosen: dict[bytes, int] = {}
+    for row in rows:
+        content = data.inputs.batch(np.asarray([row])).numpy().tobytes()
+        chosen.setdefault(content, int(row))
+        if len(chosen) == wanted:
+            break
+    return np.asarray(list(chosen.values()), dtype=np.int64)
+
+
+def memorise(
+    objective: Objective,
+    twin: nn.Module,
+    feed: Feed,
+    rows: Rows,
+    *,
+    recipe: Recipe,
+    end: float,
+    clock: Callable[[], float],
+) -> Memorised:
+    """Trains the twin on these rows alone, at a few learning rates, until it knows them.
+
+    Args:
+        objective: Of the twin; without smoothing or weights.
+        twin: Is changed.
+        feed: Gives the rows unvaried.
+        rows: The batch.
+        recipe: Adam without weight decay; its learning rate is not used.
+        end: Reading of `clock` at which to give up.
+        clock: Seconds.
+    """
+    batch = [feed.training_batch(rows, 0, 0)]
+    start = copy.deepcopy(twin.state_dict())
+    unreached = {name: p for name, p in twin.named_parameters() if p.requires_grad}
+    losses: list[float] = []
+    known = timed_out = False
+    for lr in LEARNING_RATES:
+        twin.load_state_dict(start)
+        step = _stepper(objective, recipe.changed({"train.lr": lr}))
+        with own_randomness(recipe.seed, "gate"):
+            for number in range(1, MOST_STEPS + 1):
+                losses.append(float(step(batch, measure_norm=False)[0]))
+                unreached = {k: p for k, p in unreached.items() if not _has_gradient(p)}
+                known = min(losses) <= _aim(losses)
+                timed_out = clock() >= end
+                if (known or timed_out) and number >= GRADIENT_STEPS:
+                    break
+        if known or timed_out:
+            break
+    return Memorised(
+        samples=len(rows),
+        steps=len(losses),
+        initial=losses[0],
+        lowest=min(losses),
+        aim=_aim(losses),
+        timed_out=timed_out and not known,
+        without_gradient=tuple(unreached),
+    )
+
+
+def _aim(losses: list[float]) -> float:
+    return AIM * max(losses[0], 1.0)
+
+
+def _stepper(objective: Objective, recipe: Recipe) -> Stepper:
+    return Stepper(
+        objective,
+        make_optimizers(objective, recipe.train),
+        accelerator=Accelerator(),
+        numerics=fixed("float32", threads=torch.get_num_threads()),
+        clip=None,
+    )
+
+
+def _has_gradient(parameter: nn.Parameter) -> bool:
+    """Whether a gradient has arrived; biases may rightly have none (before a normalisation)."""
+    if parameter.grad is None:
+        return False
+    return parameter.ndim < 2 or bool(parameter.grad.count_nonzero())
+
+
+def _round_robin(targets: object) -> Rows:
+    """An order of the samples in which the classes take turns; as it is for other targets."""
+    if not isinstance(targets, Tensor) or targets.ndim != 1 or targets.is_floating_point():
+        return np.arange(len(targets), dtype=np.int64)  # type: ignore[arg-type]
+    labels = targets.numpy()
+    turns = np.zeros(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        same = labels == label
+        turns[same] = np.arange(same.sum())
+    return np.argsort(turns, kind="stable").astype(np.int64)

@@ -1,0 +1,97 @@
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+from phoropter.core.protocols import Objective
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import Epoch, TargetSchema
+from phoropter.data.memory import MemoryInputs
+from phoropter.tasks.classification import Classification
+from phoropter.training.loop import fit
+from phoropter.training.records import FitOutcome, TrainingData, Watch
+
+SAMPLES = 400
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A small, real problem: handwritten digits and a network for them."""
+
+    network: nn.Module
+    data: TrainingData
+    schema: TargetSchema
+    task: Classification = Classification()  # noqa: RUF009 - has no state
+
+    def fit(
+        self,
+        folder: Path,
+        *,
+        watch: Watch | None = None,
+        objective: Objective | None = None,
+        **change: Any,
+    ) -> FitOutcome:
+        recipe = recipe_of(**change)
+        return fit(
+            objective or self.task.objective(self.network, recipe, self.schema),
+            self.network,
+            self.data,
+            recipe,
+            folder=folder,
+            watch=watch or Watch(),
+        )
+
+    def having(self, **change: Any) -> "Setup":
+        return replace(self, data=replace(self.data, **change))
+
+
+def recipe_of(**change: Any) -> Recipe:
+    small = {"epochs": 3, "batch_size": 32, "lr": 3e-3, "numerics": "float32", "patience": 0}
+    return Recipe().changed({f"train.{key}": value for key, value in {**small, **change}.items()})
+
+
+@pytest.fixture
+def digits() -> Callable[..., Setup]:
+    def make(*, train: int = 250, dropout: float = 0.2, seed: int = 0) -> Setup:
+        bunch = load_digits()
+        labels = bunch.target[:SAMPLES].astype(np.int64)
+        rows = np.arange(SAMPLES)
+        with torch.random.fork_rng():
+            torch.default_generator.manual_seed(seed)
+            network = nn.Sequential(
+                nn.Linear(64, 32),
+                nn.BatchNorm1d(32),
+                nn.ReLU(),
+                nn.Dropout(dropout),
+                nn.Linear(32, 10),
+            )
+            with torch.no_grad():
+                network[-1].weight.mul_(0.1)
+                network[-1].bias.zero_()
+        data = TrainingData(
+            inputs=MemoryInputs((bunch.data[:SAMPLES] / 16).astype(np.float32)),
+            targets=torch.from_numpy(labels),
+            train_rows=rows[:train],
+            val_rows=rows[train:],
+            train_eval_rows=rows[: min(train, 150)],
+            metric=lambda outputs, rows: float((outputs.argmax(1) == labels[rows]).mean()),
+        )
+        counts = tuple(np.bincount(labels[:train], minlength=10).tolist())
+        return Setup(network, data, TargetSchema("classes", tuple("0123456789"), counts=counts))
+
+    return make
+
+
+@pytest.fixture
+def epoch() -> Callable[..., Epoch]:
+    def make(number: int, **change: Any) -> Epoch:
+        row = Epoch(number, 10 * number, 0.1, 1.5, 1.25, 1.75, 0.5, 0.25, 2.0, 3.0)
+        return replace(row, **change)
+
+    return make
