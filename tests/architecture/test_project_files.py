@@ -47,9 +47,12 @@ def test_no_file_names_a_private_place(path):
     assert PRIVATE.findall(path.read_text("utf-8")) == []
 
 
-def test_decisions_are_numbered_without_gaps():
-    numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs" / "adr").glob("*.md"))
-    assert numbers == list(range(1, len(numbers) + 1))
+def test_every_decision_has_a_number_of_its_own():
+    pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    numbers = [int(page.name[:4]) for page in pages]
+    assert len(set(numbers)) == len(numbers)
+    for page, number in zip(pages, numbers, strict=True):
+        assert page.read_text("utf-8").startswith(f"# {number}. "), page.name
 
 
 def test_entry_points_are_sorted_and_lead_somewhere():

@@ -34,8 +34,9 @@ def test_facts_are_there():
     text = card()
     for fact in (
         "# ants and bees", "`ants`, `bees`", "397 images", "244 for training", "| bees | 121 |",
-        "sealed test part", "| accuracy (primary) | 0.9512 | 0.89 | 0.98 | 73 |", "looked at 5 times",
-        "opened once", "bees in flight", "efficientnet_lite0", "Apache-2.0", "(n, 3, 224, 224)",
+        "sealed test part", "| accuracy (primary) | 0.9512 | 0.89 | 0.98 | 73 |",
+        "looked at 5 times", "opened once", "bees in flight",
+        "efficientnet_lite0", "Apache-2.0", "(n, 3, 224, 224)",
         "0.7 [0.6, 0.8]",
     ):  # fmt: skip
         assert fact in text, fact

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,8 +99,9 @@ def test_folders_and_patterns_are_expanded_once_each(image_files):
     "given", ["https://example.org/a.png", "s3://bucket/a.png", "file:///a.png"]
 )
 def test_urls_are_refused(given):
-    with pytest.raises(InputError, match="URL"):
-        expand([given])
+    for item in (given, Path(given)):
+        with pytest.raises(InputError, match="URL"):
+            expand([item])
 
 
 def test_nothing_to_predict_is_an_error(tmp_path):

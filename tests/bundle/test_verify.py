@@ -24,7 +24,7 @@ def golden(answers):
 @given(st.floats(0, 1), st.floats(-1e-3, 1e-3))
 def test_probabilities_agree_up_to_the_tolerance(probability, shift):
     one = golden([[probability, 1 - probability]])
-    answers = one.answers + [[shift, -shift]]
+    answers = one.answers + np.array([shift, -shift])
     found = agreement(answers, one, TWO)
     assert found.largest == pytest.approx(abs(shift), abs=1e-12)
     if abs(shift) > 1.01 * TOLERANCE:
@@ -65,6 +65,6 @@ def test_a_model_that_is_right_only_in_batches_is_noticed():
         right = one.answers[pixels[:, 0, 0, 0]]
         return right if len(pixels) > 1 else right[:, ::-1]
 
-    with pytest.raises(PhoropterError, match="up to 0.8"):
+    with pytest.raises(PhoropterError, match=r"up to 0\.8"):
         verify(batch_only, one, TWO, what="It")
     assert verify(lambda pixels: one.answers[pixels[:, 0, 0, 0]], one, TWO, what="It") == 0.0

@@ -32,9 +32,9 @@ def test_unknown_truth_is_left_out(rivals, rival_regressors):
 def test_what_cannot_be_compared(rivals, rival_regressors):
     a, b = rivals(10, seed=0)
     other_ids, twice, truth = b.ids.copy(), b.ids.copy(), b.truth.copy()
-    other_ids[4], twice[4], truth[4] = "new", "s0", (b.truth[4] + 1) % 3
+    other_ids[4], twice[4], truth[4] = "a9", "s0", (b.truth[4] + 1) % 3
     for wrong, message in [
-        (replace(b, ids=other_ids), "2 samples are in one only, 'new' in the second"),
+        (replace(b, ids=other_ids), "2 samples are in one only, 'a9' in the second"),
         (replace(b, ids=twice), "'s0' occurs 2 times"),
         (b.take(np.arange(9)), "1 samples are in one only, 's9' in the first"),
         (replace(b, truth=truth), "the truth of 's4' differs"),

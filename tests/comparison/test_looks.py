@@ -16,7 +16,7 @@ def test_all_looks_together_spend_less_than_alpha(looks, alpha):
 def test_every_look_is_harder_than_the_one_before():
     steps = [threshold(look) for look in range(1, 50)]
     assert steps == sorted(steps, reverse=True)
-    assert steps[0] == 0.025
+    assert steps[0] == 0.0125
 
 
 @pytest.mark.parametrize(("look", "alpha"), [(0, 0.05), (-1, 0.05), (1, 0.0), (1, 1.0)])

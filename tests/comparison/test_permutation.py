@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from phoropter.comparison.looks import threshold
 from phoropter.comparison.mcnemar import discordant, exact_p
-from phoropter.comparison.permutation import FIRST_DRAWS, permutation_p
+from phoropter.comparison.permutation import FIRST_DRAWS, MOST_DRAWS, permutation_p
 from phoropter.metrics import named
 
 
@@ -56,13 +57,28 @@ def test_small_p_values_are_resolved_where_the_decision_needs_it(rivals):
     a, b = rivals(300, seed=0, edge=2.0)
     lowest = permutation_p(a, b, named("macro_f1"), decisive=0.05, seed=0)
     assert lowest == 1 / (1 + FIRST_DRAWS)
-    assert permutation_p(a, b, named("macro_f1"), decisive=1e-4, seed=0) == 1 / 40_001
+    assert permutation_p(a, b, named("macro_f1"), decisive=1e-4, seed=0) == 1 / 20_001
 
 
 def test_draws_end_early_where_there_is_nothing_to_find(rivals):
     a, b = rivals(100, seed=4)
     p_value = permutation_p(a, b, named("macro_f1"), decisive=1e-6, seed=0)
     assert p_value > 0.005
+
+
+def test_very_late_looks_are_not_paid_for(rivals):
+    a, b = rivals(100, seed=0, edge=4.0)
+    p_value = permutation_p(a, b, named("macro_f1"), decisive=1e-9, seed=0)
+    assert p_value == 1 / (1 + MOST_DRAWS)
+    assert p_value < threshold(69)
+
+
+def test_counting_kinds_together_changes_nothing(rivals):
+    a, b = rivals(150, seed=8, edge=0.5)
+    metric = named("macro_f1")
+    alone = replace(metric, needs_probabilities=True)
+    together = permutation_p(a, b, metric, decisive=0.001, seed=0)
+    assert together == pytest.approx(permutation_p(a, b, alone, decisive=0.001, seed=0), abs=0.03)
 
 
 def test_no_difference_is_no_evidence(rivals):

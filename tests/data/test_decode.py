@@ -275,6 +275,9 @@ def test_large_images_pass_one_at_a_time(tmp_path: Path, monkeypatch: pytest.Mon
     gradient().save(tmp_path / "a.png")
     monkeypatch.setattr(module, "LARGE_PIXELS", 100)
     assert np.array_equal(decode(tmp_path / "a.png"), np.asarray(gradient()))
+    small = decode(tmp_path / "a.png", min_side_px=5)
+    blocks = np.asarray(gradient()).reshape(10, 4, 15, 4, 3).mean(axis=(1, 3))
+    assert np.abs(small - blocks).max() <= 0.5
 
 
 def seeds() -> list[bytes]:
@@ -307,12 +310,14 @@ def test_mutated_bytes_give_pixels_or_the_one_error(
     try:
         pixels = decode(path, min_side_px=8)
     except UnreadableImageError as error:
-        assert error.reason
-        assert "\n" not in error.reason
+        reason = error.reason
     else:
+        reason = "none"
         assert pixels.ndim == 3
         assert pixels.shape[2] == 3
         assert pixels.dtype == np.uint8
+    assert reason
+    assert "\n" not in reason
 
 
 SEEDS = seeds()

@@ -74,7 +74,7 @@ def test_files_that_vanish(root: Path) -> None:
 def test_nothing_readable(root: Path) -> None:
     for path in root.rglob("*.png"):
         path.write_bytes(b"no")
-    with pytest.raises(NothingUsableError, match="6 rejected, the first: 'cat/000.png'"):
+    with pytest.raises(NothingUsableError, match=r"6 rejected, the first: 'cat/000\.png'"):
         index(open_dataset(root))
 
 

@@ -111,7 +111,7 @@ def test_only_a_test_part(class_folders: Writer) -> None:
 def test_table_without_a_usable_row(tmp_path: Path, paint: Painter) -> None:
     paint(tmp_path / "a.png")
     (tmp_path / "x.csv").write_text("path,label\na.png,\n")
-    with pytest.raises(NothingUsableError, match="the first: 'a.png'"):
+    with pytest.raises(NothingUsableError, match=r"the first: 'a\.png'"):
         open_dataset(tmp_path / "x.csv")
 
 

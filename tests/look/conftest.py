@@ -24,14 +24,14 @@ def thumbnail(pixels):
 
 @pytest.fixture(scope="session")
 def patches():
-    """A function that cuts n distinct 96 x 96 patches, (n, 96, 96, 3), out of two photographs."""
+    """A function that cuts up to 120 patches, (n, 64, 64, 3), out of two photographs."""
+    photos = load_sample_images().images
+    cells = [(p, y, x) for p in range(2) for y in range(0, 384, 64) for x in range(0, 640, 64)]
 
     def cut(count, seed=0):
-        rng = np.random.default_rng(seed)
-        photos = load_sample_images().images
-        cells = [(photo, y, x) for photo in range(2) for y in range(0, 330, 33) for x in range(0, 540, 36)]
-        chosen = rng.permutation(len(cells))[:count]
-        return np.stack([photos[p][y : y + 96, x : x + 96] for p, y, x in (cells[i] for i in chosen)])
+        order = np.random.default_rng(seed).permutation(len(cells))[:count]
+        chosen = [cells[place] for place in order]
+        return np.stack([photos[p][y : y + 64, x : x + 64] for p, y, x in chosen])
 
     return cut
 
@@ -48,7 +48,9 @@ def digits():
 def evidence_of():
     """A function that builds evidence from thumbnails, labels and any columns of the table."""
 
-    def build(thumbnails, labels=None, *, features=None, rejected=(), split=None, seed=0, **columns):
+    def build(
+        thumbnails, labels=None, *, features=None, rejected=(), split=None, seed=0, **columns
+    ):
         count = len(thumbnails)
         labels = np.zeros(count) if labels is None else np.asarray(labels)
         names = [f"{row:05d}.jpg" for row in range(count)]
@@ -64,7 +66,7 @@ def evidence_of():
             **{name: [value] * count for name, value in FREE.items()},
         }
         values |= columns
-        text = {name: pl.String for name in ("group", "part", "part_name")}
+        text = dict.fromkeys(("group", "part", "part_name"), pl.String)
         table = pl.DataFrame(values, schema_overrides=text)
         task = "regression" if table["target"].dtype.is_numeric() else "classification"
         dataset = Dataset("toy", Path(), "folders", "", task, ("target",), table, rejected)

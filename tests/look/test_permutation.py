@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
-from sklearn.metrics import roc_auc_score
 from sklearn.linear_model import Ridge
+from sklearn.metrics import roc_auc_score
 
 from phoropter.look.permutation import areas, largest_gaps, out_of_fold, p_value, shuffles
 

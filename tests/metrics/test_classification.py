@@ -74,6 +74,7 @@ def test_called_classes_as_scikit_learn(name, table):
     assert named(name)(table) == pytest.approx(expected, abs=1e-12)
 
 
+@settings(max_examples=40)
 @given(table=predictions())
 def test_confusion_as_scikit_learn(table):
     labels = list(range(len(table.classes)))
@@ -81,6 +82,7 @@ def test_confusion_as_scikit_learn(table):
     np.testing.assert_array_equal(confusion(table), expected)
 
 
+@settings(max_examples=40)
 @given(table=predictions())
 def test_specificity_is_the_recall_of_the_rest(table):
     by_class = [
@@ -93,6 +95,7 @@ def test_specificity_is_the_recall_of_the_rest(table):
     assert named("specificity")(table) == pytest.approx(np.mean(by_class), abs=1e-12)
 
 
+@settings(max_examples=40)
 @given(table=predictions())
 def test_log_loss_and_brier_as_scikit_learn(table):
     labels = list(range(len(table.classes)))
@@ -109,6 +112,7 @@ def test_a_wrong_certainty_costs_36_nats(from_probabilities):
     assert named("log_loss")(table) == pytest.approx(expected, abs=1e-12)
 
 
+@settings(max_examples=40)
 @given(table=predictions())
 def test_roc_auc_and_average_precision_as_scikit_learn_class_by_class(table):
     occurring = [i for i in range(len(table.classes)) if (table.truth == i).any()]

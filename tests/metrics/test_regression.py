@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics as reference
@@ -29,6 +29,7 @@ def predictions(draw):
 
 
 @pytest.mark.parametrize("name", sorted(REFERENCES))
+@settings(max_examples=40)
 @given(table=predictions())
 def test_as_scikit_learn(name, table):
     expected = REFERENCES[name](table.truth, table.values)
@@ -64,6 +65,7 @@ def test_mape_is_cautioned_about_exactly_when_a_truth_is_near_zero(from_values):
     assert mape_caution(from_values(np.full((3, 1), np.nan), np.ones((3, 1)))) == ""
 
 
+@settings(max_examples=40)
 @given(table=predictions(), factor=st.floats(0.5, 2.0))
 def test_errors_scale_with_the_unit(table, factor):
     assume(table.truth.any())

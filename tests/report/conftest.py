@@ -31,6 +31,13 @@ from phoropter.report.pictures import thumbnail, wanted_pictures
 
 PARTS = np.array(["train", "val", "test"])
 CLASSES = tuple(f"digit {number}" for number in range(10))
+DUPLICATES = Finding(
+    "exact-duplicates",
+    "warning",
+    0.99,
+    "4 images occur twice; they are kept in the same part.",
+    {"pairs": 4, "examples": ["digit 1/0007.png", "digit 1/0031.png"]},
+)
 
 
 @pytest.fixture(scope="session")
@@ -49,29 +56,7 @@ def digits_content() -> ReportContent:
             ids[rows], labels[rows].astype(np.int64), model.predict_proba(pixels[rows]), CLASSES
         )
 
-    table = pl.DataFrame(
-        {
-            "id": ids,
-            "path": ids,
-            "label": [CLASSES[label] for label in labels],
-            "height": [8] * 900,
-            "width": [8 + row % 3 for row in range(900)],
-            "format": ["PNG"] * 899 + ["JPEG"],
-        }
-    )
-    dataset = Dataset(
-        name="digits",
-        root=Path("digits"),
-        layout="folders",
-        description="image folders, 10 classes, 900 images",
-        task="classification",
-        targets=("label",),
-        table=table,
-        rejected=(
-            Rejected("digit 3/broken.png", "the file is empty"),
-            Rejected("digit 4/notes.jpg", "it is text, not an image"),
-        ),
-    )
+    dataset = _digits_dataset(ids, labels)
     validation, test = predicted("val"), predicted("test")
     final = _network_run(validation)
     first = replace(final, run="0123456789abcdef", changed={}, findings=())
@@ -88,20 +73,8 @@ def digits_content() -> ReportContent:
         primary="accuracy",
         why_primary="the classes are balanced (largest 1.1 times the smallest)",
         runs=(first, final),
-        ladder={
-            "majority": Metric("accuracy", 0.11, 0.07, 0.16, len(validation)),
-            "logistic": Metric("accuracy", 0.81, 0.75, 0.87, len(validation)),
-            "random_forest": Metric("accuracy", 0.86, 0.81, 0.91, len(validation)),
-        },
-        data_findings=(
-            Finding(
-                "exact-duplicates",
-                "warning",
-                0.99,
-                "4 images occur twice; they are kept in the same part.",
-                {"pairs": 4, "examples": ["digit 1/0007.png", "digit 1/0031.png"]},
-            ),
-        ),
+        ladder=_ladder(len(validation)),
+        data_findings=(DUPLICATES,),
         steps=_steps(),
         limits=("The digits come from 43 writers who were not told apart.",),
         test=evaluate(test, resamples=200),
@@ -164,6 +137,40 @@ def values_content() -> ReportContent:
         validation=validation,
         primary="rmse",
         greater_is_better=False,
+    )
+
+
+def _ladder(n: int) -> dict[str, Metric]:
+    return {
+        "majority": Metric("accuracy", 0.11, 0.07, 0.16, n),
+        "logistic": Metric("accuracy", 0.81, 0.75, 0.87, n),
+        "random_forest": Metric("accuracy", 0.86, 0.81, 0.91, n),
+    }
+
+
+def _digits_dataset(ids: np.ndarray, labels: np.ndarray) -> Dataset:
+    table = pl.DataFrame(
+        {
+            "id": ids,
+            "path": ids,
+            "label": [CLASSES[label] for label in labels],
+            "height": [8] * 900,
+            "width": [8 + row % 3 for row in range(900)],
+            "format": ["PNG"] * 899 + ["JPEG"],
+        }
+    )
+    return Dataset(
+        name="digits",
+        root=Path("digits"),
+        layout="folders",
+        description="image folders, 10 classes, 900 images",
+        task="classification",
+        targets=("label",),
+        table=table,
+        rejected=(
+            Rejected("digit 3/broken.png", "the file is empty"),
+            Rejected("digit 4/notes.jpg", "it is text, not an image"),
+        ),
     )
 
 

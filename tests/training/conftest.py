@@ -47,6 +47,9 @@ class Setup:
             watch=watch or Watch(),
         )
 
+    def recipe(self, **change: Any) -> Recipe:
+        return recipe_of(**change)
+
     def having(self, **change: Any) -> "Setup":
         return replace(self, data=replace(self.data, **change))
 

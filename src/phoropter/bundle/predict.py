@@ -22,7 +22,7 @@ from phoropter.data.parallel import ordered
 from phoropter.data.preprocess import read_square
 
 BATCH = 32  # bounds the memory; larger batches are not faster on a CPU
-_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # one slash: Path has merged the two
 
 Row = dict[str, Any]
 
@@ -70,10 +70,6 @@ def expand(files: Iterable[str | Path], *, listener: Listener = silent) -> list[
 
 
 def _expand_one(item: str, listener: Listener) -> Iterator[Path]:
-    if _URL.match(item):
-        raise InputError(
-            f"{item!r} is a URL; only local files are opened.", hint="Download it first."
-        )
     path = Path(item)
     if path.is_dir():
         yield from _images(path, listener)
@@ -82,6 +78,10 @@ def _expand_one(item: str, listener: Listener) -> Iterator[Path]:
     elif matches := sorted(glob.glob(item, recursive=True)):  # noqa: PTH207 - Path.glob refuses absolute patterns
         for match in map(Path, matches):
             yield from _images(match, listener) if match.is_dir() else (match,)
+    elif _URL.match(item):
+        raise InputError(
+            f"{item!r} is a URL; only local files are opened.", hint="Download it first."
+        )
     else:
         raise InputError(
             f"There is no file, folder or match for {item!r}.", hint="Check the spelling."

@@ -70,7 +70,8 @@ def diagnosis(result: DiagnoseResult) -> str:
 
 def project(result: ProjectResult) -> str:
     """The answer of `phoropter run` and `phoropter improve`."""
-    lines = [f"primary metric {result.primary}: {result.why_primary}"]
+    why = result.why_primary
+    lines = [why if why.startswith(result.primary) else f"{result.primary}: {why}"]
     lines += table(_step(step) for step in result.steps)
     lines += result.conclusion
     lines.append(f"{spoken(result.seconds)}, stopped by: {result.stopped_by}")

@@ -11,4 +11,4 @@ def report(project: ProjectArgument, *, speech: Speech) -> None:
     """Write the project's page anew, as one HTML file."""
     from phoropter.project import api
 
-    show(api.report(project), speech, render.report)
+    show(api.report(project, lang=speech.lang), speech, render.report)

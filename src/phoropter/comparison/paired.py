@@ -121,7 +121,9 @@ def paired_test(
     return PairedTest(delta, low, high, _p_value(a, b, metric, decisive=decisive, seed=seed))
 
 
-def proper_score_test(a: Predictions, b: Predictions, *, seed: int = 0) -> PairedTest:
+def proper_score_test(
+    a: Predictions, b: Predictions, *, decisive: float = ALPHA, seed: int = 0
+) -> PairedTest:
     """The paired test of the mean log loss (classes) or squared error (numbers), b minus a.
 
     Proper scores use all of a prediction, not only which class won: on the same samples they show
@@ -131,7 +133,7 @@ def proper_score_test(a: Predictions, b: Predictions, *, seed: int = 0) -> Paire
         UsageError: If the samples, targets or truth of the two differ.
     """
     name = "log_loss" if isinstance(a, ClassPredictions) else "mse"
-    return paired_test(a, b, named(name), seed=seed)
+    return paired_test(a, b, named(name), decisive=decisive, seed=seed)
 
 
 def _p_value(

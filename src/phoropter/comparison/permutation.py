@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from phoropter.core.predictions import ClassPredictions, Predictions, ValuePredictions
 from phoropter.core.seed import generator
@@ -23,8 +24,10 @@ FIRST_DRAWS = 1999
 ENOUGH_EXCEEDANCES = 10
 """If so many of the first draws reach the difference, the p-value is above 0.005 and known well
 enough; only smaller ones, which later looks need, are worth more draws."""
-DRAWS_BEYOND_DECISION = 4.0
-"""The smallest p-value that matters is resolved to a quarter of itself."""
+DRAWS_BEYOND_DECISION = 2.0
+"""The p-value at which the decision falls is twice the smallest that so many draws can give."""
+MOST_DRAWS = 200_000
+"""Enough for a verdict at look 99; later ones then stay undecided, which is the safe side."""
 
 
 def permutation_p(
@@ -49,26 +52,48 @@ def permutation_p(
         return 1.0
     # Sums in another order differ in the last digits: equal differences must count as equal.
     reached = observed * (1 - 1e-9)
-    weighted = metric.weighted(_stacked(a, b))
-    wanted = max(FIRST_DRAWS, math.ceil(DRAWS_BEYOND_DECISION / decisive))
+    rows, repeats = _distinct(a, b, metric)
+    weighted = metric.weighted(_stacked(a.take(rows), b.take(rows)))
+    wanted = min(max(FIRST_DRAWS, math.ceil(DRAWS_BEYOND_DECISION / decisive)), MOST_DRAWS)
     extreme = draws = 0
-    for coins in _coins(len(a), wanted, seed):
-        swapped = weighted(np.hstack([coins, 1 - coins]))
-        kept = weighted(np.hstack([1 - coins, coins]))
+    for moved in _coins(repeats, wanted, seed):
+        stayed = repeats - moved
+        swapped = weighted(np.hstack([moved, stayed]))
+        kept = weighted(np.hstack([stayed, moved]))
         # A draw in which the metric has no value cannot speak against the observed difference.
         extreme += int(np.sum(~(np.abs(swapped - kept) < reached)))
-        draws += len(coins)
+        draws += len(moved)
         if draws >= FIRST_DRAWS and extreme >= ENOUGH_EXCEEDANCES:
             break
     return (1 + extreme) / (1 + draws)
 
 
-def _coins(samples: int, draws: int, seed: int) -> Iterator[Floats]:
-    """Zeros and ones, (rows, samples) at a time: first `FIRST_DRAWS` rows in all, then the rest."""
+def _distinct(
+    a: Predictions, b: Predictions, metric: MetricFunction
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """One row of each kind of sample, and how many there are of it.
+
+    A metric of the called classes cannot tell two samples apart that have the same truth and were
+    called the same by both models: how many of them are swapped is binomial.
+    """
+    called_only = not metric.needs_probabilities
+    if called_only and isinstance(a, ClassPredictions) and isinstance(b, ClassPredictions):
+        kinds = np.stack([a.truth, a.predicted, b.predicted])
+        _, rows, repeats = np.unique(kinds, axis=1, return_index=True, return_counts=True)
+        return rows, repeats
+    return np.arange(len(a)), np.ones(len(a), dtype=np.int64)
+
+
+def _coins(repeats: NDArray[np.int64], draws: int, seed: int) -> Iterator[Floats]:
+    """How many of each kind are swapped, (rows, kinds) at a time; `FIRST_DRAWS`, then the rest."""
     toss = generator(seed, "permutation")
     for part in (FIRST_DRAWS, draws - FIRST_DRAWS):
-        for rows in chunks(part, 2 * samples):
-            yield toss.integers(0, 2, size=(rows, samples), dtype=np.int8).astype(np.float64)
+        for rows in chunks(part, 2 * len(repeats)):
+            shape = (rows, len(repeats))
+            if repeats.max() == 1:
+                yield toss.integers(0, 2, size=shape, dtype=np.int8).astype(np.float64)
+            else:
+                yield toss.binomial(repeats, 0.5, size=shape).astype(np.float64)
 
 
 def _stacked(a: Predictions, b: Predictions) -> Predictions:

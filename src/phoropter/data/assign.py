@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from phoropter.core.seed import derive
 
-Counts = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +28,22 @@ class Assignment:
     kept_whole: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Unit:
+class _Unit(NamedTuple):
     """Samples that stay together.
 
     Args:
         name: Identifier.
         draw: Random number that decides the order among units of one size.
-        strata: Numbers of the strata it holds samples of, shape (s,).
-        counts: How many of each, shape (s,).
+        strata: Numbers of the strata it holds samples of.
+        counts: How many of each.
+        size: How many in all.
     """
 
     name: str
     draw: int
-    strata: NDArray[np.int64]
-    counts: Counts
+    strata: tuple[int, ...]
+    counts: tuple[int, ...]
+    size: int
 
 
 def assign(
@@ -62,31 +64,28 @@ def assign(
     names = sorted(pool["stratum"].unique())
     units = _units(pool, names, seed)
     parts = list(shares)
-    totals = np.zeros(len(names))
-    for unit in units:
-        totals[unit.strata] += unit.counts
-    room = quotas(totals.astype(np.int64), list(shares.values())).astype(np.float64)
+    totals = _totals(units, len(names))
+    room = quotas(totals, list(shares.values()))
     place: dict[str, int] = {}
-    for unit in sorted(
-        units, key=lambda unit: (unit.name not in held, -unit.counts.sum(), unit.draw)
-    ):
+    for unit in sorted(units, key=lambda unit: (unit.name not in held, -unit.size, unit.draw)):
         part = 0 if unit.name in held else _best(room, totals, unit)
-        room[unit.strata, part] -= unit.counts
+        for stratum, count in zip(unit.strata, unit.counts, strict=True):
+            room[stratum, part] -= count
         place[unit.name] = part
     _give_train_every_stratum(units, place, len(names))
     by_sample = {name: parts[place[unit]] for name, unit in pool.select("id", "unit").iter_rows()}
-    return Assignment(by_sample, _kept_whole(units, names, totals))
+    return Assignment(by_sample, _kept_whole(units, names, totals) if len(parts) > 1 else ())
 
 
-def quotas(totals: NDArray[np.int64], shares: Sequence[float]) -> NDArray[np.int64]:
+def quotas(totals: Counts, shares: Sequence[float]) -> Counts:
     """Whole numbers near totals x shares, shape (strata, parts), rows summing to the totals.
 
     Each is less than 1 from the exact value (but for train, the first part, which gets at least
     one sample of every stratum), and the rounding errors of the columns are carried from stratum
     to stratum, so that the parts' sizes are right too.
 
-    >>> quotas(np.array([10, 3, 1]), [0.6, 0.2, 0.2]).tolist()
-    [[6, 2, 2], [1, 1, 1], [1, 0, 0]]
+    >>> quotas(np.array([10, 5, 1]), [0.6, 0.2, 0.2]).tolist()
+    [[6, 2, 2], [3, 1, 1], [1, 0, 0]]
     """
     exact = np.outer(totals, shares)
     result = np.floor(exact + 1e-9).astype(np.int64)
@@ -113,34 +112,43 @@ def _units(pool: pl.DataFrame, names: Sequence[str], seed: int) -> list[_Unit]:
         _Unit(
             name,
             derive(seed, "split", name),
-            np.array([number[stratum] for stratum in strata], dtype=np.int64),
-            np.array(counts, dtype=np.float64),
+            tuple(number[stratum] for stratum in strata),
+            tuple(counts),
+            sum(counts),
         )
         for name, strata, counts in sizes.iter_rows()
     ]
 
 
+def _totals(units: Sequence[_Unit], strata: int) -> Counts:
+    totals = np.zeros(strata, dtype=np.int64)
+    for unit in units:
+        for stratum, count in zip(unit.strata, unit.counts, strict=True):
+            totals[stratum] += count
+    return totals
+
+
 def _best(room: Counts, totals: Counts, unit: _Unit) -> int:
     """The part whose quotas the unit fits best: the least growth of the squared relative error."""
-    left = room[unit.strata]
-    growth = (unit.counts[:, None] - 2 * left) * unit.counts[:, None]
-    of_strata = (growth / totals[unit.strata, None]).sum(axis=0)
-    size = unit.counts.sum()
-    of_sizes = (size - 2 * room.sum(axis=0)) * size / totals.sum()
-    cost = of_strata if size == 1 else of_strata + of_sizes
-    return int(np.argmin(cost))
+    if unit.size == 1:
+        return int(room[unit.strata[0]].argmax())
+    counts = np.array(unit.counts)[:, None]
+    growth = (counts - 2 * room[list(unit.strata)]) * counts
+    of_strata = (growth / totals[list(unit.strata), None]).sum(axis=0)
+    of_sizes = (unit.size - 2 * room.sum(axis=0)) * unit.size / totals.sum()
+    return int(np.argmin(of_strata + of_sizes))
 
 
 def _give_train_every_stratum(units: Sequence[_Unit], place: dict[str, int], strata: int) -> None:
     """Moves the smallest unit of a stratum that train lacks into train."""
-    seen = {stratum for unit in units if place[unit.name] == 0 for stratum in unit.strata.tolist()}
+    seen = {stratum for unit in units if place[unit.name] == 0 for stratum in unit.strata}
     for stratum in sorted(set(range(strata)) - seen):
         if stratum in seen:
             continue
         holders = [unit for unit in units if stratum in unit.strata]
-        moved = min(holders, key=lambda unit: (unit.counts.sum(), unit.draw))
+        moved = min(holders, key=lambda unit: (unit.size, unit.draw))
         place[moved.name] = 0
-        seen |= set(moved.strata.tolist())
+        seen |= set(moved.strata)
 
 
 def _kept_whole(
@@ -148,7 +156,8 @@ def _kept_whole(
 ) -> tuple[tuple[str, str], ...]:
     holders = np.zeros(len(names), dtype=np.int64)
     for unit in units:
-        holders[unit.strata] += 1
+        for stratum in unit.strata:
+            holders[stratum] += 1
     return tuple(
         (name, "it has one sample" if total == 1 else "its samples belong together")
         for name, holding, total in zip(names, holders, totals, strict=True)

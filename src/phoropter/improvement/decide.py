@@ -18,13 +18,13 @@ class Decision:
 def decide(judgement: Judgement, *, greater_is_better: bool) -> Decision:
     """Accepts a challenger that is shown to be better, never one that only looks better.
 
-    Two tests may show it, each at half of what this look may spend: the primary metric itself, or
+    Two tests may show it, each at what this look may spend on one test: the primary metric itself, or
     the proper score (log loss, squared error), which sees every sample's confidence and so needs
     far fewer samples, provided that the primary metric did not fall. Both are fixed before the
     run is made.
     """
     comparison = judgement.comparison
-    level = judgement.threshold / 2
+    level = judgement.threshold
     sign = 1.0 if greater_is_better else -1.0
     gain = sign * comparison.delta
     numbers = f"{comparison.metric} {comparison.delta:+.4f}, p = {comparison.p_value:.3g}"

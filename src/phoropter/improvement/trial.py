@@ -35,7 +35,7 @@ class Judgement:
         comparison: The verdict on the primary metric.
         score_delta: Difference of the proper score (log loss, squared error), negative is better.
         score_p_value: Of that difference, two-sided, before correction.
-        threshold: The p-value that counts as evidence at this look.
+        threshold: The p-value that counts as evidence at this look, for each of the two tests.
     """
 
     comparison: Comparison

@@ -62,10 +62,11 @@ def learn_rule(near: Neighbours) -> CopyRule:
 
     Among pictures that are no copies, neighbours are spread locally like a Poisson process in m
     dimensions, and then the ratio of the distances to the j-th and the next neighbour satisfies
-    P(d_j / d_(j+1) < r) = r^(j m) <= r^m. The ratio is set where this, times all the gaps looked
-    at, gives `FALSE_ALARMS` in the whole set. m is estimated for each picture from the strangers
-    beyond a family (maximum likelihood) and the lowest of them (5 % quantile) is used, so that
-    look-alikes on a thin manifold (handwritten ones, frames of a film) are not taken for copies.
+    P(d_j / d_(j+1) < r) = r^(j m) <= r^m: the j m log(d_(j+1) / d_j) are independent and
+    exponential. The ratio is set where this, times all the gaps looked at, gives `FALSE_ALARMS` in
+    the whole set. m is estimated for each picture from the gaps between strangers, beyond a family
+    (maximum likelihood). The lower third of these is used, not the middle, so that pictures on a
+    thin manifold (handwritten ones, frames of a film) are not taken for copies.
 
     Sources: Levina and Bickel, "Maximum likelihood estimation of intrinsic dimension", NIPS 2004;
     Facco et al., "Estimating the intrinsic dimension of datasets by a minimal neighborhood
@@ -76,10 +77,10 @@ def learn_rule(near: Neighbours) -> CopyRule:
     """
     distances = np.maximum(near.distances, 1e-6)
     rank = LARGEST_FAMILY - 1
-    spacing = np.log(distances[:, -1:] / distances[:, rank:-1])
-    strangers = spacing.shape[1]
-    dimension = (strangers - 1) / np.maximum(spacing.sum(axis=1), 1e-6)
-    low = float(np.quantile(dimension, 0.05))
+    spacing = np.log(distances[:, rank + 1 :] / distances[:, rank:-1])
+    spacing *= np.arange(rank + 1, distances.shape[1])
+    dimension = (spacing.shape[1] - 1) / np.maximum(spacing.sum(axis=1), 1e-6)
+    low = float(np.quantile(dimension, 1 / 3))
     gaps = len(distances) * rank
     return CopyRule(
         dimension=low,

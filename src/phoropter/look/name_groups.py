@@ -17,6 +17,7 @@ from phoropter.look.permutation import p_value, shuffles
 
 ALPHA = 0.001
 SHUFFLES = 1_999
+COMPONENTS = 32
 
 FEWEST_GROUPS = 10
 LARGEST_SHARE = 0.1
@@ -85,10 +86,8 @@ def _likeness_p_value(
     if evidence.labels is not None:
         classes = np.unique(evidence.labels, return_inverse=True)[1].astype(np.int64)
     table = evidence.feature_table
-    if table is None:
-        vectors = picture_vectors(evidence.thumbnails[rows])[0]
-    else:
-        vectors = unit_vectors(table[rows], seed=evidence.seed)
+    described = picture_vectors(evidence.thumbnails)[0] if table is None else table
+    vectors = unit_vectors(described[rows], seed=evidence.seed, most=COMPONENTS)
     vectors = vectors - vectors.mean(axis=0)
     rng = generator(evidence.seed, "name-groups")
     drawn = shuffles(np.arange(len(rows)), classes[rows], SHUFFLES, rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ def picture_vectors(thumbnails: NDArray[np.uint8]) -> tuple[Vectors, NDArray[np.
     distance. A picture whose grey levels vary by less than two (standard deviation, of 255) is
     flat: its correlation with anything is rounding noise.
     """
-    vectors = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    vectors = thumbnails.reshape(len(thumbnails), prod(thumbnails.shape[1:])).astype(np.float32)
     vectors -= vectors.mean(axis=1, keepdims=True)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     shows = length[:, 0] >= 2.0 * np.sqrt(vectors.shape[1])
@@ -79,21 +80,19 @@ def vector_neighbours(vectors: Vectors, count: int, *, seed: int) -> Neighbours:
     return _merged([_search(vectors, vectors, wanted, seed=seed)], count)
 
 
-def unit_vectors(features: Vectors, *, seed: int) -> Vectors:
+def unit_vectors(features: Vectors, *, seed: int, most: int = FEATURE_DIMENSIONS) -> Vectors:
     """Features (n, d) scaled to length one, turned into their first principal components.
 
-    Distances between unit vectors rank like the cosine. Beyond `FEATURE_DIMENSIONS` components
+    Distances between unit vectors rank like the cosine. Beyond `most` components
     only speed is lost.
     """
     length = np.linalg.norm(features, axis=1, keepdims=True)
     units = np.asarray(features / np.maximum(length, 1e-12), dtype=np.float32)
-    if min(units.shape) <= FEATURE_DIMENSIONS:
+    if min(units.shape) <= most:
         return units
     from sklearn.decomposition import PCA
 
-    reduction = PCA(
-        FEATURE_DIMENSIONS, svd_solver="randomized", random_state=derive(seed, "unit") % 2**32
-    )
+    reduction = PCA(most, svd_solver="randomized", random_state=derive(seed, "unit") % 2**32)
     return np.asarray(reduction.fit_transform(units), dtype=np.float32)
 
 

@@ -22,10 +22,9 @@ from phoropter.look.properties import light, measured
 FEWEST = 20
 """Rows of a part below which nothing is asked: only gross differences could be shown."""
 
-MOST = 1_000
+MOST = 600
 """Rows drawn from each side; more would only make tiny differences certain."""
 
-SHUFFLES = 1_999
 COMPONENTS = 30
 
 
@@ -38,12 +37,14 @@ class TwoSamples:
         second: Whether a row is of the other part, shape (m,).
         strata: A number for each class (or 0), shape (m,); labels are shuffled within it, so that
             other shares of the classes are no difference.
+        shuffle_count: How often the sides are shuffled; p-values are multiples of its inverse.
         seed: Decides the shuffles.
     """
 
     rows: NDArray[np.int64]
     second: NDArray[np.bool_]
     strata: NDArray[np.int64]
+    shuffle_count: int
     seed: int
 
     @property
@@ -53,9 +54,11 @@ class TwoSamples:
 
     @cached_property
     def drawn(self) -> NDArray[np.bool_]:
-        """`second` and its shuffles, shape (m, SHUFFLES + 1)."""
+        """`second` and its shuffles, shape (m, shuffle_count + 1)."""
         rng = generator(self.seed, "shuffles")
-        return shuffles(self.second.astype(np.int64), self.strata, SHUFFLES, rng).astype(bool)
+        return shuffles(self.second.astype(np.int64), self.strata, self.shuffle_count, rng).astype(
+            bool
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +95,7 @@ class Difference:
     second_median: float
 
 
-def draw(evidence: LookEvidence, part: str) -> TwoSamples:
+def draw(evidence: LookEvidence, part: str, shuffle_count: int) -> TwoSamples:
     """Training rows and rows of `part`, one of each family a side, at most `MOST` a side.
 
     Members of a family (a group, copies) are not independent: shuffling them one by one would
@@ -110,7 +113,7 @@ def draw(evidence: LookEvidence, part: str) -> TwoSamples:
     strata = np.zeros(len(rows), dtype=np.int64)
     if evidence.labels is not None:
         strata = np.unique(evidence.labels[rows], return_inverse=True)[1].astype(np.int64)
-    return TwoSamples(rows, second, strata, seed)
+    return TwoSamples(rows, second, strata, shuffle_count, seed)
 
 
 def told_apart(evidence: LookEvidence, samples: TwoSamples) -> ToldApart:

@@ -99,5 +99,5 @@ def _edges(bins: int) -> Floats:
 
 
 expected_calibration_error = MetricFunction(
-    "ece", "classes", False, (0.0, 1.0), calibration_error(BINS), needs_probabilities=True
+    "ece", "classes", False, (0.0, 1.0), calibration_error(BINS)
 )

@@ -115,13 +115,13 @@ def averaged(of_class: Callable[[Tallies], Floats], average: Average) -> Callabl
 def _metric(
     name: str, prepare: Callable[[ClassPredictions], Weighted], *, reported: bool = True
 ) -> MetricFunction:
-    return MetricFunction(name, "classes", True, UNIT, prepare, reported=reported)
+    return MetricFunction(
+        name, "classes", True, UNIT, prepare, needs_probabilities=False, reported=reported
+    )
 
 
 accuracy = _metric("accuracy", _hits)
-top5_accuracy = MetricFunction(
-    "top5_accuracy", "classes", True, UNIT, top_hits(5), needs_probabilities=True, reported=False
-)
+top5_accuracy = MetricFunction("top5_accuracy", "classes", True, UNIT, top_hits(5), reported=False)
 balanced_accuracy = _metric("balanced_accuracy", counted(_balanced_accuracy))
 macro_precision = _metric("macro_precision", averaged(precision_of_class, macro))
 macro_recall = _metric("macro_recall", averaged(recall_of_class, macro))
@@ -137,4 +137,6 @@ micro_precision = _metric("micro_precision", _hits, reported=False)
 micro_recall = _metric("micro_recall", _hits, reported=False)
 micro_f1 = _metric("micro_f1", _hits, reported=False)
 specificity = _metric("specificity", counted(_macro_specificity))
-matthews = MetricFunction("matthews", "classes", True, (-1.0, 1.0), counted(_matthews))
+matthews = MetricFunction(
+    "matthews", "classes", True, (-1.0, 1.0), counted(_matthews), needs_probabilities=False
+)

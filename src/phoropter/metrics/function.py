@@ -36,7 +36,8 @@ class MetricFunction:
         range: Least and greatest possible value.
         prepare: Takes predictions without unknown truth, does what is to be done once (sorting,
             counting), and returns a function from weights (b, n), float64 counts, to values (b,).
-        needs_probabilities: Whether it reads more than the most probable class.
+        needs_probabilities: Whether it reads more than the most probable class. If not, paired
+            tests may count samples of one kind together, which is faster.
         reported: Whether it is in the list of metrics of a run unless asked for by name.
     """
 
@@ -45,7 +46,7 @@ class MetricFunction:
     greater_is_better: bool
     range: tuple[float, float]
     prepare: Callable[[Any], Weighted]
-    needs_probabilities: bool = False
+    needs_probabilities: bool = True
     reported: bool = True
 
     def __call__(self, predictions: Predictions) -> float:

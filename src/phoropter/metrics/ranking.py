@@ -111,7 +111,7 @@ def _changes(values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.concatenate([[True], values[1:] != values[:-1]])
 
 
-roc_auc = MetricFunction("roc_auc", "classes", True, (0.0, 1.0), _roc_auc, needs_probabilities=True)
+roc_auc = MetricFunction("roc_auc", "classes", True, (0.0, 1.0), _roc_auc)
 average_precision = MetricFunction(
-    "average_precision", "classes", True, (0.0, 1.0), _average_precision, needs_probabilities=True
+    "average_precision", "classes", True, (0.0, 1.0), _average_precision
 )

@@ -44,12 +44,5 @@ def _brier(predictions: ClassPredictions) -> Weighted:
     return mean_of(brier_scores(predictions))
 
 
-log_loss = MetricFunction(
-    "log_loss",
-    "classes",
-    False,
-    (0.0, float(-np.log(EPSILON))),
-    _log_loss,
-    needs_probabilities=True,
-)
-brier = MetricFunction("brier", "classes", False, (0.0, 2.0), _brier, needs_probabilities=True)
+log_loss = MetricFunction("log_loss", "classes", False, (0.0, float(-np.log(EPSILON))), _log_loss)
+brier = MetricFunction("brier", "classes", False, (0.0, 2.0), _brier)

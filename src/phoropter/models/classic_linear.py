@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ _NEVER = -30.0
 _FOLDS = 3
 _PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _USUAL_PENALTY = 1e-2
+_MOST_TRIED = 2_000  # samples that the choice of the penalty looks at
+_ITERATIONS = 200
 _ALPHAS = tuple(float(10.0**power) for power in range(-2, 6))
 
 
@@ -82,8 +85,9 @@ def fit_logistic(examples: Examples) -> AffineHead:
         return fit_majority(examples)
     scaled, shift, scale = _scaled(examples.features)
     basis, coordinates = _row_space(scaled)
-    penalty = _best_penalty(coordinates, examples)
-    model = _logistic(coordinates, examples.targets, penalty)
+    with _unfinished_is_fine():
+        penalty = _best_penalty(coordinates, examples)
+        model = _logistic(penalty).fit(coordinates, examples.targets)
     weight, bias = _every_class(model, present, examples.outputs)
     weight = weight @ basis.T / scale
     return affine(weight, bias - weight @ shift, classes=True)
@@ -140,52 +144,55 @@ def _row_space(
     return basis, centred @ basis
 
 
-def _logistic(features: NDArray[np.float64], targets: NDArray[np.int64], penalty: float) -> Any:
-    from sklearn.exceptions import ConvergenceWarning
+def _logistic(penalty: float, *, warm_start: bool = False) -> Any:
     from sklearn.linear_model import LogisticRegression
 
+    return LogisticRegression(C=penalty, max_iter=_ITERATIONS, tol=1e-3, warm_start=warm_start)
+
+
+@contextmanager
+def _unfinished_is_fine() -> Iterator[None]:
+    """A fit that stops early is still a linear model, and is judged like every other one."""
+    from sklearn.exceptions import ConvergenceWarning
+
     with warnings.catch_warnings():
-        # A fit that stops early is still a linear model, and is judged like every other one.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return LogisticRegression(C=penalty, max_iter=200, tol=1e-3).fit(features, targets)
+        yield
 
 
 def _best_penalty(features: NDArray[np.float64], examples: Examples) -> float:
     """The C with the least log loss over stratified folds; a usual one where a class is tiny."""
-    targets = examples.targets
+    rows = generator(examples.seed, "classic", "folds").permutation(len(features))[:_MOST_TRIED]
+    features, targets = features[rows], examples.targets[rows]
     counts = np.bincount(targets)
-    if counts[counts > 0].min() < _FOLDS:
+    if counts[counts > 0].min() < _FOLDS or np.count_nonzero(counts) == 1:
         return _USUAL_PENALTY
-    folds = _folds(targets, examples.seed)
-    losses = {
-        penalty: sum(
-            _fold_loss(features, targets, folds == fold, penalty) for fold in range(_FOLDS)
-        )
-        for penalty in _PENALTIES
-    }
-    return min(losses, key=losses.__getitem__)
+    folds = _folds(targets)
+    losses = sum(_path_losses(features, targets, folds == fold) for fold in range(_FOLDS))
+    return _PENALTIES[int(np.argmin(losses))]
 
 
-def _folds(targets: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+def _folds(targets: NDArray[np.int64]) -> NDArray[np.int64]:
     """The fold of each sample, the classes dealt out evenly."""
     folds = np.empty(len(targets), dtype=np.int64)
-    order = generator(seed, "classic", "folds").permutation(len(targets))
     for label in np.unique(targets):
-        rows = order[targets[order] == label]
+        rows = np.flatnonzero(targets == label)
         folds[rows] = np.arange(len(rows)) % _FOLDS
     return folds
 
 
-def _fold_loss(
-    features: NDArray[np.float64],
-    targets: NDArray[np.int64],
-    held_out: NDArray[np.bool_],
-    penalty: float,
-) -> float:
-    model = _logistic(features[~held_out], targets[~held_out], penalty)
-    log_probabilities = model.predict_log_proba(features[held_out])
-    places = np.searchsorted(model.classes_, targets[held_out])
-    return -float(log_probabilities[np.arange(len(places)), places].sum())
+def _path_losses(
+    features: NDArray[np.float64], targets: NDArray[np.int64], held_out: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Log loss on what is held out for each C, from strong to weak, each fit begun at the last."""
+    model = _logistic(_PENALTIES[0], warm_start=True)
+    losses = []
+    for penalty in _PENALTIES:
+        model.set_params(C=penalty).fit(features[~held_out], targets[~held_out])
+        log_probabilities = model.predict_log_proba(features[held_out])
+        places = np.searchsorted(model.classes_, targets[held_out])
+        losses.append(-float(log_probabilities[np.arange(len(places)), places].sum()))
+    return np.array(losses)
 
 
 def _every_class(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import urllib.error
+import urllib.request
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,8 @@ from phoropter.core.errors import InputError, UsageError
 from phoropter.core.recipe import ModelRecipe
 from phoropter.core.records import ModelCard
 from phoropter.models.zoo_table import ZOO
+
+_PATIENCE_S = 5.0
 
 
 class WeightsUnavailableError(InputError):
@@ -32,20 +36,14 @@ def timm_trunk(recipe: ModelRecipe, *, channels: int, size: int) -> tuple[nn.Mod
     import timm
 
     name = timm_name(recipe.name)
-    options: dict[str, Any] = {"num_classes": 0, "in_chans": channels}
+    options: dict[str, Any] = {"num_classes": 0, "in_chans": channels, **_size_option(name, size)}
     with _quiet():
         if recipe.pretrained:
-            _refuse_without_weights(recipe.name, name)
+            options |= _weights_option(recipe.name, name)
         try:
-            trunk = timm.create_model(
-                name, pretrained=recipe.pretrained, **options, **_size_option(name, size)
-            )
+            trunk = timm.create_model(name, pretrained=recipe.pretrained, **options)
         except _download_errors() as error:
-            raise WeightsUnavailableError(
-                f"The pretrained weights of {recipe.name!r} cannot be downloaded.",
-                hint="Connect to the network once, set HF_HOME to a Hugging Face cache that holds "
-                "them, or use model.pretrained=false or the offline model.name=efficientnet_lite0.",
-            ) from error
+            raise _unreachable(recipe.name) from error
         except (RuntimeError, ValueError, AssertionError, TypeError) as error:
             raise UsageError(
                 f"timm cannot build {recipe.name!r} for {channels} x {size} x {size} inputs: "
@@ -89,8 +87,14 @@ def timm_card(name: str, *, tasks: tuple[str, ...]) -> ModelCard | None:
     )
 
 
-def _refuse_without_weights(name: str, full_name: str) -> None:
+def _weights_option(name: str, full_name: str) -> dict[str, Any]:
+    """Where timm shall find the weights: a file in the hub's cache, or wherever it would look.
+
+    The hub's client tries a missing network for most of a minute before it gives up, even where
+    the file is in the cache; hence the cache first, and one quick knock at the door.
+    """
     import timm
+    from huggingface_hub import constants, try_to_load_from_cache
 
     config = timm.get_pretrained_cfg(full_name)
     if config is None or not config.has_weights:
@@ -98,6 +102,36 @@ def _refuse_without_weights(name: str, full_name: str) -> None:
             f"There are no pretrained weights for {name!r}.",
             hint="Use model.pretrained=false, or a model that has some (see: phoropter models).",
         )
+    if not config.hf_hub_id:
+        return {}
+    cached = try_to_load_from_cache(config.hf_hub_id, "model.safetensors")
+    if isinstance(cached, str):
+        return {"pretrained_cfg_overlay": {"file": cached}}
+    if constants.HF_HUB_OFFLINE or not _answers(constants.ENDPOINT):
+        raise _unreachable(name)
+    return {}
+
+
+def _answers(address: str) -> bool:
+    """Whether a server answers within seconds, proxies of the environment included."""
+    if not address.startswith(("https://", "http://")):
+        return False
+    request = urllib.request.Request(address, method="HEAD")  # noqa: S310 - checked above
+    try:
+        with urllib.request.urlopen(request, timeout=_PATIENCE_S):  # noqa: S310 - checked above
+            return True
+    except urllib.error.HTTPError:
+        return True  # it answered
+    except OSError:
+        return False
+
+
+def _unreachable(name: str) -> WeightsUnavailableError:
+    return WeightsUnavailableError(
+        f"The pretrained weights of {name!r} cannot be downloaded.",
+        hint="Connect to the network once, set HF_HOME to a Hugging Face cache that holds them, "
+        "or use model.pretrained=false or the offline model.name=efficientnet_lite0.",
+    )
 
 
 def _size_option(name: str, size: int) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class FeatureStore:
 def _shard(path: Path) -> dict[str, Feature]:
     """The content of one file; nothing where it is damaged: it is computed and written again."""
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             digests, features = content["digests"], content["features"]
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
         return {}

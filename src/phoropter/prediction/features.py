@@ -23,7 +23,7 @@ from phoropter.prediction.run import answers, hastened
 
 _VERSION = 1  # raise when the features of the same name change
 _BATCH = 4  # see prediction.run
-_SHARD = 128  # images whose features are written at once: what a kill may cost, about 2 s
+_SHARD = 128  # images whose features are written at once: what a kill may cost
 
 
 class DeepFeatures:
@@ -70,6 +70,12 @@ class DeepFeatures:
         if missing:
             known |= self._computed(dataset, missing)
         return np.stack([known[digest] for digest in digests])
+
+    def missing(self, dataset: Dataset, rows: Rows) -> Rows:
+        """Those of the rows whose features are not kept yet."""
+        known = self._store.read()
+        digests = dataset.table["digest"].gather(rows).to_list()
+        return rows[np.array([digest not in known for digest in digests], dtype=np.bool_)]
 
     def _computed(self, dataset: Dataset, missing: dict[str, int]) -> dict[str, Features]:
         trunk = self._trunk()

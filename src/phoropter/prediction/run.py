@@ -18,7 +18,7 @@ from phoropter.prediction.fuse import fused
 from phoropter.prediction.tta import averaged
 
 # Numbers of input in a batch on a CPU: the activations of four 224 px images stay in its caches;
-# batches of 16 are a third slower, and those of 64 three times (docs/adr/0004).
+# batches of 8 and 16 were a third slower (docs/adr/0004).
 _CPU_NUMBERS = 4 * 3 * 224 * 224
 _CPU_MOST = 512
 _GPU_BATCH = 256

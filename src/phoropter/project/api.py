@@ -197,7 +197,7 @@ def predict(
     """
     from phoropter.bundle.load import load
 
-    return load(Path(bundle)).predict([Path(file) for file in files], listener=listener)
+    return load(Path(bundle)).predict(files, listener=listener)
 
 
 def export(run: Place, *, project: Place | None = None, to: Place | None = None) -> ExportResult:
@@ -211,15 +211,15 @@ def export(run: Place, *, project: Place | None = None, to: Place | None = None)
     return export_run(run, project, to)
 
 
-def report(project: Place | None = None) -> ReportResult:
-    """Writes the project's page anew from its records.
+def report(project: Place | None = None, *, lang: str = "en") -> ReportResult:
+    """Writes the project's page anew from its records, in English ("en") or Korean ("ko").
 
     Raises:
         PhoropterError: If the folder is no project.
     """
     from phoropter.project.single import report_on
 
-    return report_on(project)
+    return report_on(project, lang=lang)
 
 
 def models(task: str | None = None) -> tuple[ModelCard, ...]:

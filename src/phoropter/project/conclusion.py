@@ -59,7 +59,7 @@ def _on_simple_models(final: RunRecord, simple: RunRecord) -> str:
     if gain > 0 and comparison.p_value <= _LEVEL:
         return f"The network is ahead of the best simple model, {name}: {numbers}."
     if gain < 0 and comparison.p_value <= _LEVEL:
-        return f"The simple model wins: {name} is ahead of the network, whose {numbers}."
+        return f"The simple model wins: {name} is ahead (network minus {name}: {numbers})."
     return (
         f"The network is not shown to be better than the simple model {name}: {numbers}. "
         "Where cost matters, take the simple one."

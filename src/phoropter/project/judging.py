@@ -150,5 +150,6 @@ def judge(reference: RunRecord, challenger: RunRecord, notebook: Notebook) -> Ju
     )
     if known is None:
         notebook.record_comparison(comparison)
-    proper = proper_score_test(reference.predictions, challenger.predictions)
-    return Judgement(comparison, proper.delta, proper.p_value, threshold(looks))
+    limit = threshold(looks)
+    proper = proper_score_test(reference.predictions, challenger.predictions, decisive=limit)
+    return Judgement(comparison, proper.delta, proper.p_value, limit)

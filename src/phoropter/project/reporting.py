@@ -28,12 +28,18 @@ _PACKAGES = ("phoropter", "torch", "timm", "scikit-learn", "numpy")
 
 
 def write_project_report(
-    project: Project, problem: Problem, outcome: Outcome, *, bundle: str, seconds: float
+    project: Project,
+    problem: Problem,
+    outcome: Outcome,
+    *,
+    bundle: str,
+    seconds: float,
+    lang: str = "en",
 ) -> Path:
     """Writes the page of a project and returns its path."""
     content = report_content(project, problem, outcome, bundle=bundle, seconds=seconds)
     pictures = pictures_of(project, wanted_pictures(content))
-    write_report(replace(content, pictures=pictures), project.folder.report)
+    write_report(replace(content, pictures=pictures), project.folder.report, lang=lang)
     return project.folder.report
 
 

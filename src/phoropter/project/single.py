@@ -96,13 +96,16 @@ def export_run(run: str | Path, place: str | Path | None, to: str | Path | None)
         )
 
 
-def report_on(place: str | Path | None) -> ReportResult:
+def report_on(place: str | Path | None, *, lang: str) -> ReportResult:
     """Writes the project's page anew from its records."""
     folder = project_of(place)
     with existing(folder, listener=silent) as project:
         outcome = _outcome(project, _chosen(project, None))
+        seconds = sum(step.seconds for step in project.notebook.steps())
         bundle = str(folder.bundle) if folder.bundle.exists() else ""
-        page = write_project_report(project, project.problem(), outcome, bundle=bundle, seconds=0.0)
+        page = write_project_report(
+            project, project.problem(), outcome, bundle=bundle, seconds=seconds, lang=lang
+        )
         return ReportResult(str(folder.path), str(page))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from phoropter.report.content import ReportContent
 from phoropter.report.facts import best_simple, primary_of, simple_model_wins
 from phoropter.report.numbers import number
@@ -25,7 +27,7 @@ def limits(content: ReportContent, say: Sentences) -> tuple[str, ...]:
     told = list(content.limits)
     if result is None:
         told.append(say("limit-sealed"))
-    elif result.n < _FEW:
+    elif 0 < result.n < _FEW:
         width = f"{(result.high - result.low) / 2:.2g}"
         told.append(say("limit-small", count=number(result.n), width=width))
     told.append(say("limit-interval"))
@@ -39,7 +41,7 @@ def _against_simple(content: ReportContent, say: Sentences) -> list[str]:
     reached = primary_of(content.final.metrics, content.primary)
     if content.final.summary.epochs == 0 and content.final.summary.features:
         return [say("simple-chosen", name=content.final.recipe.model.name)]
-    if best is None or reached is None:
+    if best is None or reached is None or not math.isfinite(reached.value):
         return []
     name, metric = best
     values = {"name": name, "metric": metric.name, "value": reached_text(metric)}

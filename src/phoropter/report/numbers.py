@@ -82,7 +82,7 @@ def duration(seconds: float) -> str:
     """Seconds as people say them.
 
     >>> duration(0.4), duration(75), duration(3700)
-    ('0.4 s', '1 min 15 s', '1 h 2 min')
+    ('0.4 s', '1 min 15 s', '1 h 1 min')
     """
     if seconds < 10:
         return f"{seconds:.1f} s"

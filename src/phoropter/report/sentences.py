@@ -17,8 +17,8 @@ _LOCALE = files("phoropter.report") / "locale"
 class Sentences:
     """The sentences of one language.
 
-    >>> Sentences("en")("looks", count=3)
-    'looked at the validation part 3 times'
+    >>> Sentences("en")("cost-runs", count=3)
+    '3 × this run'
 
     Raises:
         UsageError: If there is no such language.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 
@@ -17,7 +18,7 @@ from phoropter.training.numerics import fixed
 from phoropter.training.plan import make_plan
 from phoropter.training.problem import Problem
 from phoropter.training.rehearsal import rehearsal
-from phoropter.training.sources import backbone, open_images
+from phoropter.training.sources import backbone, frozen, open_images
 
 _LEAST_EPOCHS = 3
 """A shorter run cannot finish its warm-up and decay, and says nothing about the change."""
@@ -27,6 +28,10 @@ _MARGIN = 0.85
 
 _CHEAP_S = 5.0
 """Enough for a model on features that are kept already."""
+
+
+_PROBED = 8
+"""Images in the first of two timed calls; the second has three times as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,11 @@ def shortened(
 
     The schedule is part of the recipe, so a shortened run still warms up and decays.
     """
-    if is_classic(recipe) or backbone(recipe):
-        return recipe if seconds >= _CHEAP_S else None
     if seconds < _CHEAP_S:
         return None
+    if is_classic(recipe) or backbone(recipe):
+        needed = features_s(recipe, problem, listener=listener) + _CHEAP_S
+        return recipe if needed <= _MARGIN * seconds else None
     expected = estimate(recipe, problem, listener=listener)
     available = _MARGIN * seconds - expected.closing_s
     affordable = int(available / expected.epoch_s)
@@ -60,6 +66,24 @@ def shortened(
     if affordable < min(_LEAST_EPOCHS, recipe.train.epochs):
         return None
     return recipe.changed({"train.epochs": affordable})
+
+
+def features_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
+    """Seconds until the features of all samples are there, measured on a few that are kept."""
+    if backbone(recipe) in {"", "pixels"}:
+        return 0.0
+    deep = frozen(recipe, problem, listener=listener)
+    missing = deep.missing(problem.dataset, np.arange(len(problem.dataset), dtype=np.int64))
+    if len(missing) <= 2 * _PROBED:
+        return 0.0
+    spent = []
+    for rows in (missing[:_PROBED], missing[_PROBED : 4 * _PROBED]):
+        begun = time.perf_counter()
+        deep(problem.dataset, rows)
+        spent.append(time.perf_counter() - begun)
+    # The difference leaves out what every call spends on loading the network.
+    each_s = max(spent[1] - spent[0], 0.25 * spent[1]) / (2 * _PROBED)
+    return each_s * len(missing)
 
 
 def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimate:

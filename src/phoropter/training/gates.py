@@ -101,7 +101,7 @@ def input_ignored(
     rise = torch.cat(exchanged) - torch.cat(own)
     measured, loss = float(rise.mean()), float(torch.cat(own).mean())
     error = float(rise.std()) / len(rows) ** 0.5 if len(rows) > 1 else 0.0
-    passed = measured > min(0.02 * loss, 2 * error) if measured > 0 else False
+    passed = measured > 0 and measured > min(0.02 * loss, 2 * error)
     evidence = {"loss": loss, "standard_error": error, "samples": len(rows)}
     return Gate("input-ignored", measured, 0.02 * loss, passed, evidence)
 

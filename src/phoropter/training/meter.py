@@ -18,6 +18,10 @@ class Meter:
     """
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Starts a new pass."""
         self._losses: list[float] = []
         self._norms: list[float] = []
         self._waiting: list[Tensor] = []

@@ -14,6 +14,7 @@ from phoropter.core.errors import CorruptFileError
 from phoropter.core.files import read_json, write_json
 
 FILE = "numerics.json"
+LEAST_STEPS = 200  # the four steps of the first measurement are then 2 % of the run
 LEAST_PLANNED_S = 60.0  # below it, what is saved does not pay for the measurement
 MOST_MEASURING_S = 3.0
 MOST_MEASURING_SHARE = 0.05
@@ -81,6 +82,9 @@ def measured(
         images: Whether the inputs have a layout to choose.
         threads: To be recorded.
     """
+    if total_steps < LEAST_STEPS:
+        reason = f"A run of {total_steps} steps does not pay for measuring alternatives."
+        return Numerics(False, False, threads, reason)
     plain = Numerics(False, False, threads, "")
     started = time.perf_counter()
     reference = trial(plain)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,14 +17,15 @@ from phoropter.core.errors import InterruptedRunError
 from phoropter.core.events import Progress
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Epoch, Rows
+from phoropter.core.records import Epoch
 from phoropter.training.callbacks.average import WeightAverage
 from phoropter.training.callbacks.best import BestWeights
 from phoropter.training.callbacks.patience import Patience
 from phoropter.training.checkpoint import save_state
-from phoropter.training.evaluation import Evaluation, evaluate
+from phoropter.training.evaluation import Evaluation
 from phoropter.training.feed import Batch, Feed
 from phoropter.training.history import append_history, epoch_from, epoch_values, write_history
+from phoropter.training.judge import Judge
 from phoropter.training.meter import Meter
 from phoropter.training.numerics import Numerics
 from phoropter.training.optimizers import set_lr
@@ -90,13 +90,27 @@ class Run:
         train = parts.recipe.train
         self.patience = Patience(train.patience, min_delta=train.min_delta)
         self.average = WeightAverage(parts.network, decay=train.ema) if train.ema else None
+        self.judge = Judge(
+            parts.objective,
+            parts.network,
+            parts.data,
+            feed=parts.feed,
+            numerics=parts.numerics,
+            average=self.average,
+        )
+        self.companions: dict[str, Companion] = {
+            "meter": self.meter,
+            "best": self.best,
+            "patience": self.patience,
+        }
+        if self.average is not None:
+            self.companions["average"] = self.average
         self.lr = 0.0
         self.samples = 0
         self.training_s = 0.0
         self._seconds_before = 0.0
         self._started = self._now = self._reported = self._saved = parts.watch.clock()
         self._saving_s = 0.0
-        self._evaluating_s = 0.0
 
     @property
     def seconds(self) -> float:
@@ -137,20 +151,9 @@ class Run:
 
     def measure_start(self) -> None:
         """Row 0 of the history: what the network knows before the first step."""
-        train, val = self._evaluate()
-        row = Epoch(
-            epoch=0,
-            step=0,
-            lr=0.0,
-            running_loss=None,
-            train_loss=train.loss,
-            val_loss=val.loss,
-            train_metric=train.metric,
-            val_metric=val.metric,
-            grad_norm=None,
-            worst_loss=None,
-        )
-        self._note(row, val)
+        train, val = self.judge(self.parts.watch.clock)
+        self._now = self.parts.watch.clock()
+        self._note(_row(self, 0, train=train, val=val), val)
         if self._out_of_time():
             self.stopped_by = "budget"
             self.save()
@@ -158,21 +161,23 @@ class Run:
     def end_pass(self) -> None:
         """Measures the network after a pass, whole or cut short, and decides how to go on."""
         parts = self.parts
-        if not self.meter.all_finite():
-            self._diverge()
+        train = val = None
+        if self.meter.all_finite():
+            train, val = self.judge(parts.watch.clock)
+            self._now = parts.watch.clock()
+        if val is None or not math.isfinite(val.loss):
+            self.stopped_by = "diverged"
+            self._record(_row(self, self.epoch, train=None, val=None))
             return
-        train, val = self._evaluate()
-        if not math.isfinite(val.loss):
-            self._diverge()
-            return
-        exhausted = self._note(self._row(train, val), val)
+        exhausted = self._note(_row(self, self.epoch, train=train, val=val), val)
         complete = self.position == parts.plan.steps_per_epoch
         if complete and self.epoch == parts.plan.epochs:
             self.stopped_by = "finished"
         elif exhausted and self.stopped_by is None:
             self.stopped_by = "patience"
         if self.stopped_by is None:
-            self.epoch, self.position, self.meter = self.epoch + 1, 0, Meter()
+            self.epoch, self.position = self.epoch + 1, 0
+            self.meter.clear()
             if self._now - self._saved >= self._saving_s / SAVING_SHARE:
                 self.save()
 
@@ -208,7 +213,7 @@ class Run:
             "history": [epoch_values(row) for row in self.history],
             "network": parts.network.state_dict(),
             "optimizers": {name: o.state_dict() for name, o in parts.optimizers.items()},
-            "companions": {name: one.state_dict() for name, one in self._companions().items()},
+            "companions": {name: one.state_dict() for name, one in self.companions.items()},
             "randomness": [torch.get_rng_state(), *cuda],
         }
 
@@ -222,7 +227,7 @@ class Run:
         parts.network.load_state_dict(state["network"])
         for name, optimizer in parts.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
-        for name, companion in self._companions().items():
+        for name, companion in self.companions.items():
             companion.load_state_dict(state["companions"][name])
         own, *cuda = state["randomness"]
         torch.set_rng_state(own)
@@ -241,74 +246,38 @@ class Run:
         self.parts.watch.listener(Progress("training", self.taken, total, detail))
         self._reported = self._now
 
-    def _companions(self) -> dict[str, Companion]:
-        always: dict[str, Companion] = {
-            "meter": self.meter,
-            "best": self.best,
-            "patience": self.patience,
-        }
-        return always | ({"average": self.average} if self.average else {})
-
     def _out_of_time(self) -> bool:
         """Whether only the last evaluation still fits before the deadline."""
         deadline = self.parts.watch.deadline
-        closing = 1.2 * self._evaluating_s + self._saving_s
+        closing = 1.2 * self.judge.seconds + self._saving_s
         return deadline is not None and self._now + closing >= deadline
-
-    def _evaluate(self) -> tuple[Evaluation, Evaluation]:
-        """The fixed training part and the validation part, by the averaged weights if any."""
-        parts = self.parts
-        started = parts.watch.clock()
-        with self._judged_weights():
-            train = self._evaluation(parts.data.train_eval_rows)
-            val = self._evaluation(parts.data.val_rows) if len(parts.data.val_rows) else train
-        self._now = parts.watch.clock()
-        self._evaluating_s = self._now - started
-        return train, val
-
-    def _evaluation(self, rows: Rows) -> Evaluation:
-        parts = self.parts
-        return evaluate(
-            parts.objective,
-            parts.network,
-            parts.feed,
-            rows=rows,
-            metric=parts.data.metric,
-            precision=parts.numerics.precision(parts.feed.device),
-        )
-
-    def _judged_weights(self) -> AbstractContextManager[None]:
-        return self.average.applied(self.parts.network) if self.average else nullcontext()
 
     def _note(self, row: Epoch, val: Evaluation) -> bool:
         """Records a measured pass; whether the patience is at its end."""
-        with self._judged_weights():
+        with self.judge.judged_weights():
             self.best.offer(self.parts.network, loss=val.loss, epoch=row.epoch)
         self._record(row)
         return self.patience.exhausted_after(val.loss)
-
-    def _diverge(self) -> None:
-        self.stopped_by = "diverged"
-        self._record(self._row(None, None))
 
     def _record(self, row: Epoch) -> None:
         self.history.append(row)
         append_history(self.parts.folder, row, seconds=self.seconds)
 
-    def _row(self, train: Evaluation | None, val: Evaluation | None) -> Epoch:
-        samples = [self.parts.plan.samples_in(position) for position in range(self.position)]
-        return Epoch(
-            epoch=self.epoch,
-            step=self.taken,
-            lr=self.lr,
-            running_loss=self.meter.mean(samples),
-            train_loss=train.loss if train else None,
-            val_loss=val.loss if val else None,
-            train_metric=train.metric if train else None,
-            val_metric=val.metric if val else None,
-            grad_norm=self.meter.median_norm(),
-            worst_loss=self.meter.worst(),
-        )
+
+def _row(run: Run, number: int, *, train: Evaluation | None, val: Evaluation | None) -> Epoch:
+    samples = [run.parts.plan.samples_in(position) for position in range(run.position)]
+    return Epoch(
+        epoch=number,
+        step=run.taken,
+        lr=run.lr,
+        running_loss=run.meter.mean(samples) if samples else None,
+        train_loss=train.loss if train else None,
+        val_loss=val.loss if val else None,
+        train_metric=train.metric if train else None,
+        val_metric=val.metric if val else None,
+        grad_norm=run.meter.median_norm(),
+        worst_loss=run.meter.worst() if samples else None,
+    )
 
 
 def identity(recipe: Recipe, data: TrainingData) -> str:

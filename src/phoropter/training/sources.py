@@ -49,22 +49,24 @@ def backbone(recipe: Recipe) -> str:
 
 def open_source(recipe: Recipe, problem: Problem, *, listener: Listener) -> Source:
     """The inputs that the recipe's model is fitted on."""
-    images = open_images(recipe, problem, listener=listener)
     name = backbone(recipe)
+    images = open_images(recipe, problem, listener=listener)
     if not name:
         return images
     rows = np.arange(len(problem.dataset), dtype=np.int64)
     if name == "pixels":
         values = _flat_pixels(images, rows)
     else:
-        deep = DeepFeatures(
-            name,
-            folder=problem.cache,
-            preprocessing=images.preprocessing,
-            listener=listener,
-        )
-        values = deep(problem.dataset, rows)
+        values = frozen(recipe, problem, listener=listener)(problem.dataset, rows)
     return Source(MemoryInputs(values), images.preprocessing, None, name)
+
+
+def frozen(recipe: Recipe, problem: Problem, *, listener: Listener) -> DeepFeatures:
+    """The features of the recipe's frozen network, kept in the project's cache."""
+    wanted = open_images(recipe, problem, listener=listener).preprocessing
+    return DeepFeatures(
+        backbone(recipe), folder=problem.cache, preprocessing=wanted, listener=listener
+    )
 
 
 def open_images(recipe: Recipe, problem: Problem, *, listener: Listener) -> Source:

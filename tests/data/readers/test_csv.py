@@ -166,7 +166,8 @@ def test_many_whole_numbers_are_quantities_unless_they_are_called_labels(table: 
 
 def test_groups_and_parts(table: Writer) -> None:
     root = table(
-        "path,label,Patient ID,Split\n0.png,a,p1,TRAIN\n1.png,b,p1,valid\n2.png,a,,test\n3.png,b,p2,"
+        "path,label,Patient ID,Split\n"
+        "0.png,a,p1,TRAIN\n1.png,b,p1,valid\n2.png,a,,test\n3.png,b,p2,"
     )
     frame = read(root, target=None).table
     assert frame["group"].to_list() == ["p1", "p1", None, "p2"]
@@ -237,9 +238,9 @@ def test_no_column_to_predict(table: Writer) -> None:
 
 
 def test_table_without_images(table: Writer) -> None:
-    with pytest.raises(InputError, match="for example 'x.png'"):
+    with pytest.raises(InputError, match=r"for example 'x\.png'"):
         read(table("path,label\nx.png,a\ny.png,b"), target=None)
-    with pytest.raises(InputError, match="No column .* paths"):
+    with pytest.raises(InputError, match=r"No column .* paths"):
         read(table("age,fare\n30,40\n50,60"), target=None)
 
 

@@ -56,6 +56,7 @@ def _put(content: Path, folder: Path) -> None:
 
 
 def cache_folder() -> Path:
+    """Where files are kept that can be made again: PHOROPTER_CACHE, or the user's cache."""
     chosen = os.environ.get("PHOROPTER_CACHE")
     if chosen:
         return Path(chosen).expanduser().resolve()

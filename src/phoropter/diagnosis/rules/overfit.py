@@ -18,8 +18,9 @@ NOTABLE = 0.05  # gap that deserves a word
 ERRORS = 3.0  # standard errors it must exceed: p < .002 one-sided
 RISE = 0.25  # of the lowest validation loss, at the end
 RISE_OF_CHANCE = 0.15  # likewise, in units of the loss of a constant prediction
-BY_HEART = 0.2  # fall of the training loss in the same units that did nothing for validation
-USELESS = 0.97  # of that loss: validation never got below it
+RISE_BY_HEART = 0.05  # likewise, where validation never got below that loss
+BY_HEART = 0.1  # fall of the training loss meanwhile, in the same units
+USELESS = 0.97  # of that loss: validation as good as never got below it
 RISE_NOISES = 4.0  # noises of the curve that a rise must exceed
 ROOM = 0.02  # validation error below which nothing is to be won
 
@@ -69,14 +70,14 @@ def _rise(evidence: RunEvidence) -> _Rise | None:
     end = float(np.median(losses.values[-3:]))
     share = (end - lowest) / lowest if lowest > 0 else 0.0
     level = chance_loss(evidence) or lowest
-    clear = (
-        (share >= RISE or end - lowest >= RISE_OF_CHANCE * level)
-        and best < len(losses) - 3
-        and end - lowest > RISE_NOISES * curves.noise(losses.values[best:])
-        and float(np.median(fitted.values[-3:])) <= float(fitted.values[best])
-    )
     learnt = float(fitted.values[best] - np.median(fitted.values[-3:]))
     by_heart = lowest >= USELESS * level and learnt >= BY_HEART * level
+    least = min(RISE * lowest, (RISE_BY_HEART if by_heart else RISE_OF_CHANCE) * level)
+    clear = (
+        end - lowest >= max(least, RISE_NOISES * curves.noise(losses.values[best:]))
+        and best < len(losses) - 3
+        and learnt >= 0
+    )
     return _Rise(share, int(losses.epochs[best]), clear, by_heart)
 
 

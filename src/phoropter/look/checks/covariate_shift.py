@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import ceil
 
 import numpy as np
 
@@ -22,6 +23,8 @@ ALPHA = 0.01
 """False alarms on a sound data set: half for the classifier, half for the properties, divided by
 the number of parts looked at."""
 
+FEWEST_SHUFFLES = 999
+
 AREA = 0.8
 GAP = 0.4
 """A difference can be certain and still be of no consequence: real parts, drawn at random or not,
@@ -33,10 +36,12 @@ standard deviation) nothing is said. Starting points, set on real sets with and 
 def check(evidence: LookEvidence) -> Iterable[Finding]:
     """One finding for each part (by the data's own name for it) that training does not cover."""
     parts = [name for name in np.unique(evidence.part_names[evidence.parts != "train"]) if name]
+    alpha = ALPHA / (2 * max(len(parts), 1))
+    shuffle_count = max(FEWEST_SHUFFLES, ceil(1 / alpha))
     for name in parts:
-        samples = draw(evidence, str(name))
+        samples = draw(evidence, str(name), shuffle_count)
         if samples.smaller >= FEWEST:
-            yield from _findings(evidence, str(name), samples, ALPHA / (2 * len(parts)))
+            yield from _findings(evidence, str(name), samples, alpha)
 
 
 def _findings(

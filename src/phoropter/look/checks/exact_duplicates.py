@@ -27,7 +27,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
         confidence=1.0,
         message=(
             f"{counted(repeats, 'sample')} ({share:.1%}) repeat another file byte by byte "
-            f"({counted(len(twins), 'picture')} occur more than once)."
+            f"({counted(len(twins), 'group')} of identical files)."
         ),
         evidence={
             "groups": len(twins),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from phoropter.core.predictions import ClassPredictions
 from phoropter.report.figure import Figure, Table
-from phoropter.report.numbers import number
+from phoropter.report.numbers import fraction, number
 from phoropter.report.sentences import Sentences
 from phoropter.report.svg import drawing, element, join, titled
 
@@ -58,7 +58,7 @@ def confused_pairs(predictions: ClassPredictions, *, say: Sentences) -> Table:
     pairs = [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True)]
     names = predictions.classes
     rows = [
-        [names[i], names[j], number(int(wrong[i, j])), number(float(wrong[i, j] / totals[i]))]
+        [names[i], names[j], number(int(wrong[i, j])), fraction(float(wrong[i, j] / totals[i]))]
         for i, j in pairs
         if wrong[i, j]
     ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -48,15 +49,16 @@ def interval_chart(
         zero: Whether zero is part of the axis and drawn as a line (for differences).
         note: What to look for.
     """
-    values = [v for bar in bars for v in (bar.low, bar.value, bar.high)] + ([0.0] if zero else [])
+    shown = [_finite(bar) for bar in bars if math.isfinite(bar.value)]
+    values = [v for bar in shown for v in (bar.low, bar.value, bar.high)] + ([0.0] if zero else [])
     scale = Scale(*span(values), _LABEL, _WIDTH - 14)
-    height = _ROW * len(bars) + 46
+    height = _ROW * len(shown) + 46
     bottom = height - 38
     parts = [_axis(scale, bottom, height, axis)]
     if zero:
         at = scale(0.0)
         parts.append(element("line", x1=at, x2=at, y1=6, y2=bottom, class_="axis"))
-    parts += [_bar(bar, scale, _ROW * (row + 0.5) + 4) for row, bar in enumerate(bars)]
+    parts += [_bar(bar, scale, _ROW * (row + 0.5) + 4) for row, bar in enumerate(shown)]
     rows = [[bar.name, *map(number, (bar.value, bar.low, bar.high))] for bar in bars]
     return Figure(
         title=title,
@@ -66,9 +68,15 @@ def interval_chart(
     )
 
 
+def _finite(bar: Bar) -> Bar:
+    """The bar with its value in place of ends that are not defined."""
+    low = bar.low if math.isfinite(bar.low) else bar.value
+    return replace(bar, low=low, high=bar.high if math.isfinite(bar.high) else bar.value)
+
+
 def _axis(scale: Scale, bottom: float, height: float, axis: str) -> Markup:
     parts = []
-    for value in scale.ticks(4):
+    for value in scale.ticks():
         at = scale(value)
         parts += [
             element("line", x1=at, x2=at, y1=6, y2=bottom, class_="grid"),

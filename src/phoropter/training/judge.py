@@ -1,0 +1,70 @@
+"""The two measurements after every pass: on fixed training samples, and on validation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from torch import nn
+
+from phoropter.core.protocols import Objective
+from phoropter.core.records import Rows
+from phoropter.training.callbacks.average import WeightAverage
+from phoropter.training.evaluation import Evaluation, evaluate
+from phoropter.training.feed import Feed
+from phoropter.training.numerics import Numerics
+from phoropter.training.records import TrainingData
+
+
+class Judge:
+    """Evaluates a network in training, by its averaged weights where it has them.
+
+    Args:
+        objective: Computes outputs and plain losses.
+        network: Left in train mode, with its own weights.
+        data: Names the rows and the metric.
+        feed: Serves them.
+        numerics: The precision of the outputs.
+        average: The averaged weights, or None.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        network: nn.Module,
+        data: TrainingData,
+        *,
+        feed: Feed,
+        numerics: Numerics,
+        average: WeightAverage | None,
+    ) -> None:
+        self._objective = objective
+        self._network = network
+        self._data = data
+        self._feed = feed
+        self._numerics = numerics
+        self._average = average
+        self.seconds = 0.0
+
+    def __call__(self, clock: Callable[[], float]) -> tuple[Evaluation, Evaluation]:
+        """The training and the validation samples; notes in `seconds` what it took."""
+        started = clock()
+        with self.judged_weights():
+            train = self._evaluation(self._data.train_eval_rows)
+            val = self._evaluation(self._data.val_rows) if len(self._data.val_rows) else train
+        self.seconds = clock() - started
+        return train, val
+
+    def judged_weights(self) -> AbstractContextManager[None]:
+        """A block in which the network has the weights that are judged, and kept if best."""
+        return self._average.applied(self._network) if self._average else nullcontext()
+
+    def _evaluation(self, rows: Rows) -> Evaluation:
+        return evaluate(
+            self._objective,
+            self._network,
+            self._feed,
+            rows=rows,
+            metric=self._data.metric,
+            precision=self._numerics.precision(self._feed.device),
+        )

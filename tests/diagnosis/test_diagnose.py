@@ -1,0 +1,109 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from phoropter.core.records import Finding, Gate
+from phoropter.core.registry import names
+from phoropter.diagnosis.codes import CODES
+from phoropter.diagnosis.diagnose import EXPLAINS, FIRST, diagnose, without_consequences
+from phoropter.diagnosis.limits import error_budget, limits
+from phoropter.diagnosis.scores import gap
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "findings.md"
+
+
+def _finding(code, severity="warning"):
+    return Finding(code, severity, 0.9, "A sentence.", {})
+
+
+def test_what_stops_everything_comes_first(evidence, predictions):
+    truth = np.arange(100) % 10
+    gates = tuple(Gate(name, 9.0, 1.0, False) for name in ("loss-at-init", "cannot-overfit-batch"))
+    made = evidence(gates=gates, predictions=predictions(truth, truth, confidence=0.6))
+    codes = [item.code for item in diagnose(made)]
+    assert codes[:2] == ["cannot-overfit-batch", "loss-at-init"]
+    assert diagnose(made)[-1].severity == "info"
+
+
+def test_a_cause_silences_its_consequences_unless_it_is_only_noted():
+    pair = [_finding("diverged", "critical"), _finding("underfit")]
+    assert [item.code for item in without_consequences(pair)] == ["diverged"]
+    noted = [_finding("overfit", "info"), _finding("underfit")]
+    assert len(without_consequences(noted)) == 2
+
+
+def test_data_findings_are_part_of_the_diagnosis_and_give_way_to_results(evidence, predictions):
+    seen = (_finding("split-leak", "critical"), _finding("class-imbalance", "info"))
+    truth = np.array([0] * 200 + [1] * 40)
+    made = evidence(
+        data_findings=seen,
+        predictions=predictions(truth, 0 * truth, classes=2),
+        counts=(900, 100),
+        metric="macro_f1",
+    )
+    found = {item.code: item for item in diagnose(made)}
+    assert found["split-leak"] is seen[0]
+    assert found["class-imbalance"].severity == "warning"
+
+
+def test_empty_evidence_has_no_findings(evidence):
+    assert diagnose(evidence()) == ()
+
+
+@pytest.mark.parametrize("code", names("phoropter.rules"))
+def test_rules_are_named_by_codes_of_the_contract_and_documented(code):
+    assert code in CODES
+    assert f"\n## {code}\n" in DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_the_document_describes_no_code_that_does_not_exist():
+    described = re.findall(r"^## ([a-z-]+)$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(described) <= set(CODES)
+
+
+def test_prescribed_and_ordered_codes_exist():
+    mentioned = {*FIRST, *EXPLAINS, *names("phoropter.prescriptions")}
+    mentioned |= {code for group in EXPLAINS.values() for code in group}
+    assert mentioned <= set(CODES)
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        ((0, 1, 5, 5), (1, 4, 0)),  # variance
+        ((0, 10, 11, 12), (10, 1, 1)),  # bias
+        ((0, 10, 11, 20), (10, 1, 9)),  # bias and mismatch
+    ],
+)
+def test_the_error_budget_is_that_of_the_textbook(errors, expected):
+    floor, train, train_dev, dev = errors
+    found = error_budget(floor=floor, train=train, train_dev=train_dev, dev=dev)
+    assert (found["bias"], found["variance"], found["shift"]) == expected
+
+
+def test_limits_are_measured_or_none(evidence, predictions):
+    assert set(limits(evidence()).values()) == {None}
+    truth = np.arange(100) % 10
+    wrong = np.where(np.arange(100) < 20, (truth + 1) % 10, truth)
+    made = evidence(
+        predictions=predictions(truth, wrong), train_predictions=predictions(truth, truth)
+    )
+    assert limits(made) == {
+        "noise_floor": None,
+        "bias": 0.0,
+        "variance": pytest.approx(0.2),
+        "shift": None,
+    }
+
+
+def test_the_gap_weighs_classes_alike_where_the_metric_does(evidence, predictions):
+    truth = np.array([0] * 90 + [1] * 10)
+    common = {
+        "predictions": predictions(truth, 0 * truth, classes=2),
+        "train_predictions": predictions(truth, truth, classes=2),
+        "counts": (90, 10),
+    }
+    assert gap(evidence(**common)).value == pytest.approx(0.1)
+    assert gap(evidence(**common, metric="macro_f1")).value == pytest.approx(0.5)

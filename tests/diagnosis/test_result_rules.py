@@ -1,0 +1,160 @@
+"""Rules that read predictions, baselines, repeats and gates."""
+
+import numpy as np
+import pytest
+
+from phoropter.core.predictions import ValuePredictions
+from phoropter.core.records import Gate, Metric
+from phoropter.core.registry import load
+
+FLAT = {"train_loss": [2.3, 0.5, 0.4], "val_loss": [2.3, 0.6, 0.5]}
+
+
+def _run(code, evidence):
+    return list(load("phoropter.rules", code)(evidence))
+
+
+@pytest.mark.parametrize(
+    "name", ["loss-at-init", "cannot-overfit-batch", "input-ignored", "no-gradient"]
+)
+def test_gates_speak_only_when_they_fail(evidence, name):
+    failed = Gate(name, 5.0, 2.3, False, {"classes": 10})
+    (found,) = _run(name, evidence(gates=(failed,)))
+    assert found.code == name
+    assert found.severity == ("warning" if name == "loss-at-init" else "critical")
+    assert found.evidence == {"measured": 5.0, "expected": 2.3, "classes": 10}
+    assert not _run(name, evidence(gates=(Gate(name, 2.3, 2.3, True),)))
+    assert not _run(name, evidence(gates=(Gate("other", 5.0, 2.3, False),)))
+    assert not _run(name, evidence())
+
+
+def test_always_the_same_answer_is_a_collapse(evidence, predictions):
+    truth = np.arange(100) % 10
+    (found,) = _run("majority-collapse", evidence(predictions=predictions(truth, 0 * truth)))
+    assert found.severity == "critical"
+    assert found.evidence["class"] == "c0"
+
+
+def test_a_right_answer_that_is_nearly_always_the_same_is_none(evidence, predictions):
+    truth = np.array([0] * 96 + [1] * 4)
+    assert not _run("majority-collapse", evidence(predictions=predictions(truth, 0 * truth)))
+    truth = np.array([0] * 990 + [1] * 10)
+    assert not _run("majority-collapse", evidence(predictions=predictions(truth, truth)))
+
+
+def test_the_majority_baseline_is_not_blamed_for_what_it_is(evidence, predictions):
+    truth = np.arange(100) % 10
+    made = evidence(predictions=predictions(truth, 0 * truth), change={"model.name": "majority"})
+    assert not _run("majority-collapse", made)
+    assert not _run("miscalibrated", made)
+
+
+def _imbalanced(predictions, missed):
+    truth = np.array([0] * 200 + [1] * 40)
+    guess = truth.copy()
+    guess[200 : 200 + missed] = 0
+    return predictions(truth, guess, classes=2)
+
+
+@pytest.mark.parametrize(("missed", "speaks"), [(0, False), (2, False), (24, True), (40, True)])
+def test_rare_classes_are_defended_when_they_are_missed(evidence, predictions, missed, speaks):
+    made = evidence(predictions=_imbalanced(predictions, missed), counts=(900, 100))
+    found = _run("class-imbalance", made)
+    assert bool(found) == speaks
+    if found:
+        assert found[0].evidence["rare_classes"] == ["c1"]
+
+
+def test_a_missed_class_that_is_not_rare_is_no_imbalance(evidence, predictions):
+    made = evidence(predictions=_imbalanced(predictions, 40), counts=(500, 400))
+    assert not _run("class-imbalance", made)
+
+
+def test_two_rare_samples_prove_nothing(evidence, predictions):
+    truth = np.array([0] * 98 + [1] * 2)
+    made = evidence(predictions=predictions(truth, 0 * truth, classes=2), counts=(900, 20))
+    assert not _run("class-imbalance", made)
+
+
+@pytest.mark.parametrize(
+    ("value", "severity"), [(0.98, "warning"), (0.905, "info"), (0.9, "info"), (0.8, None)]
+)
+def test_a_classic_model_wins_by_its_interval(evidence, predictions, value, severity):
+    truth = np.arange(200) % 10
+    guess = np.where(np.arange(200) < 180, truth, (truth + 1) % 10)
+    rival = Metric("accuracy", value, value - 0.03, value + 0.03, 200)
+    weak = Metric("accuracy", 0.1, 0.06, 0.14, 200)
+    made = evidence(
+        predictions=predictions(truth, guess), ladder={"knn": rival, "majority": weak}, **FLAT
+    )
+    found = _run("classic-wins", made)
+    assert [item.severity for item in found] == ([severity] if severity else [])
+    if found:
+        assert found[0].evidence["baseline"] == "knn"
+
+
+def test_a_classic_run_does_not_compete_with_itself(evidence, predictions):
+    truth = np.arange(200) % 10
+    made = evidence(
+        predictions=predictions(truth, truth), ladder={"knn": Metric("accuracy", 1, 1, 1, 200)}
+    )
+    assert not _run("classic-wins", made)
+
+
+def test_lower_is_better_for_errors(evidence):
+    truth = np.linspace(0, 1, 100)[:, None]
+    ids = np.array([str(index) for index in range(100)])
+    made = ValuePredictions(ids, truth, truth + 0.2, ("v",))
+    common = {"predictions": made, "metric": "rmse", "greater_is_better": False, **FLAT}
+    better = evidence(ladder={"ridge": Metric("rmse", 0.1, 0.08, 0.12, 100)}, **common)
+    assert _run("classic-wins", better)[0].severity == "warning"
+    worse = evidence(ladder={"ridge": Metric("rmse", 0.3, 0.28, 0.32, 100)}, **common)
+    assert not _run("classic-wins", worse)
+
+
+def test_seed_noise_needs_repeats(evidence, predictions):
+    truth = np.arange(500) % 10
+    guess = np.where(np.arange(500) < 475, truth, (truth + 1) % 10)
+    made = {"predictions": predictions(truth, guess), **FLAT}
+    rival = {"knn": Metric("accuracy", 0.948, 0.93, 0.97, 500)}
+    assert not _run("seed-noise", evidence(**made, ladder=rival))
+    (lead,) = _run("seed-noise", evidence(**made, ladder=rival, repeats=(0.947, 0.953)))
+    assert lead.severity == "info"
+    (wild,) = _run("seed-noise", evidence(**made, repeats=(0.7, 0.85)))
+    assert wild.severity == "warning"
+    far = {"knn": Metric("accuracy", 0.8, 0.76, 0.84, 500)}
+    assert not _run("seed-noise", evidence(**made, ladder=far, repeats=(0.947, 0.953)))
+
+
+def test_accuracy_is_refused_where_guessing_scores_high(evidence, predictions):
+    made = predictions([0] * 90 + [1] * 10, [0] * 100, classes=2)
+    (found,) = _run("wrong-metric", evidence(predictions=made, counts=(900, 100)))
+    assert found.evidence["majority_share"] == pytest.approx(0.9)
+    assert not _run("wrong-metric", evidence(predictions=made, counts=(600, 400)))
+    fair = evidence(predictions=made, counts=(900, 100), metric="macro_f1")
+    assert not _run("wrong-metric", fair)
+
+
+def test_percentages_near_zero_are_refused(evidence):
+    truth = np.concatenate([np.zeros(5), np.linspace(1, 2, 95)])[:, None]
+    ids = np.array([str(index) for index in range(100)])
+    made = ValuePredictions(ids, truth, truth, ("v",))
+    assert _run("wrong-metric", evidence(predictions=made, metric="mape"))
+    assert not _run("wrong-metric", evidence(predictions=made, metric="rmse"))
+
+
+def test_underfitting_is_only_noted_where_no_baseline_does_better(evidence, predictions):
+    truth = np.arange(300) % 10
+    guess = np.where(np.arange(300) % 3 == 0, truth, (truth + 1) % 10)
+    weak = predictions(truth, guess)
+    common = {
+        "predictions": weak,
+        "train_predictions": weak,
+        "train_loss": [2.3, *[1.8] * 20],
+        "val_loss": [2.3, *[1.8] * 20],
+    }
+    assert _run("underfit", evidence(**common))[0].severity == "warning"
+    low = {"knn": Metric("accuracy", 0.3, 0.25, 0.35, 300)}
+    assert _run("underfit", evidence(**common, ladder=low))[0].severity == "info"
+    high = {"knn": Metric("accuracy", 0.9, 0.86, 0.93, 300)}
+    assert _run("underfit", evidence(**common, ladder=high))[0].severity == "warning"

@@ -1,0 +1,115 @@
+"""Curves that only look bad: every rule that reads curves is silent under noise."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phoropter.core.registry import load
+
+CURVE_RULES = (
+    "diverged",
+    "lr-too-high",
+    "lr-too-low",
+    "undertrained",
+    "underfit",
+    "overfit",
+    "plateau",
+    "exploding-gradient",
+)
+
+
+def _loud(evidence):
+    found = [item for code in CURVE_RULES for item in load("phoropter.rules", code)(evidence)]
+    return [item for item in found if item.severity != "info"]
+
+
+@given(
+    epochs=st.integers(8, 120),
+    level=st.floats(0.02, 1.0),
+    sigma=st.floats(0.0, 0.02),
+    speed=st.floats(8.0, 30.0),
+    seed=st.integers(0, 10_000),
+)
+def test_runs_that_converged_are_left_alone(evidence, epochs, level, sigma, speed, seed):
+    draws = np.random.default_rng(seed)
+    time = np.arange(epochs + 1) / epochs
+    fall = 2.3 * np.exp(-speed * time)
+    val = level + fall + sigma * draws.normal(size=epochs + 1)
+    train = 0.8 * level + fall + 0.5 * sigma * draws.normal(size=epochs + 1)
+    made = evidence(
+        train_loss=train,
+        val_loss=val,
+        running_loss=[None, *np.maximum(train[1:], 0.01)],
+        grad_norm=[None, *np.abs(1 + 0.3 * draws.normal(size=epochs))],
+    )
+    assert not _loud(made)
+
+
+@given(epochs=st.integers(10, 60), share=st.floats(0.0, 0.15), seed=st.integers(0, 10_000))
+def test_a_small_noisy_rise_of_the_validation_loss_is_no_overfitting(evidence, epochs, share, seed):
+    draws = np.random.default_rng(seed)
+    time = np.arange(epochs + 1) / epochs
+    train = 0.1 + 2.2 * np.exp(-15 * time)
+    val = 0.5 + 1.8 * np.exp(-15 * time) + 0.5 * share * np.clip(time - 0.4, 0, 1)
+    val = val + 0.005 * draws.normal(size=epochs + 1)
+    assert not _loud(evidence(train_loss=train, val_loss=val))
+
+
+@pytest.mark.parametrize("code", CURVE_RULES)
+@pytest.mark.parametrize("epochs", [0, 1, 2])
+def test_rules_stand_missing_and_short_histories(evidence, code, epochs):
+    curves = np.full(epochs + 1, 2.2)
+    rule = load("phoropter.rules", code)
+    assert not list(rule(evidence()))
+    short = list(rule(evidence(train_loss=curves, val_loss=curves)))
+    assert all(item.severity == "info" for item in short)
+
+
+def test_a_loss_that_rises_after_its_minimum_is_overfitting(evidence):
+    time = np.arange(41) / 40
+    train = 2.3 * np.exp(-6 * time)
+    val = 0.6 + 1.7 * np.exp(-12 * time) + 0.8 * np.clip(time - 0.3, 0, 1)
+    (found,) = load("phoropter.rules", "overfit")(evidence(train_loss=train, val_loss=val))
+    assert found.severity == "warning"
+    assert found.evidence["mark_epoch"] == int(val.argmin())
+
+
+def test_a_cosine_schedule_does_not_hide_a_short_run(evidence):
+    """The curve is flat at the end only because the rate has gone to zero."""
+    from dataclasses import replace
+
+    epochs = 10
+    rates = 0.5 * (1 + np.cos(np.pi * np.arange(epochs + 1) / epochs))
+    time = np.concatenate([[0], np.cumsum((rates[1:] + rates[:-1]) / 2)])
+    loss = 2.3 * np.exp(-0.15 * time)
+    made = evidence(train_loss=loss, val_loss=loss + 0.01)
+    history = tuple(replace(row, lr=rate) for row, rate in zip(made.history, rates, strict=True))
+    (found,) = load("phoropter.rules", "undertrained")(replace(made, history=history))
+    expected = loss[-1] - 2.3 * np.exp(-0.3 * time[-1])
+    assert found.evidence["expected_fall"] == pytest.approx(expected, rel=0.1)
+
+
+def test_runs_that_stopped_for_want_of_progress_are_not_called_short(evidence):
+    loss = 2.3 * np.exp(-0.05 * np.arange(11))
+    rule = load("phoropter.rules", "undertrained")
+    assert list(rule(evidence(train_loss=loss, val_loss=loss)))
+    assert not list(rule(evidence(train_loss=loss, val_loss=loss, stopped_by="patience")))
+
+
+def test_an_exploding_gradient_is_marked_where_it_explodes(evidence):
+    loss = np.full(11, 1.0)
+    running = [None] + [1.0] * 5 + [4.0] + [2.0] * 4
+    norms = [None] + [0.5] * 5 + [300.0] + [5.0] * 4
+    made = evidence(train_loss=loss, val_loss=loss, running_loss=running, grad_norm=norms)
+    (found,) = load("phoropter.rules", "exploding-gradient")(made)
+    assert found.evidence["mark_epoch"] == 6
+    calm = evidence(train_loss=loss, val_loss=loss, grad_norm=[None] + [900.0] * 10)
+    assert not list(load("phoropter.rules", "exploding-gradient")(calm))
+
+
+def test_a_finite_explosion_is_a_divergence(evidence):
+    (found,) = load("phoropter.rules", "diverged")(
+        evidence(train_loss=[2.3, 5.0, 40.0, 90.0], val_loss=[2.3, 5.0, 40.0, 90.0])
+    )
+    assert found.evidence["mark_epoch"] == 2

@@ -1,0 +1,192 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phoropter.core.records import Finding, Metric, Prescription
+from phoropter.core.registry import names
+from phoropter.improvement.prescriptions.ideas import ideas
+from phoropter.improvement.prescriptions.prescribe import prescribe, sensible
+from phoropter.improvement.prescriptions.priors import PRIORS
+
+RECIPES = {
+    "frozen features": {},
+    "fine-tuned": {
+        "model.transfer": "finetune",
+        "train.lr": 3e-4,
+        "train.head_lr_factor": 10.0,
+        "data.augment.preset": "medium",
+    },
+    "small cnn": {"model.name": "cnn", "model.pretrained": False, "data.size": 32},
+    "mlp on digits": {
+        "model.name": "mlp",
+        "model.pretrained": False,
+        "data.size": 8,
+        "data.augment.flip": False,
+        "model.norm": "none",
+        "model.activation": "sigmoid",
+        "train.schedule": "constant",
+    },
+    "all at its bounds": {
+        "model.name": "cnn",
+        "model.pretrained": False,
+        "model.width": 4096,
+        "model.depth": 12,
+        "model.dropout": 0.9,
+        "data.size": 2048,
+        "data.augment.preset": "strong",
+        "data.augment.mixup": 2.0,
+        "train.epochs": 100_000,
+        "train.lr": 1000.0,
+        "train.weight_decay": 5.0,
+        "train.warmup": 0.9,
+        "train.label_smoothing": 0.9,
+        "train.class_weights": "balanced",
+        "train.clip": 1e-3,
+        "train.ema": 0.5,
+        "predict.tta": 5,
+    },
+    "tiny everything": {
+        "model.name": "mlp",
+        "model.pretrained": False,
+        "model.width": 1,
+        "model.depth": 1,
+        "data.size": 4,
+        "train.epochs": 1,
+        "train.lr": 1e-9,
+        "train.weight_decay": 0.0,
+        "train.optimizer": "sgd",
+    },
+    "momentum": {"train.optimizer": "momentum", "train.lr": 5.0, "model.transfer": "finetune"},
+    "classic": {"model.name": "knn"},
+}
+
+NUMBERS = {
+    "val_loss": 1.0,
+    "expected_fall": 0.3,
+    "overconfidence": -0.1,
+    "baseline": "random_forest",
+    "lead": 0.07,
+}
+
+
+def _finding(code, severity="warning", **numbers):
+    return Finding(code, severity, 0.9, "A sentence.", numbers)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("code", names("phoropter.prescriptions"))
+@pytest.mark.parametrize("values", [False, True])
+def test_every_change_applies_and_changes_something(evidence, recipe, code, values):
+    run = evidence(RECIPES[recipe], values=values)
+    for numbers in ({}, NUMBERS):
+        found = prescribe(_finding(code, **numbers), run).prescriptions
+        digests = [run.recipe.changed(item.change).digest for item in found if item.change]
+        assert run.recipe.digest not in digests
+        assert len(set(digests)) == len(digests)
+        _check_sane(found)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("values", [False, True])
+def test_ideas_apply_too_and_are_only_notes(evidence, recipe, values):
+    run = evidence(RECIPES[recipe], values=values)
+    for item in ideas(run):
+        assert (item.code, item.severity) == ("idea", "info")
+        assert all(run.recipe.changed(cure.change) != run.recipe for cure in item.prescriptions)
+        _check_sane(item.prescriptions)
+    assert bool(ideas(run)) == (recipe != "classic")
+
+
+def _check_sane(found):
+    for item in found:
+        assert item.advice.endswith(".")
+        assert item.why.endswith(".")
+        assert item.cost >= 0
+        assert item.expected_gain is None or 0 <= item.expected_gain <= 0.5
+    kinds = [bool(item.change) for item in found]
+    assert kinds == sorted(kinds, reverse=True)
+    ranks = [(item.expected_gain or 0) / (1 + item.cost) for item in found if item.change]
+    assert ranks == sorted(ranks, reverse=True)
+
+
+@given(
+    st.floats(1e-8, 1e3),
+    st.sampled_from(["sgd", "momentum", "adamw"]),
+    st.sampled_from(["lr-too-high", "lr-too-low", "diverged"]),
+)
+def test_rates_move_the_right_way(evidence, lr, optimizer, code):
+    run = evidence({"train.lr": lr, "train.optimizer": optimizer, "model.transfer": "finetune"})
+    for item in prescribe(_finding(code), run).prescriptions:
+        if "train.lr" in item.change:
+            assert (item.change["train.lr"] > lr) == (code == "lr-too-low")
+
+
+def test_far_off_rates_are_set_to_a_usual_one_first(evidence):
+    for lr, code in ((1.0, "lr-too-high"), (1e-7, "lr-too-low")):
+        run = evidence({"train.lr": lr, "model.name": "cnn", "model.pretrained": False})
+        first = prescribe(_finding(code), run).prescriptions[0]
+        assert first.change == {"train.lr": 0.001}
+
+
+def test_fine_tuning_brings_the_rates_it_needs(evidence):
+    found = prescribe(_finding("underfit"), evidence()).prescriptions
+    change = next(item.change for item in found if "model.transfer" in item.change)
+    assert 1e-4 <= change["train.lr"] <= 1e-3
+    assert change["train.head_lr_factor"] == 10
+
+
+def test_frozen_features_are_never_told_to_augment(evidence):
+    for code in names("phoropter.prescriptions"):
+        for item in prescribe(_finding(code), evidence()).prescriptions:
+            assert "data.augment.preset" not in item.change
+
+
+def test_mirrored_views_need_that_flips_are_allowed(evidence):
+    for flip in (True, False):
+        change = {"model.transfer": "finetune", "data.augment.flip": flip}
+        (item,) = ideas(evidence(change))
+        assert any("predict.tta" in cure.change for cure in item.prescriptions) == flip
+
+
+def test_a_winning_baseline_is_prescribed_with_its_measured_lead(evidence):
+    from phoropter.core.recipe import Recipe
+
+    found = _finding("classic-wins", baseline="knn", lead=0.07)
+    (plain, *_) = prescribe(found, evidence()).prescriptions
+    assert plain.change == {"model.name": "knn", "model.backbone": "efficientnet_lite0"}
+    assert plain.expected_gain == 0.07
+    rival = Recipe().changed({"model.name": "knn", "data.size": 64})
+    run = evidence(
+        ladder={"knn": Metric("accuracy", 0.9, 0.8, 1, 100)}, ladder_recipes={"knn": rival}
+    )
+    (exact, *_) = prescribe(found, run).prescriptions
+    assert run.recipe.changed(exact.change) == rival
+
+
+def test_longer_training_is_promised_what_the_curve_promises(evidence):
+    found = _finding("undertrained", val_loss=1.0, expected_fall=0.3)
+    run = evidence({"model.transfer": "finetune"})
+    cures = {str(item.change): item for item in prescribe(found, run).prescriptions}
+    assert cures["{'train.epochs': 40}"].expected_gain == pytest.approx(0.2 * 0.3)
+
+
+def test_unknown_findings_pass_unchanged(evidence):
+    finding = _finding("drift")
+    assert prescribe(finding, evidence()) is finding
+
+
+def test_foreign_loops_get_advice_instead_of_keys(evidence):
+    found = prescribe(_finding("overfit"), evidence(run="")).prescriptions
+    assert found
+    assert not any(item.change for item in found)
+
+
+def test_changes_that_make_no_recipe_are_dropped(evidence):
+    wrong = Prescription({"train.epochs": -1}, "Train backwards.", 0.1, 1.0, "No reason.")
+    assert sensible([wrong], evidence()) == ()
+
+
+def test_priors_are_shares_with_sources():
+    for prior in PRIORS.values():
+        assert 0 < prior.share <= 0.5
+        assert prior.why.endswith(".")

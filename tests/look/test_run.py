@@ -1,0 +1,56 @@
+import json
+
+import numpy as np
+
+from phoropter.core.events import Progress
+from phoropter.core.files import plain
+from phoropter.core.records import Rejected
+from phoropter.core.registry import names
+from phoropter.look.evidence import LookEvidence
+from phoropter.look.run import look
+
+
+def test_healthy_digits_give_only_remarks(evidence_of, digits):
+    thumbnails, labels = digits
+    parts = np.random.default_rng(0).choice(
+        ["train", "val", "test"], len(labels), p=[0.6, 0.2, 0.2]
+    )
+    events = []
+    findings = look(evidence_of(thumbnails, labels, part=parts), listener=events.append)
+    assert {finding.severity for finding in findings} <= {"info"}
+    assert events[-1] == Progress(
+        "looking", len(names("phoropter.checks")), len(names("phoropter.checks"))
+    )
+
+
+def test_findings_come_most_severe_first_and_survive_json(evidence_of):
+    labels = ["cat"] * 90 + ["dog"] * 10
+    rejected = (Rejected("x.jpg", "empty"),) * 30
+    noise = np.random.default_rng(0).integers(0, 256, (100, 32, 32)).astype(np.uint8)
+    findings = look(evidence_of(noise, labels, rejected=rejected, height=[30] * 100))
+    order = ["critical", "warning", "info"]
+    places = [order.index(finding.severity) for finding in findings]
+    assert places == sorted(places)
+    assert findings[0].code == "unreadable-files"
+    json.dumps(plain(findings), allow_nan=False)
+
+
+def test_an_empty_set_is_looked_at_in_silence(evidence_of):
+    empty = evidence_of(np.zeros((2, 32, 32), dtype=np.uint8), ["a", "b"])
+    dataset = empty.dataset.__class__(
+        "none",
+        empty.dataset.root,
+        "folders",
+        "",
+        "classification",
+        ("target",),
+        empty.dataset.table.head(0),
+    )
+    assert look(LookEvidence(dataset, None, None, np.zeros((0, 32, 32), dtype=np.uint8), 0)) == ()
+
+
+def test_looking_twice_gives_the_same(evidence_of, digits):
+    thumbnails, labels = digits
+    parts = ["train"] * 1200 + ["test"] * 597
+    first, second = (look(evidence_of(thumbnails, labels, part=parts, seed=3)) for _ in range(2))
+    assert first == second

@@ -1,0 +1,290 @@
+"""The page tells the numbers it was given, to everybody, and asks nobody for anything."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import polars as pl
+import pytest
+
+from phoropter.core.errors import UsageError
+from phoropter.core.predictions import ClassPredictions
+from phoropter.core.records import Finding, Metric, Prescription, Split
+from phoropter.report.figures.confusion import MOST_CLASSES
+from phoropter.report.page import render, write_report
+
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """The page's structure: tags with attributes, text by section, and whether it is balanced."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.open, self.text = [], [], {"": ""}
+        self.section = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag in {"section", "header", "svg"} and tag != "svg":
+            self.section = dict(attrs).get("id", "head")
+            self.text[self.section] = ""
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_data(self, data):
+        self.text[self.section] += data
+
+    def said(self, section):
+        return " ".join(self.text[section].split())
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def page(digits_content):
+    return Page(render(digits_content))
+
+
+@pytest.fixture(scope="module")
+def values_page(values_content):
+    return Page(render(values_content))
+
+
+def test_it_is_well_formed(page, values_page):
+    for one in (page, values_page):
+        assert one.open == []
+        ids = [attrs["id"] for _, attrs in one.tags if "id" in attrs]
+        assert len(ids) == len(set(ids))
+        targets = [attrs["href"][1:] for attrs in one.all("a")]
+        assert set(targets) <= set(ids)
+
+
+def test_headline_is_the_sealed_test(page, digits_content):
+    accuracy = next(m for m in digits_content.test if m.name == "accuracy")
+    said = page.said("head")
+    assert f"{accuracy.value:.3f}" in said
+    assert f"between {accuracy.low:.3f} and {accuracy.high:.3f}" in said
+    assert f"sealed test part, {accuracy.n} samples" in said
+    assert "comparisonsonvalidation3" in said.replace(" ", "")
+    assert "the best simple model, random_forest" in said
+
+
+def test_sections_come_in_order(page):
+    assert list(page.text)[2:] == [
+        "data", "split", "ladder", "steps", "final", "mistakes", "test", "limits", "again",
+    ]  # fmt: skip
+
+
+def test_data_and_split_are_told(page):
+    data, split = page.said("data"), page.said("split")
+    for fact in ("digit 3/broken.png", "the file is empty", "exact-duplicates", "PNG", "899"):
+        assert fact in data
+    assert "6:2:2, stratified by class" in split
+    for count in re.findall(r"(?:training|validation|test) (\d+)", split):
+        assert int(count) > 100
+
+
+def test_steps_are_told_with_their_verdicts(page):
+    said = page.said("steps")
+    for fact in (
+        "+0.041", "[+0.021, +0.061]", "better", "adopted", "−0.052", "worse", "refused",
+        "undecided",
+        "--set train.lr=0.003", "--set data.augment.preset=strong", "20 s",
+    ):  # fmt: skip
+        assert fact in said, fact
+
+
+def test_final_run_is_told(page, digits_content):
+    said = page.said("final")
+    for fact in (
+        "12 epochs, 108 steps", "no more progress", "overfit", "weights kept",
+        "expected gain +0.01", "--set train.weight_decay=0.05", "loss-at-init", "2.303",
+    ):  # fmt: skip
+        assert fact in said, fact
+    for metric in digits_content.final.metrics:
+        assert metric.name in said
+
+
+def test_confusion_counts_and_class_scores_are_there(page, digits_content):
+    predictions = digits_content.validation
+    said = page.said("mistakes")
+    hits = np.bincount(predictions.truth[predictions.predicted == predictions.truth], minlength=10)
+    for name, count in zip(predictions.classes, hits, strict=True):
+        assert f"{name} → {name}: {count} (" in said
+
+
+def test_pictures_are_data_of_training_and_validation(page, digits_content):
+    parts = dict(
+        zip(digits_content.split.table["id"], digits_content.split.table["part"], strict=True)
+    )
+    images = page.all("img")
+    assert len(images) > 50
+    for image in images:
+        assert image["src"].startswith("data:image/jpeg;base64,")
+        assert parts[image["alt"]] in {"train", "val"}
+
+
+def test_nothing_is_loaded_from_anywhere(digits_content, page):
+    for tag, attrs in page.tags:
+        assert tag not in {"script", "iframe", "object", "embed", "base"}
+        for name in ("src", "href", "srcset", "data", "action", "poster", "xlink:href"):
+            value = attrs.get(name)
+            assert value is None or value.startswith(("data:", "#")), (tag, attrs)
+    html = render(digits_content)
+    assert "@import" not in html
+    assert "url(" not in html
+    policy = next(attrs for attrs in page.all("meta") if "http-equiv" in attrs)
+    assert policy["content"] == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def test_everybody_can_read_it(page, values_page):
+    for one in (page, values_page):
+        assert one.all("html")[0]["lang"] == "en"
+        assert all(image.get("alt") for image in one.all("img"))
+        assert all(chart["role"] == "img" and chart["aria-label"] for chart in one.all("svg"))
+        assert all("scope" in attrs for attrs in one.all("th"))
+        assert any(attrs.get("name") == "viewport" for attrs in one.all("meta"))
+        tables = [index for index, (tag, _) in enumerate(one.tags) if tag == "table"]
+        for index in tables:
+            assert any(tag == "th" for tag, _ in one.tags[index : index + 12])
+
+
+def test_it_is_small_and_the_same_every_time(digits_content, tmp_path):
+    first = write_report(digits_content, tmp_path / "a.html")
+    second = write_report(digits_content, tmp_path / "b.html")
+    assert first.read_bytes() == second.read_bytes()
+    assert first.stat().st_size < 400_000
+    assert first.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_sealed_project_without_training_says_so(values_page):
+    head = values_page.said("head")
+    assert "The test part is still sealed" in head
+    assert "The simple model wins" in head
+    assert "rmse on the validation part" in head
+    assert "no learning curve" in values_page.said("final")
+    assert "The test part is sealed" in values_page.said("test")
+    assert "No change was tried" in values_page.said("steps")
+    assert "ladder" not in values_page.text
+    assert "prediction by truth" in values_page.said("mistakes")
+
+
+def test_hostile_words_stay_words(digits_content):
+    evil = "<script>alert(1)</script>\"'><img src=http://x>"
+    dataset, old = digits_content.dataset, "digit 3"
+    table = dataset.table.with_columns(pl.col("label").replace(old, evil))
+    classes = tuple(evil if name == old else name for name in digits_content.validation.classes)
+    finding = Finding(
+        "overfit", "critical", 1.0, evil, {evil: {evil: [evil]}},
+        (Prescription({"train.lr": 1}, evil, None, 1.0, evil),),
+    )  # fmt: skip
+    page = Page(
+        render(
+            replace(
+                digits_content,
+                name=evil,
+                why_primary=evil,
+                dataset=replace(dataset, table=table, description=evil),
+                validation=replace(digits_content.validation, classes=classes),
+                final=replace(digits_content.final, findings=(finding,)),
+                data_findings=(finding,),
+                split=Split(digits_content.split.table, (evil,), 0),
+                conclusion=(evil,),
+                limits=(evil,),
+                commands=(evil,),
+                machine={evil: evil},
+                test_parts={evil: digits_content.test},
+            )
+        )
+    )
+    assert page.open == []
+    assert page.all("script") == []
+    assert all(image["src"].startswith("data:") for image in page.all("img"))
+    assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
+    assert evil in page.text["head"]
+
+
+@pytest.mark.parametrize("missing", ["pictures", "ladder", "steps", "history", "findings", "runs"])
+def test_what_is_missing_is_left_out(digits_content, missing):
+    empty = {"pictures": {}, "ladder": {}, "steps": (), "runs": ()}
+    if missing in empty:
+        content = replace(digits_content, **{missing: empty[missing]})
+    else:
+        content = replace(digits_content, final=replace(digits_content.final, **{missing: ()}))
+    assert Page(render(content)).open == []
+
+
+def test_numbers_that_are_none_do_not_show(digits_content):
+    nothing = Metric("accuracy", float("nan"), float("nan"), float("nan"), 0)
+    rows = [
+        replace(row, val_loss=float("nan"), val_metric=None) for row in digits_content.final.history
+    ]
+    final = replace(digits_content.final, metrics=(nothing,), history=tuple(rows))
+    html = render(replace(digits_content, final=final, test=(nothing,)))
+    text = re.sub(r"base64,[^\"]*", "", html)
+    assert not re.search(r"\bnan\b|\binf\b|\bNone\b", text)
+
+
+def test_nothing_helped_and_often_opened_are_said(digits_content):
+    steps = tuple(replace(step, accepted=False) for step in digits_content.steps)
+    said = Page(render(replace(digits_content, steps=steps, openings=3))).said("head")
+    assert "Nothing helped: of 3 changes tried" in said
+    assert "opened 3 times" in said
+
+
+def test_a_simple_model_that_is_not_beaten_wins(digits_content):
+    ladder = {"knn": Metric("accuracy", 0.999, 0.99, 1.0, 181)}
+    said = Page(render(replace(digits_content, ladder=ladder))).said("head")
+    assert "The simple model wins: knn, with accuracy 0.999" in said
+
+
+def test_many_classes_get_a_table_of_mistakes(digits_content):
+    count = MOST_CLASSES + 6
+    draws = np.random.default_rng(0)
+    names = tuple(f"class {i}" for i in range(count))
+    predictions = ClassPredictions(
+        np.array([f"s{i}" for i in range(300)]),
+        draws.integers(0, count, 300),
+        draws.dirichlet(np.ones(count), 300),
+        names,
+    )
+    page = Page(render(replace(digits_content, validation=predictions)))
+    assert "Truth by prediction" not in page.said("mistakes")
+    assert "Most frequent mistakes" in page.said("mistakes")
+
+
+def test_rows_of_unknown_truth_are_left_out(digits_content):
+    predictions = digits_content.validation
+    truth = predictions.truth.copy()
+    truth[::2] = -1
+    assert (
+        Page(render(replace(digits_content, validation=replace(predictions, truth=truth)))).open
+        == []
+    )
+
+
+def test_unknown_languages_are_refused(digits_content):
+    with pytest.raises(UsageError, match="'xx'"):
+        render(digits_content, lang="xx")
+
+
+def test_no_torch_is_needed():
+    program = "import sys, phoropter.report.page; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"

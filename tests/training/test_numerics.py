@@ -1,0 +1,104 @@
+import pytest
+import torch
+
+from phoropter.core.errors import CorruptFileError
+from phoropter.training.numerics import (
+    Numerics,
+    Trial,
+    fixed,
+    measured,
+    read_numerics,
+    write_numerics,
+)
+
+
+def answering(seconds, losses=None):
+    """A stand-in for real steps: a table of seconds and losses by the candidate's name."""
+    asked = []
+
+    def trial(numerics):
+        asked.append(numerics.name)
+        return Trial((losses or {}).get(numerics.name, [1.0, 0.9]), seconds[numerics.name])
+
+    return trial, asked
+
+
+SECONDS = {
+    "float32": 1.0,
+    "float32, channels last": 0.7,
+    "bfloat16": 0.6,
+    "bfloat16, channels last": 0.5,
+}
+
+
+def test_the_fastest_is_taken_and_every_timing_kept():
+    trial, _ = answering(SECONDS)
+    chosen = measured(trial, total_steps=10_000, images=True, threads=2)
+    assert (chosen.name, chosen.threads) == ("bfloat16, channels last", 2)
+    assert chosen.seconds_per_step == SECONDS
+    assert "fastest of 4" in chosen.reason
+
+
+def test_one_that_computes_something_else_is_not_taken():
+    trial, _ = answering(SECONDS, {"bfloat16, channels last": [1.0, 2.0], "bfloat16": [1.0, 0.1]})
+    chosen = measured(trial, total_steps=10_000, images=True, threads=1)
+    assert chosen.name == "float32, channels last"
+
+
+def test_a_small_gain_is_noise():
+    trial, _ = answering({**dict.fromkeys(SECONDS, 0.97), "float32": 1.0})
+    assert measured(trial, total_steps=10_000, images=True, threads=1).name == "float32"
+
+
+def test_features_have_no_layout_to_choose():
+    trial, asked = answering(SECONDS)
+    measured(trial, total_steps=10_000, images=False, threads=1)
+    assert asked == ["float32", "bfloat16"]
+
+
+def test_a_quick_run_is_not_measured_further():
+    trial, asked = answering({"float32": 0.1})
+    chosen = measured(trial, total_steps=500, images=True, threads=1)
+    assert (chosen.name, asked) == ("float32", ["float32"])
+    assert "50 s" in chosen.reason
+
+
+def test_a_run_of_few_steps_is_not_measured_at_all():
+    trial, asked = answering({})
+    assert measured(trial, total_steps=199, images=True, threads=1).name == "float32"
+    assert asked == []
+
+
+def test_the_choice_is_kept_in_the_folder(tmp_path):
+    assert read_numerics(tmp_path) is None
+    chosen = fixed("bfloat16", threads=3)
+    write_numerics(tmp_path, chosen)
+    assert read_numerics(tmp_path) == chosen
+    (tmp_path / "numerics.json").write_text('{"colour": 1}')
+    with pytest.raises(CorruptFileError, match=r"numerics\.json"):
+        read_numerics(tmp_path)
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_the_precision_of_matrix_products(autocast):
+    numerics = Numerics(autocast=autocast, channels_last=False, threads=1, reason="")
+    with numerics.precision(torch.device("cpu")):
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == (torch.bfloat16 if autocast else torch.float32)
+
+
+def test_a_run_can_be_trained_in_bfloat16(digits, tmp_path):
+    setup = digits()
+    outcome = setup.fit(tmp_path, numerics="bfloat16", epochs=8, lr=0.02)
+    assert outcome.numerics["name"] == "bfloat16"
+    assert outcome.history[-1].val_metric > 0.75
+    assert all(p.dtype == torch.float32 for p in setup.network.parameters())
+
+
+def test_measuring_does_not_disturb_the_run(digits, tmp_path):
+    plain, auto = digits(), digits()
+    first = plain.fit(tmp_path / "plain", numerics="float32", epochs=30)
+    second = auto.fit(tmp_path / "auto", numerics="auto", epochs=30)
+    assert second.numerics["seconds_per_step"].keys() == {"float32"}
+    assert second.numerics["name"] == "float32"
+    assert first.history == second.history
