@@ -113,3 +113,20 @@ def test_a_finite_explosion_is_a_divergence(evidence):
         evidence(train_loss=[2.3, 5.0, 40.0, 90.0], val_loss=[2.3, 5.0, 40.0, 90.0])
     )
     assert found.evidence["mark_epoch"] == 2
+
+
+def test_what_is_learnt_and_lost_again_was_too_fast(evidence):
+    loss = [2.3, 1.9, 2.5, 2.4, 2.33, *[2.3] * 8]
+    rule = load("phoropter.rules", "lr-too-high")
+    (found,) = rule(evidence(train_loss=loss, val_loss=loss))
+    assert found.severity == "critical"
+    assert found.evidence["mark_epoch"] == 1
+    weighted = {"train.class_weights": "balanced"}
+    assert not list(rule(evidence(train_loss=loss, val_loss=loss, change=weighted)))
+
+
+def test_nothing_learnt_at_an_unusual_rate_is_blamed_on_the_rate(evidence):
+    loss = [2.3] * 10
+    rule = load("phoropter.rules", "lr-too-high")
+    assert list(rule(evidence(train_loss=loss, val_loss=loss, lr=0.5)))
+    assert not list(rule(evidence(train_loss=loss, val_loss=loss)))

@@ -12,7 +12,7 @@ metric and, in the loop, the proper score; together they stay below 5 %."""
 def threshold(look: int, alpha: float = ALPHA) -> float:
     """The p-value that comparison number `look` (from 1) must not exceed to give a verdict.
 
-    It is alpha / (k (k + 1)), with half of 5 % as alpha since the loop asks two tests. The sum over all looks, however many, is alpha: the chance of even
+    It is alpha / (k (k + 1)). The sum over all looks, however many, is alpha: the chance of even
     one false verdict in the life of a validation part stays below alpha (Bonferroni's inequality),
     with no need to know beforehand how often one will look.
 

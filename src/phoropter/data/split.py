@@ -33,7 +33,8 @@ def make_split(
 ) -> Split:
     """Divides a data set, each class (or range of the target) alike.
 
-    Samples of one `group` stay together, and so do exact copies of an image. Parts that the data
+    Samples of one `group` stay together, and so do exact copies of an image, and rows that share
+    a value in a column `family`, where the table has one. Parts that the data
     bring are kept; a missing one is cut from train. The outcome depends on the samples'
     identifiers and the seed, not on the order of the rows.
 
@@ -198,6 +199,8 @@ def _togetherness(table: pl.DataFrame, cut: Assignment) -> list[str]:
         copies = table.height - table["digest"].n_unique()
         if copies:
             reasons.append(f"{copies} exact copies stay with their originals.")
+    if "family" in table.columns and (found := table["family"].drop_nulls().n_unique()):
+        reasons.append(f"{found} families of near copies, found by looking, are not divided.")
     torn = table.group_by("unit").agg(pl.col("fixed").n_unique().alias("kinds"))
     straddling = torn.filter(pl.col("kinds") > 1).height
     if straddling:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
+from dataclasses import replace
 from typing import Any
 
-from phoropter.core.recipe import Recipe
+from phoropter.core.recipe import Recipe, difference
 from phoropter.core.records import Finding
 from phoropter.improvement.trial import Candidate
 
@@ -39,7 +40,11 @@ def ranked(
             digest = recipe.changed(prescription.change).digest
             if digest in tried or digest == recipe.digest:
                 continue
-            gain = prescription.expected_gain or _UNKNOWN_GAIN
+            gain = prescription.expected_gain
+            if gain is None:
+                gain = _UNKNOWN_GAIN
+            if gain <= 0:
+                continue
             rank = weight * gain / (prescription.cost * run_s + 0.1 * left_s + 1e-9)
             candidate = Candidate(
                 finding.code, prescription.change, prescription.advice, gain, prescription.cost
@@ -47,6 +52,18 @@ def ranked(
             if digest not in scored or scored[digest][0] < rank:
                 scored[digest] = (rank, candidate)
     return [item for _, item in sorted(scored.values(), key=lambda pair: -pair[0])]
+
+
+def rebased(finding: Finding, old: Recipe, new: Recipe) -> Finding:
+    """A finding about `old` whose changes lead from `new` to the same recipes."""
+    return replace(
+        finding,
+        prescriptions=tuple(
+            replace(cure, change=difference(new, old.changed(cure.change)))
+            for cure in finding.prescriptions
+            if cure.change
+        ),
+    )
 
 
 def own_idea(change: dict[str, Any]) -> Candidate:

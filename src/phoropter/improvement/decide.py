@@ -18,10 +18,10 @@ class Decision:
 def decide(judgement: Judgement, *, greater_is_better: bool) -> Decision:
     """Accepts a challenger that is shown to be better, never one that only looks better.
 
-    Two tests may show it, each at what this look may spend on one test: the primary metric itself, or
-    the proper score (log loss, squared error), which sees every sample's confidence and so needs
-    far fewer samples, provided that the primary metric did not fall. Both are fixed before the
-    run is made.
+    Two tests may show it, each at what this look may spend on one test: the primary metric itself,
+    or the proper score (log loss, squared error), which sees every sample's confidence and so
+    needs far fewer samples, provided that the primary metric did not fall. Both are fixed before
+    the run is made.
     """
     comparison = judgement.comparison
     level = judgement.threshold

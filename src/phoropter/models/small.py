@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 
 from torch import Tensor, nn
-from torch.nn import functional
 from typing_extensions import override
 
 from phoropter.core.errors import UsageError
@@ -64,16 +63,8 @@ class SmallCnn(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images (n, c, size, size) to features (n, feature_count)."""
         maps = self.stages(images)
-        return _grid_average(maps).flatten(1)
-
-
-def _grid_average(maps: Tensor) -> Tensor:
-    """Averages over a 2 x 2 grid of cells that overlap by one where the side is odd."""
-    # As plain integers: a tracing exporter cannot write a kernel that depends on the input.
-    height, width = int(maps.shape[-2]), int(maps.shape[-1])
-    kernel = (math.ceil(height / _GRID), math.ceil(width / _GRID))
-    stride = (height // _GRID, width // _GRID)
-    return functional.avg_pool2d(maps, kernel, stride)
+        features: Tensor = self.grid(maps).flatten(1)
+        return features
 
 
 def _block(inputs: int, outputs: int, recipe: ModelRecipe, *, stride: int = 1) -> nn.Sequential:

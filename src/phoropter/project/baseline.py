@@ -15,6 +15,9 @@ TINY_PX = 64
 """Up to this native side a small network on all pixels is both quicker and better than features of
 a network that was trained on photographs at 224 px (measured, docs/log.md)."""
 
+_PIXELS_PX = 32
+"""Side at which simple models see bare pixels; more would only be more columns of the same."""
+
 _STEPS = 1_500
 """Optimiser steps of a first run from scratch; small networks have converged by then."""
 
@@ -49,10 +52,11 @@ def first_recipe(dataset: Dataset, *, train_samples: int, seed: int) -> Plan:
 def ladder(recipe: Recipe) -> tuple[Recipe, ...]:
     """The simple models that a network must beat, on the same inputs."""
     frozen = recipe.model.pretrained and recipe.model.transfer == "features"
-    backbone = recipe.model.name if frozen else "pixels"
+    inputs: dict[str, object] = {"model.backbone": recipe.model.name if frozen else "pixels"}
+    if not frozen:
+        inputs |= {"data.size": min(recipe.data.size, _PIXELS_PX), "data.resize": "stretch"}
     return tuple(
-        recipe.changed({"model.name": name, "model.backbone": backbone})
-        for name in LADDER.get(recipe.task, ())
+        recipe.changed({"model.name": name, **inputs}) for name in LADDER.get(recipe.task, ())
     )
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding
+from phoropter.improvement.candidates import rebased
 from phoropter.improvement.prescriptions.ideas import ideas
 from phoropter.improvement.trial import Judgement, Trial
-from phoropter.project.judging import evidence_of, findings_of, judge, read_ladder
+from phoropter.project.judging import evidence_of, judge, prescribed, read_ladder
 from phoropter.project.opened import Project
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.training.estimate import shortened
-from phoropter.training.execute import execute
+from phoropter.training.execute import execute, is_classic
 from phoropter.training.problem import Problem, run_id
 
 
@@ -34,6 +35,13 @@ class ProjectBench:
     seconds_left: Callable[[], float]
     deadline: float | None
     _records: dict[str, RunRecord] = field(default_factory=dict)
+
+    def planned_baseline(self, recipe: Recipe, *, seconds: float) -> Recipe:
+        """The first recipe, shortened as far as need be: some baseline there must be."""
+        shorter = shortened(
+            recipe, self.problem, seconds=seconds, least_share=0.0, listener=self.project.listener
+        )
+        return shorter or recipe
 
     def planned(self, recipe: Recipe, *, seconds: float) -> Recipe | None:
         """The recipe, shortened so that it ends within `seconds`; None if it cannot be.
@@ -62,9 +70,29 @@ class ProjectBench:
         """The run's findings, then ideas for where nothing is wrong."""
         record = self.of(trial)
         ladder = read_ladder(self.project.folder, self.project.notebook)
-        found = findings_of(record, ladder)
+        evidence = evidence_of(record, ladder)
+        found = prescribed(evidence)
         self.project.notebook.record_findings(trial.run, found)
-        return (*found, *ideas(evidence_of(record, ladder)))
+        if is_classic(record.recipe):
+            return (*found, *self._of_the_network(record.recipe, ladder))
+        return (*found, *ideas(evidence))
+
+    def _of_the_network(
+        self, reference: Recipe, ladder: Mapping[str, RunRecord]
+    ) -> tuple[Finding, ...]:
+        """What may help the network that a classic model has overtaken, as changes of the latter.
+
+        A simple model in the lead is no reason to leave the network's faults uncured.
+        """
+        networks = [run for run, role in self.project.notebook.runs() if role == "baseline"]
+        if not networks:
+            return ()
+        record = self.record(self.project.folder.runs / networks[-1])
+        if is_classic(record.recipe):
+            return ()
+        evidence = evidence_of(record, ladder)
+        found = (*prescribed(evidence), *ideas(evidence))
+        return tuple(rebased(finding, record.recipe, reference) for finding in found)
 
     def judge(self, reference: Trial, challenger: Trial) -> Judgement:
         """The paired comparison; counts as a look at the validation part."""

@@ -12,6 +12,7 @@ from phoropter.core.records import Comparison, Finding, Metric
 from phoropter.diagnosis.curves_file import read_curves
 from phoropter.diagnosis.diagnose import diagnose
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.limits import limits
 from phoropter.improvement.prescriptions.prescribe import prescribe
 from phoropter.improvement.trial import Judgement
 from phoropter.metrics import named
@@ -52,35 +53,14 @@ def diagnose_run(run: str | Path, project: str | Path | None) -> DiagnoseResult:
         ladder = read_ladder(folder, notebook)
     finally:
         notebook.close()
-    found = findings_of(record, ladder)
-    return DiagnoseResult(record.summary.run, found, limits_of(record))
+    evidence = evidence_of(record, ladder)
+    return DiagnoseResult(record.summary.run, prescribed(evidence), limits(evidence))
 
 
 def diagnose_curves(path: Path) -> DiagnoseResult:
     """The findings of a CSV of learning curves, as far as the recorded signals allow."""
     evidence = read_curves(path)
-    found = tuple(prescribe(finding, evidence) for finding in diagnose(evidence))
-    return DiagnoseResult(path.name, found, dict.fromkeys(LIMITS))
-
-
-LIMITS = ("noise_floor", "bias", "variance", "shift")
-
-
-def limits_of(record: RunRecord) -> Mapping[str, float | None]:
-    """What holds a run back, in the primary metric's unit; None where it was not measured.
-
-    Bias is the shortfall on the training samples from a perfect score, variance the further
-    shortfall on the validation part.
-    """
-    limits: dict[str, float | None] = dict.fromkeys(LIMITS)
-    metric = named(record.summary.metric)
-    if record.train_predictions is None:
-        return limits
-    ideal = metric.range[1] if metric.greater_is_better else metric.range[0]
-    on_train, on_validation = metric(record.train_predictions), metric(record.predictions)
-    limits["bias"] = abs(ideal - on_train)
-    limits["variance"] = abs(on_train - on_validation)
-    return limits
+    return DiagnoseResult(path.name, prescribed(evidence), limits(evidence))
 
 
 def read_ladder(folder: Folder, notebook: Notebook) -> dict[str, RunRecord]:
@@ -106,12 +86,12 @@ def evidence_of(record: RunRecord, ladder: Mapping[str, RunRecord]) -> RunEviden
         metric=record.summary.metric,
         greater_is_better=named(record.summary.metric).greater_is_better,
         ladder=scores,
+        ladder_recipes={name: other.recipe for name, other in ladder.items()},
     )
 
 
-def findings_of(record: RunRecord, ladder: Mapping[str, RunRecord]) -> tuple[Finding, ...]:
+def prescribed(evidence: RunEvidence) -> tuple[Finding, ...]:
     """What is wrong with a run, prescriptions attached."""
-    evidence = evidence_of(record, ladder)
     return tuple(prescribe(finding, evidence) for finding in diagnose(evidence))
 
 

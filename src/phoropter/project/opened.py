@@ -7,15 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import polars as pl
+
 from phoropter.core import registry
 from phoropter.core.errors import InputError
 from phoropter.core.events import Listener, Note, silent
 from phoropter.core.protocols import Task
 from phoropter.core.records import PARTS, Dataset, Split
-from phoropter.data.index import index
+from phoropter.data.index import index, thumbnails
 from phoropter.data.open import open_dataset
 from phoropter.data.split import digest as split_digest
 from phoropter.data.split import make_split, read_split, rows, write_split
+from phoropter.look.evidence import LookEvidence
 from phoropter.metrics import named
 from phoropter.metrics.primary import PrimaryChoice, choose_primary
 from phoropter.project.folder import Folder, Settings, folder_for, locked, read_settings, start
@@ -58,12 +61,23 @@ class Project:
             kept = read_split(self.folder.split)
             self._check_unchanged(kept)
             return kept
-        made = make_split(self.dataset, seed=self.settings.seed)
+        made = make_split(self._with_families(), seed=self.settings.seed)
         write_split(self.folder.split, made)
         parts = {part: len(rows(self.dataset, made, part)) for part in PARTS}
         self.notebook.record_split(split_digest(made), {"parts": parts, "reasons": made.reasons})
         self.listener(Note(f"Split: {', '.join(f'{n} {p}' for p, n in parts.items())}."))
         return made
+
+    def _with_families(self) -> Dataset:
+        """The data with a column `family` for pictures that are near copies of each other."""
+        pictures = thumbnails(self.dataset, self.folder.index)
+        evidence = LookEvidence(self.dataset, None, None, pictures, self.settings.seed)
+        families = pl.Series("family", evidence.families.astype(str), dtype=pl.String)
+        several = families.is_duplicated()
+        table = self.dataset.table.with_columns(
+            pl.when(several).then(families).otherwise(None).alias("family")
+        )
+        return replace(self.dataset, table=table)
 
     def choice(self, split: Split) -> PrimaryChoice:
         """The primary metric and the reason for it."""

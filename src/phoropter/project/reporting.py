@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from phoropter.core.recipe import difference
 from phoropter.data.decode import decode
 from phoropter.metrics import named
-from phoropter.project.judging import findings_of
+from phoropter.project.judging import evidence_of, prescribed
 from phoropter.project.machine import examine
 from phoropter.project.opened import Project
 from phoropter.project.results import Step
@@ -88,7 +88,7 @@ def report_run(
         changed=changed,
         history=record.history,
         gates=record.gates,
-        findings=findings_of(record, ladder),
+        findings=prescribed(evidence_of(record, ladder)),
     )
 
 

@@ -113,7 +113,7 @@ def make_baseline(bench: ProjectBench, plan: Plan, budget: Budget) -> Trial:
     for recipe in ladder(plan.recipe):
         trial = bench.run(recipe, role="ladder")
         listener(Note(f"{recipe.model.name}: {_score(trial)}."))
-    recipe = bench.planned(plan.recipe, seconds=0.5 * budget.left_s) or plan.recipe
+    recipe = bench.planned_baseline(plan.recipe, seconds=0.5 * budget.left_s)
     trial = bench.run(recipe, role="baseline")
     listener(Note(f"Baseline {recipe.model.name}: {_score(trial)}."))
     return trial

@@ -23,6 +23,9 @@ from phoropter.training.sources import backbone, frozen, open_images
 _LEAST_EPOCHS = 3
 """A shorter run cannot finish its warm-up and decay, and says nothing about the change."""
 
+_LEAST_SHARE = 0.6
+"""Share of the wanted epochs below which a comparison would be one of run lengths."""
+
 _MARGIN = 0.85
 """Share of the time that is planned: a loaded machine or a slow evaluation must not break it."""
 
@@ -47,11 +50,23 @@ class Estimate:
 
 
 def shortened(
-    recipe: Recipe, problem: Problem, *, seconds: float, listener: Listener
+    recipe: Recipe,
+    problem: Problem,
+    *,
+    seconds: float,
+    least_share: float = _LEAST_SHARE,
+    listener: Listener,
 ) -> Recipe | None:
-    """The recipe with as many epochs as fit into `seconds`; None if fewer than three do.
+    """The recipe with as many epochs as fit into `seconds`; None if too few do.
 
     The schedule is part of the recipe, so a shortened run still warms up and decays.
+
+    Args:
+        recipe: What is wanted.
+        problem: On what.
+        seconds: It must end within.
+        least_share: Share of the wanted epochs that must fit.
+        listener: Told of decoding and the like.
     """
     if seconds < _CHEAP_S:
         return None
@@ -63,7 +78,8 @@ def shortened(
     affordable = int(available / expected.epoch_s)
     if affordable >= recipe.train.epochs:
         return recipe
-    if affordable < min(_LEAST_EPOCHS, recipe.train.epochs):
+    wanted = recipe.train.epochs
+    if affordable < max(min(_LEAST_EPOCHS, wanted), least_share * wanted):
         return None
     return recipe.changed({"train.epochs": affordable})
 

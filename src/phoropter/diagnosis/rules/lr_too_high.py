@@ -10,6 +10,7 @@ import numpy as np
 from phoropter.core.records import Finding, Severity
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.signals import chance_loss, curve, not_finite_at
 
 RISE = 1.3  # mean loss of a pass over the loss before it; honest first passes lie below 1
@@ -18,6 +19,8 @@ JITTER = 0.05  # noise of the training loss, in units of the loss of a constant 
 TURNS = 0.4  # share of turning points of an unsettled curve (white noise: 2/3)
 STUCK = 0.5  # of the loss of a constant prediction: still there means it did not recover
 SETTLED = 0.1  # likewise: below it the run got over its start
+LOST = 0.1  # likewise: what the training loss may lose of the best it had reached
+IDLE = 0.95  # likewise: nothing learnt at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,9 @@ class _Signs:
     jitter: float
     turns: float
     final: float
+    lost: float
+    best_epoch: int
+    beyond: bool
 
     @property
     def jumped(self) -> bool:
@@ -39,15 +45,20 @@ class _Signs:
         return self.jitter >= JITTER and self.turns >= TURNS and self.final >= SETTLED
 
     @property
+    def unlearnt(self) -> bool:
+        """What had been learnt was lost again, or nothing ever was at a rate beyond the usual."""
+        return self.lost >= LOST or (self.beyond and self.final >= IDLE)
+
+    @property
     def calmed(self) -> bool:
         """Unsettled until the rate decayed."""
         return self.jitter >= 2 * JITTER and self.turns >= TURNS and self.final < SETTLED
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
-    """Speaks if the mean loss of a pass rises above the start, or if the training loss is restless.
+    """Speaks if a pass's mean loss rises above the start, or the training loss relapses or jumps.
 
-    Both are measured against the loss of a constant prediction. A run that got over a bad start
+    All is measured against the loss of a constant prediction. A run that got over a bad start
     earns an "info".
     """
     level = chance_loss(evidence)
@@ -63,7 +74,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         )
         return
     signs = _signs(evidence, level)
-    if signs is None or not (signs.jumped or signs.restless or signs.calmed):
+    if signs is None:
         return
     numbers = {
         "lr": evidence.recipe.train.lr,
@@ -76,18 +87,20 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     }
     if signs.jumped:
         yield _jump(signs, numbers)
+    elif signs.unlearnt:
+        yield _unlearnt(signs, {**numbers, "lost": signs.lost * level})
+    elif signs.restless:
+        message = (
+            f"The learning rate is too high: the training loss never settles, from one epoch to "
+            f"the next it jumps by {signs.jitter * level:.2g}."
+        )
+        yield _finding("warning", 0.75, message, numbers)
     elif signs.calmed:
         message = (
             f"At its peak the learning rate was high: the training loss jumped by "
             f"{signs.jitter * level:.2g} from epoch to epoch, until the decay calmed it."
         )
         yield _finding("info", 0.4, message, numbers)
-    else:
-        message = (
-            f"The learning rate is too high: the training loss never settles, from one epoch to "
-            f"the next it jumps by {signs.jitter * level:.2g}."
-        )
-        yield _finding("warning", 0.75, message, numbers)
 
 
 def _jump(signs: _Signs, numbers: dict[str, float]) -> Finding:
@@ -99,6 +112,16 @@ def _jump(signs: _Signs, numbers: dict[str, float]) -> Finding:
         return _finding("warning", 0.85, f"The learning rate is too high: {what}.", numbers)
     message = f"The start was rough ({what}), but training got over it; a warm-up would avoid it."
     return _finding("info", 0.6, message, numbers)
+
+
+def _unlearnt(signs: _Signs, numbers: dict[str, float]) -> Finding:
+    if signs.lost < LOST:
+        what = "nothing was learnt, and the rate lies beyond the optimiser's usual range"
+    else:
+        what = f"after epoch {signs.best_epoch} the network lost again what it had learnt"
+        numbers = {**numbers, "mark_epoch": signs.best_epoch}
+    severity: Severity = "critical" if signs.final >= STUCK else "warning"
+    return _finding(severity, 0.85, f"The learning rate is too high: {what}.", numbers)
 
 
 def _finding(
@@ -114,6 +137,10 @@ def _signs(evidence: RunEvidence, level: float) -> _Signs | None:
         return None
     start = max(float(losses.values[0]) if losses.epochs[0] == 0 else level, level)
     peak = int(passes.values.argmax()) if len(passes) else 0
+    best = int(losses.values.argmin())
+    final = float(np.median(losses.values[-3:]))
+    # Class weights trade the plain loss, which is what is recorded, for balance.
+    weighted = evidence.recipe.train.class_weights != "none"
     # What is judged for rest is the time at high rates: decay hides it, the start is not rest.
     middle = losses.values[len(losses) // 8 : max(len(losses) * 3 // 4, 4)]
     return _Signs(
@@ -122,7 +149,10 @@ def _signs(evidence: RunEvidence, level: float) -> _Signs | None:
         limit=_rise_limit(evidence),
         jitter=curves.noise(middle) / level if len(middle) >= 5 else 0.0,
         turns=curves.sign_changes(middle),
-        final=float(np.median(losses.values[-3:])) / level,
+        final=final / level,
+        lost=0.0 if weighted else (final - float(losses.values[best])) / level,
+        best_epoch=int(losses.epochs[best]),
+        beyond=len(losses) > 3 and evidence.recipe.train.lr > usual_rates(evidence.recipe).high,
     )
 
 

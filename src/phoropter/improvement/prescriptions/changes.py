@@ -27,8 +27,10 @@ PATCH_PX = 32  # strides of 32 leave one cell of a smaller image
 def longer(
     evidence: RunEvidence, *, factor: int = 2, share: float | None = None
 ) -> Iterator[Prescription]:
-    """More epochs."""
+    """More epochs, unless patience ended the run before the epochs it had."""
     recipe = evidence.recipe
+    if evidence.summary.stopped_by == "patience":
+        return
     epochs = min(recipe.train.epochs * factor, 100_000)
     yield prescription(
         evidence,
