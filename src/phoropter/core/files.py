@@ -17,6 +17,16 @@ import numpy as np
 
 from phoropter.core.errors import CorruptFileError, StorageError
 
+_UNWRITABLE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,  # a file where a folder should be
+    errno.EEXIST,  # the same, as `mkdir` puts it
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+}
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -56,7 +66,7 @@ def storage_errors(path: Path) -> Iterator[None]:
                 f"No space left on the disk while writing {str(path)!r}.",
                 hint="Free some space and run the same command again; nothing finished is lost.",
             ) from error
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}:
+        if error.errno in _UNWRITABLE:
             raise StorageError(
                 f"Cannot write {str(path)!r}: {error.strerror}.",
                 hint="Choose a writable place with --project DIR.",

@@ -104,12 +104,15 @@ def read_predictions(path: Path) -> Predictions:
         CorruptFileError: If the file is damaged.
     """
     try:
-        table = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
+        return _from_table(pl.read_parquet(path))
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise CorruptFileError(
             f"The predictions {str(path)!r} cannot be read: {error}.",
             hint="Delete the run's folder and train it again.",
         ) from error
+
+
+def _from_table(table: pl.DataFrame) -> Predictions:
     ids = table["id"].to_numpy().astype(np.str_)
     classes = tuple(name[2:] for name in table.columns if name.startswith("p:"))
     if classes:
@@ -121,6 +124,9 @@ def read_predictions(path: Path) -> Predictions:
             classes=classes,
         )
     names = tuple(name[6:] for name in table.columns if name.startswith("value:"))
+    if not names:
+        message = "it has no predictions"
+        raise ValueError(message)
     return ValuePredictions(
         ids=ids,
         truth=table.select([f"truth:{name}" for name in names]).to_numpy().astype(np.float64),

@@ -9,13 +9,30 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from phoropter.core.errors import UsageError, nearest
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _yes_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML reads on, yes and true as one thing, which must not become a 1."""
+        wanted = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and wanted is not bool:
+            message = "true and false do not fit here"
+            raise ValueError(message)
+        return value
 
 
 class AugmentRecipe(_Section):
@@ -244,7 +261,7 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for setting in settings:
         key, separator, value = setting.partition("=")
-        if not separator or not key:
+        if not separator or not key.strip():
             raise UsageError(
                 f"Got {setting!r} where key=value is expected.", hint="Example: train.lr=0.01"
             )
@@ -257,9 +274,9 @@ def _value(text: str, setting: str) -> Any:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UsageError(f"The value in {setting!r} is not valid YAML.") from error
-    if isinstance(value, str):
+    if isinstance(value, str) and text.lstrip()[:1] in set("+-.0123456789"):
         try:
-            return float(value)
+            return float(value)  # YAML 1.1 takes 1e-3, without a dot, for a word
         except ValueError:
             return value
     return value
@@ -275,7 +292,8 @@ def _validated(content: Mapping[str, Any], *, where: str) -> Recipe:
             raise UsageError(
                 f"{where}: unknown key {key!r}.", hint=nearest(key, flat(Recipe()))
             ) from error
+        why = first["msg"].removeprefix("Value error, ")
         raise UsageError(
-            f"{where}: {key!r} got {first['input']!r}: {first['msg']}.",
+            f"{where}: {key!r} got {first['input']!r}: {why}.",
             hint="Every field is described in docs/recipe.md.",
         ) from error

@@ -128,9 +128,9 @@ def _thumbnail(path: Path) -> bytes:
 def _runs(project: Project, outcome: Outcome) -> Iterable[ReportRun]:
     """Every trained run, oldest first, each with what it changed against the first."""
     first: RunRecord | None = None
-    for run, role in project.notebook.runs():
+    for run in dict.fromkeys(run for run, role in project.notebook.runs() if role != "ladder"):
         path = project.folder.runs / run
-        if role == "ladder" or not (path / "run.json").exists():
+        if not (path / "run.json").exists():
             continue
         record = read_run(path)
         first = first or record

@@ -74,7 +74,8 @@ def run_project(options: Options, *, budget_s: float, listener: Listener) -> Pro
         plan = planned_baseline(project, problem, options)
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
         baseline = make_baseline(bench, plan, budget)
-        loop = improve_from(bench, baseline, budget, own=None)
+        reference = led_to(project, bench, baseline.run)
+        loop = improve_from(bench, reference, budget, own=None)
         return close_project(project, problem, bench, loop, spent_s=lambda: budget.spent_s)
 
 
@@ -165,19 +166,26 @@ def noted(turn: Turn, *, number: int, begun: float) -> Step:
 
 
 def reference_so_far(project: Project, bench: ProjectBench) -> Trial:
-    """The run that the last accepted step left as the reference, or the baseline.
+    """The run that the accepted steps have led to from the latest baseline.
 
     Raises:
         InputError: If the project has no baseline yet.
     """
-    accepted = [step.b for step in project.notebook.steps() if step.accepted]
     baselines = [run for run, role in project.notebook.runs() if role == "baseline"]
     if not baselines:
         raise InputError(
             f"The project {str(project.folder.path)!r} has no baseline to improve on.",
             hint=f"Run first: phoropter run {project.settings.data}",
         )
-    record = bench.record(project.folder.runs / (accepted or baselines)[-1])
+    return led_to(project, bench, baselines[-1])
+
+
+def led_to(project: Project, bench: ProjectBench, run: str) -> Trial:
+    """The run that the accepted steps have led to from `run`."""
+    for step in project.notebook.steps():
+        if step.accepted and step.a == run:
+            run = step.b
+    record = bench.record(project.folder.runs / run)
     return Trial(record.summary.run, record.recipe, record.score, record.summary.seconds)
 
 

@@ -11,14 +11,16 @@ from accelerate import Accelerator
 
 from phoropter.core.events import Listener
 from phoropter.core.recipe import Recipe
+from phoropter.core.records import Rows
 from phoropter.models.build import build
+from phoropter.models.network import Network
 from phoropter.prediction.run import outputs
 from phoropter.training.execute import is_classic, training_data
 from phoropter.training.numerics import fixed
 from phoropter.training.plan import make_plan
 from phoropter.training.problem import Problem
 from phoropter.training.rehearsal import rehearsal
-from phoropter.training.sources import backbone, frozen, open_images
+from phoropter.training.sources import Source, backbone, frozen, open_images
 
 _LEAST_EPOCHS = 3
 """A shorter run cannot finish its warm-up and decay, and says nothing about the change."""
@@ -35,6 +37,10 @@ _CHEAP_S = 5.0
 
 _PROBED = 8
 """Images in the first of two timed calls; the second has three times as many."""
+
+
+_PROBED_NUMBERS = 2**20
+"""Pixels of a forward pass that is timed: enough that starting it does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +79,15 @@ def shortened(
     if is_classic(recipe) or backbone(recipe):
         needed = features_s(recipe, problem, listener=listener) + _CHEAP_S
         return recipe if needed <= _MARGIN * seconds else None
+    least = max(least_share, min(_LEAST_EPOCHS / recipe.train.epochs, 1.0))
+    if least * least_s(recipe, problem, listener=listener) > seconds:
+        return None
     expected = estimate(recipe, problem, listener=listener)
     available = _MARGIN * seconds - expected.closing_s
     affordable = int(available / expected.epoch_s)
     if affordable >= recipe.train.epochs:
         return recipe
-    wanted = recipe.train.epochs
-    if affordable < max(min(_LEAST_EPOCHS, wanted), least_share * wanted):
+    if affordable < least * recipe.train.epochs:
         return None
     return recipe.changed({"train.epochs": affordable})
 
@@ -102,6 +110,21 @@ def features_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float
     return each_s * len(missing)
 
 
+def least_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
+    """Seconds below which the run will hardly end, from a forward pass of a few images.
+
+    A training step is about three forward passes; two are counted, for the bound to be one from
+    below. So a second tells that a large network will not fit, where timing its training steps
+    would take longer than is left.
+    """
+    source = open_images(recipe, problem, listener=listener)
+    network = build(recipe, problem.schema)
+    train = problem.rows("train")
+    numbers = source.inputs.batch(train[:1]).numel()
+    rows = train[: max(_PROBED, min(recipe.train.batch_size, _PROBED_NUMBERS // numbers))]
+    return 2 * _forward_s(network, source, rows) * len(train) * recipe.train.epochs
+
+
 def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimate:
     """Times training steps and an evaluation batch of a network on images."""
     source = open_images(recipe, problem, listener=listener)
@@ -120,9 +143,17 @@ def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimat
     )
     step_s = rehearse(fixed("float32", threads=torch.get_num_threads())).seconds
     rows = data.train_rows[: recipe.train.batch_size]
-    begun = time.perf_counter()
-    outputs(network, source.inputs, rows, normalization=source.normalization)
-    eval_s = (time.perf_counter() - begun) / len(rows)
+    eval_s = _forward_s(network, source, rows)
     judged = len(data.val_rows) + len(data.train_eval_rows)
     epoch_s = plan.steps_per_epoch * step_s + judged * eval_s
     return Estimate(epoch_s, 2 * judged * eval_s + 1.0)
+
+
+def _forward_s(network: Network, source: Source, rows: Rows) -> float:
+    """Seconds an image takes, the better of two calls: the first one allocates."""
+    spent = []
+    for _ in range(2):
+        begun = time.perf_counter()
+        outputs(network, source.inputs, rows, normalization=source.normalization)
+        spent.append(time.perf_counter() - begun)
+    return min(spent) / len(rows)
