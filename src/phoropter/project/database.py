@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,12 +96,11 @@ class Database:
         with self._transaction() as connection:
             connection.execute(insert(table).values(values))
 
-    def add_once(self, table: Table, key: Mapping[str, str], **values: Any) -> None:
-        """Appends a row unless one with these values of the key's columns is there."""
-        known = select(table.c.number).where(*(table.c[name] == key[name] for name in key))
+    def add_once(self, table: Table, key: str, value: str, **values: Any) -> None:
+        """Appends a row unless one with this key is there."""
         with self._transaction() as connection:
-            if connection.scalar(known.limit(1)) is None:
-                connection.execute(insert(table).values({**key, **values}))
+            if connection.scalar(select(table.c.number).where(table.c[key] == value)) is None:
+                connection.execute(insert(table).values({key: value, **values}))
 
     def rows(self, query: Select[Any]) -> list[Any]:
         """The rows of a query; plain values where it asks for one column."""

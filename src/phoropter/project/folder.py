@@ -126,12 +126,21 @@ def read_settings(folder: Folder) -> Settings:
             hint="Start one with: phoropter run DATA --project DIR",
         )
     try:
-        return Settings(**yaml.safe_load(folder.settings.read_text(encoding="utf-8")))
+        return _checked(Settings(**yaml.safe_load(folder.settings.read_text(encoding="utf-8"))))
     except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
         raise CorruptFileError(
             f"{str(folder.settings)!r} is damaged: {' '.join(str(error).split())}.",
             hint="Restore it, or start a new project with --project DIR.",
         ) from error
+
+
+def _checked(settings: Settings) -> Settings:
+    for name, value in asdict(settings).items():
+        wanted = int if name == "seed" else str
+        if type(value) is not wanted and (value is not None or name in {"data", "seed"}):
+            message = f"{name} is {value!r}"
+            raise TypeError(message)
+    return settings
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def diagnose_curves(path: Path) -> DiagnoseResult:
 def read_ladder(folder: Folder, notebook: Notebook) -> dict[str, RunRecord]:
     """The finished classic baselines of a project, by model name."""
     records: dict[str, RunRecord] = {}
-    for run, role in notebook.runs():
+    for run, role in dict.fromkeys(notebook.runs()):
         if role == "ladder" and (folder.runs / run / "run.json").exists():
             record = read_run(folder.runs / run)
             records[record.recipe.model.name] = record

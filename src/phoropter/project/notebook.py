@@ -39,15 +39,15 @@ class Notebook:
 
     def record_dataset(self, digest: str, facts: Mapping[str, Any]) -> None:
         """Notes a state of the data, once."""
-        self._database.add_once(DATASETS, {"digest": digest}, facts=plain(facts))
+        self._database.add_once(DATASETS, "digest", digest, facts=plain(facts))
 
     def record_split(self, digest: str, facts: Mapping[str, Any]) -> None:
         """Notes a split, once."""
-        self._database.add_once(SPLITS, {"digest": digest}, facts=plain(facts))
+        self._database.add_once(SPLITS, "digest", digest, facts=plain(facts))
 
     def record_run(self, run: str, role: str, facts: Mapping[str, Any]) -> None:
-        """Notes a run, once in each role: "ladder", "baseline", "candidate" or "single"."""
-        self._database.add_once(RUNS, {"run": run, "role": role}, facts=plain(facts))
+        """Notes that a run was asked for as "ladder", "baseline", "candidate" or "single"."""
+        self._database.add(RUNS, run=run, role=role, facts=plain(facts))
 
     def record_findings(self, about: str, findings: Iterable[Finding]) -> None:
         """Notes what was found about a run or about the data (`about` is "data")."""
@@ -89,7 +89,7 @@ class Notebook:
         return tuple(Step(**row) for row in rows)
 
     def runs(self) -> tuple[tuple[str, str], ...]:
-        """Pairs (run, role), oldest first; a run may have several roles."""
+        """Pairs (run, role), oldest first; a run is there each time that it was asked for."""
         return tuple(self._database.rows(select(RUNS.c.run, RUNS.c.role).order_by(RUNS.c.number)))
 
     def data_findings(self) -> tuple[Finding, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from phoropter.core import registry
-from phoropter.core.errors import InputError
+from phoropter.core.errors import InputError, UsageError
 from phoropter.core.events import Listener, Note, silent
 from phoropter.core.protocols import Task
 from phoropter.core.records import PARTS, Dataset, Split
@@ -19,7 +19,7 @@ from phoropter.data.open import open_dataset
 from phoropter.data.split import digest as split_digest
 from phoropter.data.split import make_split, read_split, rows, write_split
 from phoropter.look.evidence import LookEvidence
-from phoropter.metrics import named
+from phoropter.metrics import named, registry_names
 from phoropter.metrics.primary import PrimaryChoice, choose_primary
 from phoropter.project.folder import Folder, Settings, folder_for, locked, read_settings, start
 from phoropter.project.notebook import Notebook
@@ -122,7 +122,6 @@ def started(options: Options, *, listener: Listener) -> Iterator[Project]:
     data = str(options.data)
     path = Path(data).expanduser()
     folder = folder_for(data, options.project)
-    dataset = open_dataset(data, target=options.target, task=options.task)
     settings = Settings(
         data=str(path.resolve()) if path.exists() else data,
         task=options.task,
@@ -130,8 +129,24 @@ def started(options: Options, *, listener: Listener) -> Iterator[Project]:
         metric=options.metric,
         seed=options.seed or 0,
     )
+    if folder.settings.exists():
+        settings = start(folder, settings)  # before opening: the target may be kept there
+    dataset = open_dataset(data, target=settings.target, task=settings.task)
+    _check_metric(options.metric, dataset)
     with locked(folder):
         yield from _opened(folder, start(folder, settings), dataset, listener)
+
+
+def _check_metric(name: str | None, dataset: Dataset) -> None:
+    """Refuses a metric that cannot be used before it becomes a project's setting."""
+    if name is None:
+        return
+    kind = registry.load("phoropter.tasks", dataset.task).kind
+    if named(name).kind != kind:
+        raise UsageError(
+            f"The metric {name!r} is not one for {dataset.task}.",
+            hint=f"Choose one of: {', '.join(registry_names(kind))}.",
+        )
 
 
 @contextmanager

@@ -26,6 +26,9 @@ from phoropter.project.options import Options
 from phoropter.project.results import ProjectResult, Step
 from phoropter.training.problem import Problem
 
+_BASELINE_SHARE = 0.4
+"""Share of the time left that the first network may take; the rest is the loop's."""
+
 _CLOSING_SHARE = 0.12
 """Share of the budget kept for the test, the report and the bundle."""
 
@@ -109,12 +112,12 @@ def planned_baseline(project: Project, problem: Problem, options: Options) -> Pl
 
 
 def make_baseline(bench: ProjectBench, plan: Plan, budget: Budget) -> Trial:
-    """The ladder of simple models, then the first recipe, shortened to half of the time left."""
+    """The ladder of simple models, then the first recipe, shortened to its share of the time."""
     listener = bench.project.listener
     for recipe in ladder(plan.recipe):
         trial = bench.run(recipe, role="ladder")
         listener(Note(f"{recipe.model.name}: {_score(trial)}."))
-    recipe = bench.planned_baseline(plan.recipe, seconds=0.5 * budget.left_s)
+    recipe = bench.planned_baseline(plan.recipe, seconds=_BASELINE_SHARE * budget.left_s)
     trial = bench.run(recipe, role="baseline")
     listener(Note(f"Baseline {recipe.model.name}: {_score(trial)}."))
     return trial

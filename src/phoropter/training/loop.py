@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,7 +21,7 @@ from phoropter.training.numerics import Numerics, fixed, measured, read_numerics
 from phoropter.training.optimizers import make_optimizers
 from phoropter.training.plan import Plan, make_plan
 from phoropter.training.records import FitOutcome, TrainingData, Watch
-from phoropter.training.rehearsal import memory_format, own_randomness, rehearsal
+from phoropter.training.rehearsal import memory_format, own_randomness, rehearsal, threads_kept
 from phoropter.training.run import Parts, Run, identity
 from phoropter.training.signals import interruptible
 from phoropter.training.step import Stepper
@@ -62,7 +60,7 @@ def fit(
     kept = _finished(network, data, recipe, folder)
     if kept is not None:
         return kept
-    with interruptible() as stop, own_randomness(recipe.seed, "training"), _threads_kept():
+    with interruptible() as stop, own_randomness(recipe.seed, "training"), threads_kept():
         run = _opened(objective, network, data, recipe, folder=folder, watch=watch)
         while run.stopped_by is None:
             for batches in run.parts.feed.steps(run.epoch, start=run.position):
@@ -177,12 +175,3 @@ def _finished(
         return None  # trained again: the bits come out the same
     network.eval()
     return FitOutcome(history=history, **record)
-
-
-@contextmanager
-def _threads_kept() -> Iterator[None]:
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

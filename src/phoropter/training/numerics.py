@@ -80,7 +80,7 @@ def measured(
         trial: Makes a few real training steps under a candidate, always from the same start.
         total_steps: Steps the run will make, to judge what a faster step is worth.
         images: Whether the inputs have a layout to choose.
-        threads: To be recorded.
+        threads: Of torch, to be measured against a single one.
     """
     if total_steps < LEAST_STEPS:
         reason = f"A run of {total_steps} steps does not pay for measuring alternatives."
@@ -100,9 +100,10 @@ def measured(
         if time.perf_counter() - started + cost > allowed:
             break
         tried = trial(candidate)
-        seconds[candidate.name] = tried.seconds
+        label = candidate.name if candidate.threads == threads else f"{candidate.name}, one thread"
+        seconds[label] = tried.seconds
         if _agree(reference.losses, tried.losses):
-            agreeing[candidate.name] = candidate
+            agreeing[label] = candidate
     return _decided(agreeing, seconds, plain)
 
 
@@ -125,12 +126,19 @@ def write_numerics(folder: Path, numerics: Numerics) -> None:
 
 
 def _candidates(threads: int, *, images: bool) -> list[Numerics]:
+    """Everything but plain float32 on all threads, the likeliest first.
+
+    One thread needs no barrier inside a layer: small networks, and any network on a machine whose
+    cores others use too, may be much faster so.
+    """
     layouts = (True, False) if images else (False,)
+    counts = (threads, 1) if threads > 1 else (threads,)
     return [
-        Numerics(autocast, channels_last, threads, "")
+        Numerics(autocast, channels_last, count, "")
         for autocast in (False, True)
+        for count in counts
         for channels_last in layouts
-        if autocast or channels_last
+        if autocast or channels_last or count != threads
     ]
 
 

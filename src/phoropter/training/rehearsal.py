@@ -61,7 +61,8 @@ def rehearsal(
         )
         batches = next(feed.steps(1))
         losses, seconds = [], []
-        with own_randomness(recipe.seed, "rehearsal"):
+        with own_randomness(recipe.seed, "rehearsal"), threads_kept():
+            torch.set_num_threads(numerics.threads)
             for _ in range(1 + TIMED_STEPS):
                 started = time.perf_counter()
                 losses.append(float(step(batches, measure_norm=False)[0]))
@@ -69,6 +70,16 @@ def rehearsal(
         return Trial(losses, min(seconds[1:]))
 
     return trial
+
+
+@contextmanager
+def threads_kept() -> Iterator[None]:
+    """Inside the block torch's number of threads may be changed; after it, it is what it was."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def memory_format(numerics: Numerics) -> torch.memory_format:

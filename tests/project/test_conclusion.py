@@ -1,0 +1,99 @@
+import pytest
+
+from phoropter.project.conclusion import best_simple, conclude
+from phoropter.project.results import Step
+
+
+def step(number, *, accepted, advice="Train for longer."):
+    return Step(
+        number=number,
+        finding="underfit",
+        change={"train.epochs": 40},
+        advice=advice,
+        a="first",
+        b=f"run{number}",
+        metric="accuracy",
+        delta=0.01,
+        low=0.0,
+        high=0.02,
+        verdict="better" if accepted else "undecided",
+        accepted=accepted,
+        reason="",
+        seconds=1.0,
+    )
+
+
+@pytest.fixture
+def logistic(record, spoken):
+    def made(share):
+        return {"logistic": record("lll", spoken(share), model__name="logistic")}
+
+    return made
+
+
+def test_without_a_change_and_without_a_ladder(record, spoken):
+    assert conclude(record("net", spoken(0.9)), {}, ()) == (
+        "No change was tried: the budget left no time for one, or none was worth trying.",
+    )
+
+
+def test_nothing_helped(record, spoken):
+    steps = [step(1, accepted=False), step(2, accepted=False)]
+    [sentence] = conclude(record("net", spoken(0.9)), {}, steps)
+    assert sentence.startswith("Nothing helped: none of the 2 changes tried")
+
+
+def test_what_helped_is_named(record, spoken):
+    steps = [step(1, accepted=True), step(2, accepted=False), step(3, accepted=True, advice="Mix.")]
+    [sentence] = conclude(record("net", spoken(0.9)), {}, steps)
+    assert sentence == "2 of 3 changes tried were shown to help: Train for longer. Mix."
+
+
+def test_the_network_is_ahead(record, spoken, logistic):
+    _, sentence = conclude(record("net", spoken(0.9)), logistic(0.7), ())
+    assert sentence.startswith("The network is ahead of the best simple model, logistic: accuracy ")
+    assert "+0.2000 [+0.1" in sentence
+
+
+def test_the_simple_model_is_ahead(record, spoken, logistic):
+    _, sentence = conclude(record("net", spoken(0.7)), logistic(0.9), ())
+    assert sentence.startswith("The simple model wins: logistic is ahead")
+    assert "-0.2000" in sentence
+
+
+@pytest.mark.parametrize("share", [0.7, 0.71, 0.69])
+def test_too_close_to_tell(record, spoken, logistic, share):
+    _, sentence = conclude(record("net", spoken(share)), logistic(0.7), ())
+    assert sentence.startswith("The network is not shown to be better than the simple model")
+    assert sentence.endswith("take the simple one.")
+
+
+def test_the_simple_model_was_chosen(record, spoken, logistic):
+    final = record("lll", spoken(0.7), model__name="logistic")
+    _, sentence = conclude(final, logistic(0.7), ())
+    assert sentence == "The simple model wins: logistic was chosen over the network."
+
+
+def test_the_best_simple_model_is_the_one_to_beat(record, spoken):
+    ladder = {
+        name: record(name, spoken(share), model__name=name)
+        for name, share in (("majority", 0.5), ("logistic", 0.8), ("knn", 0.7))
+    }
+    assert best_simple(ladder) is ladder["logistic"]
+    assert best_simple({}) is None
+    _, sentence = conclude(record("net", spoken(0.9)), ladder, ())
+    assert "logistic" in sentence
+
+
+def test_of_numbers_the_smaller_error_is_better(record, measured):
+    ladder = {
+        name: record(name, measured(spread), task="regression", model__name=name)
+        for name, spread in (("mean", 1.0), ("ridge", 0.5))
+    }
+    assert best_simple(ladder) is ladder["ridge"]
+    ahead = record("net", measured(0.1), task="regression")
+    _, sentence = conclude(ahead, ladder, ())
+    assert sentence.startswith("The network is ahead of the best simple model, ridge: rmse -0.")
+    behind = record("net", measured(0.9), task="regression")
+    _, sentence = conclude(behind, ladder, ())
+    assert sentence.startswith("The simple model wins: ridge is ahead")
