@@ -1,7 +1,11 @@
+import os
+import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from phoropter.core.predictions import ClassPredictions, ValuePredictions
 from phoropter.core.recipe import Recipe
@@ -9,6 +13,25 @@ from phoropter.core.records import Normalization, Preprocessing, RunSummary, Tar
 from phoropter.project.run_record import RunRecord
 
 PLAIN = Preprocessing(8, "stretch", 1, "bilinear", 1.0, Normalization((0.5,), (0.25,)))
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """What `make(folder)` returns, and the folder; made once for all workers, not to be changed."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def once(name, make):
+        folder, result = root / name, root / f"{name}.pickle"
+        with FileLock(root / f"{name}.lock"):
+            if not result.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                result.write_bytes(pickle.dumps(make(folder)))
+        return folder, pickle.loads(result.read_bytes())
+
+    return once
 
 
 @pytest.fixture

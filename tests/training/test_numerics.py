@@ -45,7 +45,7 @@ def test_one_thread_is_taken_where_it_is_faster():
     trial, _ = answering(SECONDS, one_thread=0.2)
     chosen = measured(trial, total_steps=10_000, images=True, threads=2)
     assert chosen.threads == 1
-    assert "one thread was the fastest of 7" in chosen.reason
+    assert "one thread was the fastest of 8" in chosen.reason
 
 
 def test_one_that_computes_something_else_is_not_taken():

@@ -43,10 +43,12 @@ def longer(
 
 
 def more_augmentation(evidence: RunEvidence) -> Iterator[Prescription]:
-    """The next stronger preset."""
+    """The next stronger preset; not for numbers, which turning, cropping or dimming may change."""
     recipe = evidence.recipe
     level = PRESETS.index(recipe.data.augment.preset)
     if not sees_images(recipe) or level + 1 == len(PRESETS):
+        return
+    if evidence.summary.schema.kind != "classes":
         return
     preset = PRESETS[level + 1]
     yield prescription(
