@@ -89,6 +89,11 @@ def test_links_lead_somewhere(page):
 
 def test_every_error_is_documented():
     from phoropter.core import errors
+    from phoropter.data import decode
+    from phoropter.models import timm_zoo
+
+    assert issubclass(timm_zoo.WeightsUnavailableError, errors.PhoropterError)
+    assert issubclass(decode.UnreadableImageError, errors.InputError)
 
     page = (ROOT / "docs" / "errors.md").read_text("utf-8")
     known = [errors.PhoropterError]

@@ -6,15 +6,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.datasets import load_digits
 from torch import nn
 
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Epoch, TargetSchema
+from phoropter.data.index import index
 from phoropter.data.memory import MemoryInputs
+from phoropter.data.open import open_dataset
+from phoropter.data.split import make_split, rows
 from phoropter.tasks.classification import Classification
 from phoropter.training.loop import fit
+from phoropter.training.problem import Problem, problem_digest
 from phoropter.training.records import FitOutcome, TrainingData, Watch
 
 SAMPLES = 400
@@ -98,3 +103,53 @@ def epoch() -> Callable[..., Epoch]:
         return replace(row, **change)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def problem(tmp_path_factory) -> Problem:
+    """A learning problem as a project poses it: 120 small grey images in three folders."""
+    folder = tmp_path_factory.mktemp("problem")
+    bunch = load_digits()
+    for label, name in enumerate(("zero", "one", "two")):
+        (folder / "digits" / name).mkdir(parents=True)
+        for number, at in enumerate(np.flatnonzero(bunch.target == label)[:40]):
+            pixels = np.rint(bunch.images[at] * 15.9375).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / "digits" / name / f"{number}.png")
+    dataset = index(open_dataset(folder / "digits"))
+    split = make_split(dataset)
+    task = Classification()
+    return Problem(
+        dataset=dataset,
+        split=split,
+        task=task,
+        schema=task.schema(dataset, rows(dataset, split, "train")),
+        metric="accuracy",
+        cache=folder / "cache",
+        digest=problem_digest(dataset, split, "accuracy"),
+    )
+
+
+@pytest.fixture
+def tiny() -> Callable[..., Recipe]:
+    """A small network on 8 x 8 grey pixels, with some keys changed."""
+
+    def made(**change: Any) -> Recipe:
+        small = {
+            "data.size": 8,
+            "data.channels": 1,
+            "data.resize": "stretch",
+            "data.normalize": "data",
+            "model.name": "cnn",
+            "model.pretrained": False,
+            "model.transfer": "finetune",
+            "model.width": 4,
+            "model.depth": 1,
+            "train.epochs": 3,
+            "train.batch_size": 16,
+            "train.patience": 0,
+            "train.numerics": "float32",
+        }
+        named = {key.replace("__", "."): value for key, value in change.items()}
+        return Recipe().changed({**small, **named})
+
+    return made

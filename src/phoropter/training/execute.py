@@ -7,7 +7,8 @@ a frozen trunk, and a network trained on images. They differ in `_fitted` alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,12 @@ def execute(
         InterruptedRunError: If the user stops it; running it again goes on from there.
     """
     folder = runs / run_id(recipe, problem)
-    if (folder / SUMMARY).exists() and read_summary(folder).stopped_by not in UNFINISHED:
-        return folder
     begun = time.monotonic()
+    if (folder / SUMMARY).exists():
+        earlier = read_summary(folder)
+        if earlier.stopped_by not in UNFINISHED:
+            return folder
+        begun -= earlier.seconds
     write_text(folder / "recipe.yaml", to_yaml(recipe))
     carried = Carried(
         recipe=recipe,
@@ -141,15 +145,10 @@ def read_summary(folder: Path) -> RunSummary:
     Raises:
         CorruptFileError: If it is damaged.
     """
-    facts = dict(read_json(folder / SUMMARY))
-    facts.pop("preprocessing", None)
-    try:
+    with _damage_told(folder / SUMMARY):
+        facts = dict(read_json(folder / SUMMARY))
+        facts.pop("preprocessing", None)
         return RunSummary(schema=_schema(facts.pop("schema")), **facts)
-    except (KeyError, TypeError) as error:
-        raise CorruptFileError(
-            f"{str(folder / SUMMARY)!r} is damaged: {error}.",
-            hint="Delete the run's folder and run the command again.",
-        ) from error
 
 
 def _schema(facts: Mapping[str, Any]) -> TargetSchema:
@@ -163,11 +162,27 @@ def _schema(facts: Mapping[str, Any]) -> TargetSchema:
 
 
 def read_preprocessing(folder: Path) -> Preprocessing:
-    """What led from the image files to the network's input."""
-    facts = read_json(folder / SUMMARY)["preprocessing"]
-    statistics = facts.pop("normalization")
-    normalization = Normalization(tuple(statistics["mean"]), tuple(statistics["std"]))
-    return Preprocessing(normalization=normalization, **facts)
+    """What led from the image files to the network's input.
+
+    Raises:
+        CorruptFileError: If the record of it is damaged.
+    """
+    with _damage_told(folder / SUMMARY):
+        facts = read_json(folder / SUMMARY)["preprocessing"]
+        statistics = facts.pop("normalization")
+        normalization = Normalization(tuple(statistics["mean"]), tuple(statistics["std"]))
+        return Preprocessing(normalization=normalization, **facts)
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CorruptFileError(
+            f"{str(path)!r} is damaged: {error!r}.",
+            hint="Delete the run's folder and run the command again.",
+        ) from error
 
 
 def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:

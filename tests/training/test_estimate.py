@@ -1,0 +1,115 @@
+import pytest
+
+from phoropter.core.events import silent
+from phoropter.core.recipe import difference
+from phoropter.training import estimate as module
+from phoropter.training.estimate import Estimate, estimate, features_s, least_s, shortened
+from phoropter.training.execute import execute
+
+ENOUGH = 600.0
+
+
+def fitted(recipe, problem, seconds, **options):
+    return shortened(recipe, problem, seconds=seconds, listener=silent, **options)
+
+
+@pytest.fixture
+def timed(monkeypatch):
+    """A machine on which a pass takes a second and the end two."""
+    monkeypatch.setattr(module, "estimate", lambda *_, **__: Estimate(1.0, 2.0))
+    monkeypatch.setattr(module, "least_s", lambda *_, **__: 0.0)
+
+
+def test_a_run_is_timed_on_real_steps(problem, tiny):
+    expected = estimate(tiny(), problem, listener=silent)
+    assert 0 < expected.epoch_s < 20
+    assert 1 <= expected.closing_s < 20
+    assert expected.total(10) == pytest.approx(10 * expected.epoch_s + expected.closing_s)
+
+
+def test_a_larger_network_takes_longer(problem, tiny):
+    small = estimate(tiny(), problem, listener=silent)
+    large = estimate(tiny(model__width=64, model__depth=3), problem, listener=silent)
+    assert large.epoch_s > small.epoch_s
+
+
+def test_estimating_leaves_no_trace(problem, tiny, tmp_path):
+    """A run that was estimated before is the run that was not."""
+    import torch
+
+    torch.get_rng_state()
+    before = torch.get_rng_state()
+    estimate(tiny(), problem, listener=silent)
+    assert torch.equal(torch.get_rng_state(), before)
+    first = execute(tiny(), problem, runs=tmp_path / "a")
+    estimate(tiny(), problem, listener=silent)
+    second = execute(tiny(), problem, runs=tmp_path / "b")
+    names = ("predictions.parquet", "history.jsonl")
+    assert all((first / n).read_bytes() == (second / n).read_bytes() for n in names)
+
+
+def test_where_there_is_time_nothing_is_shortened(problem, tiny):
+    assert fitted(tiny(), problem, ENOUGH) == tiny()
+
+
+def test_a_run_without_end_is_shortened_or_given_up(problem, tiny):
+    endless = tiny(train__epochs=100_000)
+    short = fitted(endless, problem, 20.0, least_share=0.0)
+    assert set(difference(endless, short)) == {"train.epochs"}
+    assert 3 <= short.train.epochs < 100_000
+    assert fitted(endless, problem, 20.0) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "epochs"),
+    [(100, 20), (26, 20), (24, 18), (20, 15), (17, 12), (16, None), (6, None)],
+)
+def test_as_many_passes_as_fit_but_not_too_few(problem, tiny, timed, seconds, epochs):
+    """85 % of the time, less two seconds, at a second a pass; at least 12 of the 20."""
+    short = fitted(tiny(train__epochs=20), problem, float(seconds))
+    assert (short and short.train.epochs) == epochs
+
+
+@pytest.mark.parametrize(("seconds", "epochs"), [(10, 6), (6, 3), (5.5, None)])
+def test_a_first_run_may_be_as_short_as_three_passes(problem, tiny, timed, seconds, epochs):
+    short = fitted(tiny(train__epochs=20), problem, seconds, least_share=0.0)
+    assert (short and short.train.epochs) == epochs
+
+
+def test_a_short_run_is_not_asked_to_be_longer(problem, tiny, timed):
+    assert fitted(tiny(train__epochs=1), problem, 6.0).train.epochs == 1
+    assert fitted(tiny(train__epochs=2), problem, 6.0).train.epochs == 2
+
+
+def test_what_cannot_fit_is_known_before_a_step_is_timed(problem, tiny, monkeypatch):
+    monkeypatch.setattr(module, "estimate", lambda *_, **__: pytest.fail("too dear to time"))
+    monkeypatch.setattr(module, "least_s", lambda *_, **__: 100.0)
+    assert fitted(tiny(), problem, 20.0) is None
+
+
+def test_the_least_time_grows_with_the_passes(problem, tiny):
+    few, many = (
+        least_s(tiny(train__epochs=epochs), problem, listener=silent) for epochs in (1, 1000)
+    )
+    assert 0 < few < 0.1 * many
+
+
+@pytest.mark.parametrize("seconds", [-3.0, 0.0, 4.9])
+def test_without_time_nothing_is_planned(problem, tiny, seconds):
+    for recipe in (tiny(), tiny(model__name="knn")):
+        assert fitted(recipe, problem, seconds) is None
+
+
+def test_models_on_kept_features_are_cheap(problem, tiny):
+    for change in ({"model.name": "knn"}, {"model.name": "pixels", "model.pretrained": True}):
+        recipe = tiny(model__transfer="features").changed(change)
+        assert fitted(recipe, problem, 6.0) == recipe
+        assert fitted(recipe, problem, 5.5) is None
+
+
+def test_features_are_waited_for_once(problem, tiny, tmp_path):
+    recipe = tiny(model__name="knn", model__backbone="cnn", data__size=16)
+    assert features_s(tiny(model__name="knn"), problem, listener=silent) == 0
+    assert features_s(recipe, problem, listener=silent) > 0
+    execute(recipe, problem, runs=tmp_path)
+    assert features_s(recipe, problem, listener=silent) == 0
