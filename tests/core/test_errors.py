@@ -28,7 +28,8 @@ def test_codes_are_unique_and_documented():
     codes = [kind.code for kind in tree()]
     assert len(set(codes)) == len(codes)
     documented = dict(re.findall(r"^\| `([a-z-]+)` \|.*\| (\d+) \|$", PAGE, re.MULTILINE))
-    assert {kind.code: str(kind.exit_code) for kind in tree()[1:]} | {"bug": "1"} == documented
+    own = {kind.code: str(kind.exit_code) for kind in tree()[1:]} | {"bug": "1"}
+    assert own.items() <= documented.items()
 
 
 def test_exit_codes_are_those_of_the_page():

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
+from PIL import Image
+from sklearn.datasets import load_digits
 
 from phoropter.core.predictions import ClassPredictions, ValuePredictions
 from phoropter.core.recipe import Recipe
@@ -32,6 +34,23 @@ def shared(tmp_path_factory):
         return folder, pickle.loads(result.read_bytes())
 
     return once
+
+
+@pytest.fixture(scope="session")
+def write_digits():
+    """Writes three classes of digits, a folder each, noisy enough to be wrong about."""
+
+    def write(folder, *, each):
+        digits, draw = load_digits(), np.random.default_rng(0)
+        for label, name in {3: "three", 8: "eight", 9: "nine"}.items():
+            (folder / name).mkdir(parents=True)
+            for number, at in enumerate(np.flatnonzero(digits.target == label)[:each]):
+                pixels = digits.images[at] * 15.9375 + draw.normal(0, 70, (8, 8))
+                image = Image.fromarray(np.rint(pixels.clip(0, 255)).astype(np.uint8))
+                image.save(folder / name / f"{number}.png")
+        return folder
+
+    return write
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from phoropter.core.events import silent
 from phoropter.core.recipe import difference
@@ -35,9 +36,6 @@ def test_a_larger_network_takes_longer(problem, tiny):
 
 def test_estimating_leaves_no_trace(problem, tiny, tmp_path):
     """A run that was estimated before is the run that was not."""
-    import torch
-
-    torch.get_rng_state()
     before = torch.get_rng_state()
     estimate(tiny(), problem, listener=silent)
     assert torch.equal(torch.get_rng_state(), before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -26,6 +27,10 @@ from phoropter.cli.run import run
 from phoropter.cli.split import split
 from phoropter.cli.test import test
 from phoropter.cli.train import train
+
+# Threads of torch that wait for each other spin by default. On a machine whose cores others use too
+# that made training steps six times slower (docs/benchmarks.md); it must be set before torch loads.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 COMMANDS = (
     run,

@@ -93,8 +93,11 @@ def thumbnails(dataset: Dataset, cache: Path | None) -> NDArray[np.uint8]:
     pictures = dataset.table.select("path").join(
         measured.select("path", "thumbnail"), on="path", how="left", maintain_order="left"
     )["thumbnail"]
-    content = b"".join(picture or bytes(THUMBNAIL_PX**2) for picture in pictures)
-    return np.frombuffer(content, dtype=np.uint8).reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX).copy()
+    result = np.zeros((len(pictures), THUMBNAIL_PX, THUMBNAIL_PX), dtype=np.uint8)
+    for place, picture in zip(result, pictures, strict=True):
+        if picture is not None:
+            place.flat = np.frombuffer(picture, dtype=np.uint8)
+    return result
 
 
 def _measurements(dataset: Dataset, cache: Path | None, *, listener: Listener) -> pl.DataFrame:

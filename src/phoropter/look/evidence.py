@@ -22,7 +22,7 @@ from phoropter.look.copies import (
 from phoropter.look.families import first_of_each, joined
 from phoropter.look.neighbours import (
     picture_neighbours,
-    picture_vectors,
+    shows_something,
     unit_vectors,
     vector_neighbours,
 )
@@ -108,7 +108,7 @@ class LookEvidence:
     @cached_property
     def shows_something(self) -> NDArray[np.bool_]:
         """Whether a row's picture is more than one flat colour, shape (n,)."""
-        return picture_vectors(self.thumbnails)[1]
+        return shows_something(self.thumbnails)
 
     @cached_property
     def feature_table(self) -> Features | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -20,6 +21,9 @@ SPARE = 8
 """Neighbours found in the coarse space beyond those wanted, so that the fine ranking is right."""
 
 FEATURE_DIMENSIONS = 256
+
+BLOCK_ROWS = 4_096
+"""Rows worked on at once where a step needs more memory for each row than it gives back."""
 
 Vectors = NDArray[np.float32]
 
@@ -49,7 +53,14 @@ def picture_vectors(thumbnails: NDArray[np.uint8]) -> tuple[Vectors, NDArray[np.
     vectors -= vectors.mean(axis=1, keepdims=True)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     shows = length[:, 0] >= 2.0 * np.sqrt(vectors.shape[1])
-    return vectors / np.maximum(length, 1e-6), shows
+    vectors /= np.maximum(length, 1e-6)
+    return vectors, shows
+
+
+def shows_something(thumbnails: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which of the thumbnails (n, h, w) are more than one flat colour, see `picture_vectors`."""
+    parts = [picture_vectors(thumbnails[part])[1] for part in _blocks(len(thumbnails))]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.bool_)
 
 
 def picture_neighbours(thumbnails: NDArray[np.uint8], count: int, *, seed: int) -> Neighbours:
@@ -63,14 +74,15 @@ def picture_neighbours(thumbnails: NDArray[np.uint8], count: int, *, seed: int) 
         count: Neighbours a picture.
         seed: Decides the cells of very large sets.
     """
-    plain, _ = picture_vectors(thumbnails)
-    mirrored, _ = picture_vectors(thumbnails[:, :, ::-1])
-    coarse, coarse_mirrored = _halved(plain), _halved(mirrored)
-    wanted = min(count + SPARE, len(plain) - 1)
+    coarse = np.concatenate(
+        [_halved(picture_vectors(thumbnails[part])[0]) for part in _blocks(len(thumbnails))]
+    )
+    wanted = min(count + SPARE, len(coarse) - 1)
     found = []
-    for queries, fine in ((coarse, plain), (coarse_mirrored, mirrored)):
-        near = _search(coarse, queries, wanted, seed=seed)
-        found.append(Neighbours(near.rows, _exact(plain, fine, near.rows)))
+    for step in (1, -1):
+        queries = np.ascontiguousarray(coarse[:, :, ::step])
+        near = _search(_flat(coarse), _flat(queries), wanted, seed=seed)
+        found.append(Neighbours(near.rows, _exact(thumbnails, near.rows, step=step)))
     return _merged(found, count)
 
 
@@ -96,24 +108,61 @@ def unit_vectors(features: Vectors, *, seed: int, most: int = FEATURE_DIMENSIONS
     return np.asarray(reduction.fit_transform(units), dtype=np.float32)
 
 
+def _blocks(count: int, size: int = BLOCK_ROWS) -> Iterator[slice]:
+    """Consecutive slices of `count` rows: what is computed block by block needs little memory."""
+    return (slice(start, start + size) for start in range(0, count, size))
+
+
+def _flat(pictures: Vectors) -> Vectors:
+    return pictures.reshape(len(pictures), -1)
+
+
 def _halved(vectors: Vectors) -> Vectors:
-    """Means of 2 x 2 pixels, scaled so that distances never exceed the full ones."""
+    """Pictures (n, side / 2, side / 2) of vectors (n, side * side): means of 2 x 2 pixels.
+
+    They are scaled so that distances never exceed the full ones.
+    """
     side = int(np.sqrt(vectors.shape[1]))
     blocks = vectors.reshape(-1, side // 2, 2, side // 2, 2)
-    return np.ascontiguousarray(blocks.sum(axis=(2, 4)).reshape(len(vectors), -1) / 2)
+    return np.ascontiguousarray(blocks.sum(axis=(2, 4)) / 2)
 
 
 def _exact(
-    vectors: Vectors, queries: Vectors, rows: NDArray[np.int64], block: int = 512
+    thumbnails: NDArray[np.uint8], rows: NDArray[np.int64], *, step: int, block: int = 128
 ) -> NDArray[np.float64]:
-    """Distances from each query to its candidates, block by block so that memory is bounded."""
+    """Distances of the unit vectors of each picture, mirrored for a step of -1, to its candidates.
+
+    They follow from sums over bytes, which are whole numbers and exact, so that the unit vectors,
+    eight times the thumbnails' size with their mirror images, need not be kept.
+    """
+    pixels = prod(thumbnails.shape[1:])
+    sums, lengths = _sums(thumbnails)
     distances = np.full(rows.shape, np.inf)
-    for start in range(0, len(queries), block):
-        part = slice(start, start + block)
-        difference = vectors[rows[part]] - queries[part, None, :]
-        distances[part] = np.sqrt(np.einsum("qkd,qkd->qk", difference, difference))
+    for part in _blocks(len(rows), block):
+        near = rows[part]
+        queries = _centred(thumbnails[part, :, ::step])[:, :, None]
+        products = (_centred(thumbnails[near]) @ queries)[:, :, 0].astype(np.float64)
+        covariance = pixels * products - sums[near] * sums[part, None]
+        correlation = covariance / (lengths[near] * lengths[part, None])
+        distances[part] = np.sqrt(np.maximum(2 - 2 * correlation, 0))
     distances[rows < 0] = np.inf
     return distances
+
+
+def _sums(thumbnails: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each centred picture's p pixels: their sum, and sqrt(p * sum of squares - sum^2)."""
+    sums, squares = np.empty(len(thumbnails)), np.empty(len(thumbnails))
+    for part in _blocks(len(thumbnails)):
+        pixels = _centred(thumbnails[part]).astype(np.float64)
+        sums[part] = pixels.sum(axis=1)
+        squares[part] = np.einsum("np,np->n", pixels, pixels)
+    variance = prod(thumbnails.shape[1:]) * squares - sums**2
+    return sums, np.sqrt(np.maximum(variance, 1.0))
+
+
+def _centred(thumbnails: NDArray[np.uint8]) -> Vectors:
+    """Bytes (..., 32, 32) less 128, (..., 1024): sums of their products are exact in float32."""
+    return thumbnails.reshape(*thumbnails.shape[:-2], -1).astype(np.float32) - np.float32(128)
 
 
 def _search(vectors: Vectors, queries: Vectors, count: int, *, seed: int) -> Neighbours:
@@ -152,16 +201,31 @@ def _by_cells(vectors: Vectors, queries: Vectors, count: int, *, seed: int) -> N
         width = near.rows.shape[1]
         rows[asking, slot, :width] = members[near.rows]
         distances[asking, slot, :width] = near.distances
-    flat = rows.reshape(len(queries), -1)
-    ordered, ordered_distances = _sorted_by(distances.reshape(flat.shape), flat)
-    return Neighbours(ordered[:, :count], ordered_distances[:, :count])
+    nearest = Neighbours(rows.reshape(len(queries), -1), distances.reshape(len(queries), -1))
+    for block in _blocks(len(queries)):
+        nearest.rows[block], nearest.distances[block] = _sorted_by(
+            nearest.distances[block], nearest.rows[block]
+        )
+    return Neighbours(nearest.rows[:, :count].copy(), nearest.distances[:, :count].copy())
 
 
 def _merged(parts: list[Neighbours], count: int) -> Neighbours:
     """The nearest `count` of several lists, without the row itself and without repeats."""
-    rows = np.concatenate([part.rows for part in parts], axis=1)
-    distances = np.concatenate([part.distances for part in parts], axis=1)
-    distances = np.where(rows == np.arange(len(rows))[:, None], np.inf, distances)
+    total = len(parts[0].rows)
+    count = min(count, sum(part.rows.shape[1] for part in parts))
+    rows, distances = np.empty((total, count), dtype=np.int64), np.empty((total, count))
+    for block in _blocks(total):
+        rows[block], distances[block] = _merged_block(parts, block, count)
+    return Neighbours(rows, distances)
+
+
+def _merged_block(
+    parts: list[Neighbours], block: slice, count: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    rows = np.concatenate([part.rows[block] for part in parts], axis=1)
+    distances = np.concatenate([part.distances[block] for part in parts], axis=1)
+    itself = np.arange(block.start, block.start + len(rows))[:, None]
+    distances = np.where(rows == itself, np.inf, distances)
     rows, distances = _sorted_by(distances, rows)
     by_row = np.argsort(rows, axis=1, kind="stable")
     ordered = np.take_along_axis(rows, by_row, axis=1)
@@ -171,7 +235,7 @@ def _merged(parts: list[Neighbours], count: int) -> Neighbours:
     np.put_along_axis(repeated, by_row, repeats, axis=1)
     distances = np.where(repeated, np.inf, distances)
     rows, distances = _sorted_by(distances, rows)
-    return Neighbours(rows[:, :count], distances[:, :count])
+    return rows[:, :count], distances[:, :count]
 
 
 def _sorted_by(

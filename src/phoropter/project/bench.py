@@ -15,7 +15,7 @@ from phoropter.project.judging import evidence_of, judge, prescribed, read_ladde
 from phoropter.project.opened import Project
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.training.estimate import shortened
-from phoropter.training.execute import execute, is_classic
+from phoropter.training.execute import execute, is_classic, is_done
 from phoropter.training.problem import Problem, run_id
 
 
@@ -48,7 +48,7 @@ class ProjectBench:
 
         What was run already costs nothing and is always planned.
         """
-        if (self.project.folder.runs / run_id(recipe, self.problem) / "run.json").exists():
+        if is_done(self.project.folder.runs / run_id(recipe, self.problem)):
             return recipe
         return shortened(recipe, self.problem, seconds=seconds, listener=self.project.listener)
 
@@ -61,6 +61,7 @@ class ProjectBench:
             deadline=self.deadline,
             listener=self.project.listener,
         )
+        self._records.pop(path.name, None)  # it may have gone on since it was read
         record = self.record(path)
         facts = {"recipe": recipe.model_dump(), "score": record.score}
         self.project.notebook.record_run(record.summary.run, role, facts)

@@ -82,12 +82,11 @@ def execute(
         InterruptedRunError: If the user stops it; running it again goes on from there.
     """
     folder = runs / run_id(recipe, problem)
+    if is_done(folder):
+        return folder
     begun = time.monotonic()
     if (folder / SUMMARY).exists():
-        earlier = read_summary(folder)
-        if earlier.stopped_by not in UNFINISHED:
-            return folder
-        begun -= earlier.seconds
+        begun -= read_summary(folder).seconds
     write_text(folder / "recipe.yaml", to_yaml(recipe))
     carried = Carried(
         recipe=recipe,
@@ -132,6 +131,11 @@ def predicted(
     source = open_source(recipe, problem, listener=listener)
     learner = network.head if summary.features else network
     return _spoken(learner, source, recipe, problem, rows)
+
+
+def is_done(folder: Path) -> bool:
+    """Whether the run in this folder has ended, and not merely been cut short."""
+    return (folder / SUMMARY).exists() and read_summary(folder).stopped_by not in UNFINISHED
 
 
 def is_classic(recipe: Recipe) -> bool:

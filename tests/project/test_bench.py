@@ -1,0 +1,82 @@
+"""Runs made on an opened project, without the line around them."""
+
+import time
+
+import pytest
+
+from phoropter.core.recipe import Recipe
+from phoropter.project.bench import ProjectBench
+from phoropter.project.opened import started
+from phoropter.project.options import Options
+from phoropter.project.steps import led_to
+
+MLP = Recipe().changed(
+    {
+        "data.size": 8,
+        "data.channels": 1,
+        "data.normalize": "data",
+        "model.name": "mlp",
+        "model.pretrained": False,
+        "train.epochs": 20,
+        "train.patience": 0,
+        "train.numerics": "float32",
+    }
+)
+
+
+@pytest.fixture
+def bench(write_digits, tmp_path):
+    """On 60 images, with a minute to go."""
+    options = Options(write_digits(tmp_path / "d", each=20), tmp_path / "p.phoropter")
+    with started(options, listener=lambda event: None) as project:
+        yield ProjectBench(project, project.problem(), lambda: 60.0, None)
+
+
+def test_a_run_that_was_cut_goes_on_and_is_read_anew(bench):
+    bench.deadline = time.monotonic()
+    cut = bench.run(MLP)
+    assert bench.of(cut).summary.stopped_by == "budget"
+    bench.deadline = None
+    whole = bench.run(MLP)
+    assert whole.run == cut.run
+    assert bench.of(whole).summary.stopped_by == "finished"
+    assert whole.score.value > cut.score.value
+    assert whole.seconds > cut.seconds
+
+
+def test_only_what_has_ended_is_planned_without_a_thought(bench):
+    assert bench.planned(MLP, seconds=0.0) is None
+    bench.deadline = time.monotonic()
+    bench.run(MLP)
+    assert bench.planned(MLP, seconds=0.0) is None
+    bench.deadline = None
+    bench.run(MLP)
+    assert bench.planned(MLP, seconds=0.0) == MLP
+
+
+def test_a_baseline_there_must_be(bench):
+    assert bench.planned_baseline(MLP, seconds=-1.0) == MLP
+    assert bench.planned_baseline(MLP, seconds=600.0) == MLP
+
+
+def test_what_was_tried_is_known_by_its_recipe(bench):
+    assert bench.tried_digests() == set()
+    bench.run(MLP.changed({"model.name": "knn"}), role="ladder")
+    assert bench.tried_digests() == set()
+    bench.run(MLP.changed({"model.name": "majority"}), role="candidate")
+    assert bench.tried_digests() == {MLP.changed({"model.name": "majority"}).digest}
+
+
+def test_a_trial_is_judged_once_and_diagnosed(bench):
+    worst = bench.run(MLP.changed({"model.name": "majority"}), role="ladder")
+    better = bench.run(MLP.changed({"model.name": "logistic"}), role="baseline")
+    assert worst.score.value == pytest.approx(1 / 3)
+    first = bench.judge(worst, better)
+    assert bench.judge(worst, better) == first
+    assert bench.project.notebook.looks == 1
+    assert all(finding.code for finding in bench.findings(better))
+
+
+def test_without_an_accepted_step_a_run_leads_to_itself(bench):
+    trial = bench.run(MLP.changed({"model.name": "majority"}), role="baseline")
+    assert led_to(bench.project, bench, trial.run) == trial
