@@ -86,7 +86,7 @@ class Speech:
         typer.Option(
             "--lang",
             metavar="en|ko",
-            help="Language of the words; ko where translated (nothing yet).",
+            help="Language of the words; ko where translated: so far the frame of the report.",
         ),
     ] = "en"
 

@@ -96,7 +96,7 @@ def thumbnails(dataset: Dataset, cache: Path | None) -> NDArray[np.uint8]:
     result = np.zeros((len(pictures), THUMBNAIL_PX, THUMBNAIL_PX), dtype=np.uint8)
     for place, picture in zip(result, pictures, strict=True):
         if picture is not None:
-            place.flat = np.frombuffer(picture, dtype=np.uint8)
+            place[:] = np.frombuffer(picture, dtype=np.uint8).reshape(place.shape)
     return result
 
 

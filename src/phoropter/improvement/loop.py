@@ -51,7 +51,13 @@ class Loop:
             chosen = self._affordable(candidates)
             if chosen is None:
                 return
-            yield self._turn(*chosen)
+            candidate, recipe = chosen
+            challenger = self.bench.run(recipe)
+            if challenger.cut:
+                # Half a run says nothing of the change; no look is spent on it.
+                self.stopped_by = "budget"
+                return
+            yield self._turn(candidate, challenger)
             candidates = self._candidates()
 
     def _candidates(self) -> list[Candidate]:
@@ -74,9 +80,8 @@ class Loop:
         self.stopped_by = "budget" if candidates else "nothing worth trying"
         return None
 
-    def _turn(self, candidate: Candidate, recipe: Recipe) -> Turn:
+    def _turn(self, candidate: Candidate, challenger: Trial) -> Turn:
         reference = self.reference
-        challenger = self.bench.run(recipe)
         judgement = self.bench.judge(reference, challenger)
         decision = decide(judgement, greater_is_better=self.greater_is_better)
         if decision.accepted:

@@ -19,12 +19,14 @@ class Trial:
         recipe: What made it.
         score: The primary metric on the validation part.
         seconds: Wall time it took.
+        cut: Whether the budget ended it before it was finished.
     """
 
     run: str
     recipe: Recipe
     score: Metric
     seconds: float
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

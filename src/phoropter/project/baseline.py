@@ -15,6 +15,10 @@ TINY_PX = 64
 """Up to this native side a small network on all pixels is both quicker and better than features of
 a network that was trained on photographs at 224 px (measured, docs/log.md)."""
 
+_NARROW_FROM_PX = 16
+"""Above this side a network of half the width is taken first: a quarter of the work; where it is
+too small, the loop finds out and widens it."""
+
 _PIXELS_PX = 32
 """Side at which simple models see bare pixels; more would only be more columns of the same."""
 
@@ -92,6 +96,7 @@ def _scratch(dataset: Dataset, common: dict[str, object], side: int, samples: in
             "data.channels": 1 if grey else 3,
             "data.normalize": "data",
             "model.name": "cnn",
+            "model.width": 32 if size <= _NARROW_FROM_PX else 16,
             "model.pretrained": False,
             "model.transfer": "finetune",
             "train.epochs": _epochs(samples, 64, steps=_STEPS),

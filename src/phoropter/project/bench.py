@@ -65,7 +65,8 @@ class ProjectBench:
         record = self.record(path)
         facts = {"recipe": recipe.model_dump(), "score": record.score}
         self.project.notebook.record_run(record.summary.run, role, facts)
-        return Trial(record.summary.run, recipe, record.score, record.summary.seconds)
+        seconds = record.summary.seconds
+        return Trial(record.summary.run, recipe, record.score, seconds, cut=not is_done(path))
 
     def findings(self, trial: Trial) -> tuple[Finding, ...]:
         """The run's findings, then ideas for where nothing is wrong."""
@@ -100,10 +101,13 @@ class ProjectBench:
         return judge(self.of(reference), self.of(challenger), self.project.notebook)
 
     def tried_digests(self) -> set[str]:
-        """Digests of the recipes that were tried as changes; the ladder's have yet to compete."""
+        """Digests of the recipes that were tried as changes.
+
+        The ladder's have yet to compete, and runs that the budget cut have yet to be finished.
+        """
         runs = self.project.folder.runs
         known = (runs / run for run, role in self.project.notebook.runs() if role != "ladder")
-        return {self.record(path).recipe.digest for path in known if (path / "run.json").exists()}
+        return {self.record(path).recipe.digest for path in known if is_done(path)}
 
     def of(self, trial: Trial) -> RunRecord:
         """The full record behind a trial."""

@@ -19,6 +19,7 @@ from phoropter.data.open import open_dataset
 from phoropter.data.split import digest as split_digest
 from phoropter.data.split import make_split, read_split, rows, write_split
 from phoropter.look.evidence import LookEvidence
+from phoropter.look.families import joined
 from phoropter.metrics import named, registry_names
 from phoropter.metrics.primary import PrimaryChoice, choose_primary
 from phoropter.project.folder import Folder, Settings, folder_for, locked, read_settings, start
@@ -72,7 +73,8 @@ class Project:
         """The data with a column `family` for pictures that are near copies of each other."""
         pictures = thumbnails(self.dataset, self.folder.index)
         evidence = LookEvidence(self.dataset, None, None, pictures, self.settings.seed)
-        families = pl.Series("family", evidence.families.astype(str), dtype=pl.String)
+        copies = joined(len(self.dataset), evidence.copies.pairs)
+        families = pl.Series("family", copies.astype(str), dtype=pl.String)
         several = families.is_duplicated()
         table = self.dataset.table.with_columns(
             pl.when(several).then(families).otherwise(None).alias("family")

@@ -111,7 +111,8 @@ def report_on(place: str | Path | None, *, lang: str) -> ReportResult:
 
 def _outcome(project: Project, record: RunRecord) -> Outcome:
     ladder = read_ladder(project.folder, project.notebook)
-    sentences = conclude(record, ladder, project.notebook.steps())
+    looped = any(role == "baseline" for _, role in project.notebook.runs())
+    sentences = conclude(record, ladder, project.notebook.steps()) if looped else ()
     return Outcome(record, ladder, read_opening(project, record), sentences)
 
 

@@ -13,6 +13,7 @@ from phoropter.core.recipe import Recipe
 from phoropter.core.records import Normalization, Preprocessing
 from phoropter.data.memory import MemoryInputs
 from phoropter.data.store import open_store
+from phoropter.models.catalog import card
 from phoropter.models.preprocessing import preprocessing
 from phoropter.prediction.features import DeepFeatures
 from phoropter.training.problem import Problem
@@ -43,8 +44,9 @@ def backbone(recipe: Recipe) -> str:
     """The frozen part of a recipe's model: a network, "pixels", or "" where none is frozen."""
     if recipe.model.name in registry.names("phoropter.classics"):
         return recipe.model.backbone
-    frozen = recipe.model.pretrained and recipe.model.transfer == "features"
-    return recipe.model.name if frozen else ""
+    name = recipe.model.name
+    wanted = recipe.model.pretrained and recipe.model.transfer == "features"
+    return name if wanted and card(name).weights else ""
 
 
 def open_source(recipe: Recipe, problem: Problem, *, listener: Listener) -> Source:

@@ -43,12 +43,12 @@ def longer(
 
 
 def more_augmentation(evidence: RunEvidence) -> Iterator[Prescription]:
-    """The next stronger preset; not for numbers, which turning, cropping or dimming may change."""
+    """The next stronger preset; for numbers, which turning may change, the lightest alone."""
     recipe = evidence.recipe
     level = PRESETS.index(recipe.data.augment.preset)
     if not sees_images(recipe) or level + 1 == len(PRESETS):
         return
-    if evidence.summary.schema.kind != "classes":
+    if level > 0 and evidence.summary.schema.kind != "classes":
         return
     preset = PRESETS[level + 1]
     yield prescription(
