@@ -108,7 +108,7 @@ def main(folder: Path, kills: int) -> None:
         if hit == kills:
             break
         child = born(folder / "killed")
-        time.sleep(moments.uniform(0.0, 2 * whole_s / kills))
+        time.sleep(moments.uniform(0.0, 1.6 * whole_s / kills))
         os.kill(child, signal.SIGKILL)
         hit += os.WIFSIGNALED(os.waitpid(child, 0)[1])
         state = load_state(folder / "killed")

@@ -99,10 +99,9 @@ def test_without_time_nothing_is_planned(problem, tiny, seconds):
 
 
 def test_models_on_kept_features_are_cheap(problem, tiny):
-    for change in ({"model.name": "knn"}, {"model.name": "pixels", "model.pretrained": True}):
-        recipe = tiny(model__transfer="features").changed(change)
-        assert fitted(recipe, problem, 6.0) == recipe
-        assert fitted(recipe, problem, 5.5) is None
+    recipe = tiny(model__name="knn")
+    assert fitted(recipe, problem, 6.0) == recipe
+    assert fitted(recipe, problem, 5.5) is None
 
 
 def test_features_are_waited_for_once(problem, tiny, tmp_path):
