@@ -29,7 +29,7 @@ from phoropter.cli.test import test
 from phoropter.cli.train import train
 
 # Threads of torch that wait for each other spin by default. On a machine whose cores others use too
-# that made training steps six times slower (docs/benchmarks.md); it must be set before torch loads.
+# that made training steps six times slower (docs/log.md); it must be set before torch loads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 COMMANDS = (

@@ -12,8 +12,8 @@ from phoropter.core.recipe import Recipe
 from phoropter.core.records import Dataset
 
 TINY_PX = 64
-"""Up to this native side a small network on all pixels is both quicker and better than features of
-a network that was trained on photographs at 224 px (measured, docs/log.md)."""
+"""Up to this native side a small network on all pixels is taken first: features of a network that
+was trained on photographs would want each image enlarged, and cost far more."""
 
 _NARROW_FROM_PX = 16
 """Above this side a network of half the width is taken first: a quarter of the work; where it is
