@@ -33,7 +33,8 @@ class Loop:
         greater_is_better: Direction of the primary metric.
         seconds_left: Seconds until the budget ends, asked before every turn.
         tried: Digests of the recipes that were run.
-        stopped_by: Why `turns` ended: "budget" or "nothing worth trying".
+        stopped_by: Why `turns` ended: "budget" (also where changes were left out because they did
+            not fit) or "nothing worth trying".
     """
 
     bench: Bench
@@ -42,6 +43,7 @@ class Loop:
     seconds_left: Callable[[], float]
     tried: set[str] = field(default_factory=set)
     stopped_by: str = ""
+    _left_out: bool = False
 
     def turns(self, own: Mapping[str, Any] | None = None) -> Iterator[Turn]:
         """Turn after turn; `own` is a change of the user's, tried first."""
@@ -77,7 +79,8 @@ class Loop:
             if planned is not None:
                 self.tried.add(planned.digest)
                 return candidate, planned
-        self.stopped_by = "budget" if candidates else "nothing worth trying"
+            self._left_out = True
+        self.stopped_by = "budget" if self._left_out else "nothing worth trying"
         return None
 
     def _turn(self, candidate: Candidate, challenger: Trial) -> Turn:
