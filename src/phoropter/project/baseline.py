@@ -15,7 +15,7 @@ TINY_PX = 64
 """Up to this native side a small network on all pixels is taken first: features of a network that
 was trained on photographs would want each image enlarged, and cost far more."""
 
-_NARROW_FROM_PX = 32
+_NARROW_FROM_PX = 16
 """Above this side a network of half the width is taken first: a quarter of the work; where it is
 too small, the loop finds out and widens it."""
 
