@@ -12,8 +12,7 @@ The test asks whether these two *models* differ on samples like these, and two s
 that truly differ a little. So verdicts are not false alarms alone; the spread of b - a is printed.
 
 Then an effect is planted: 900 training samples against 90. All of these must be found.
-Shares carry exact 95 % binomial intervals (Clopper and Pearson 1934). Aim: the upper end of the
-verdicts' interval at most 5 %.
+Shares carry exact 95 % binomial intervals (Clopper and Pearson 1934).
 """
 
 from __future__ import annotations

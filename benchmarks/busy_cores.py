@@ -2,9 +2,10 @@
 
 Run: python benchmarks/busy_cores.py [--rounds N]
 
-A small convolutional network is trained in fresh processes on all cores, alone and beside one
-process that keeps one core busy; OMP_WAIT_POLICY is left unset (threads that wait for each other
-spin) and set to PASSIVE (they sleep), as the command `phoropter` does. The four alternate.
+A small convolutional network is trained in fresh processes on all cores, alone, beside one process
+that never rests, and beside one for every core. OMP_WAIT_POLICY is left unset (threads that wait
+for each other spin) and set to PASSIVE (they sleep), as the command `phoropter` does; all cases
+alternate.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ print((time.perf_counter() - started) / {STEPS} * 1e3)
 """
 
 
-def step_ms(*, policy: str | None, busy: bool) -> float:
+def step_ms(*, policy: str | None, neighbours: int) -> float:
     """Milliseconds a step, in a process of its own."""
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     if policy is not None:
         environment["OMP_WAIT_POLICY"] = policy
-    neighbour = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if busy else None
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(neighbours)]
     try:
         done = subprocess.run(
             [sys.executable, "-c", TRAINING],
@@ -50,9 +51,9 @@ def step_ms(*, policy: str | None, busy: bool) -> float:
             text=True,
         )
     finally:
-        if neighbour is not None:
-            neighbour.kill()
-            neighbour.wait()
+        for process in busy:
+            process.kill()
+            process.wait()
     return float(done.stdout)
 
 
@@ -60,15 +61,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
-    cases = [(policy, busy) for busy in (False, True) for policy in (None, "PASSIVE")]
-    times: dict[tuple[str | None, bool], list[float]] = {case: [] for case in cases}
+    cores = os.cpu_count() or 1
+    cases = [(policy, count) for count in (0, 1, cores) for policy in (None, "PASSIVE")]
+    times: dict[tuple[str | None, int], list[float]] = {case: [] for case in cases}
     for _ in range(rounds):
-        for policy, busy in cases:
-            times[policy, busy].append(step_ms(policy=policy, busy=busy))
-    for (policy, busy), values in times.items():
-        where = "beside a busy process" if busy else "alone"
+        for policy, count in cases:
+            times[policy, count].append(step_ms(policy=policy, neighbours=count))
+    for (policy, count), values in times.items():
         print(
-            f"{where:22} {'spinning' if policy is None else 'sleeping'}: "
+            f"{count} busy neighbours, {'spinning' if policy is None else 'sleeping'}: "
             f"{median(values):6.1f} ms a step ({min(values):.1f} to {max(values):.1f})"
         )
 

@@ -132,7 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--few", type=int, default=1_000)
     parser.add_argument("--many", type=int, default=50_000)
-    parser.add_argument("--streamed", type=int, default=10_000, help="Images without a store.")
+    parser.add_argument("--streamed", type=int, default=5_000, help="Images without a store.")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         sizes = sorted({chosen.few, chosen.many, chosen.streamed})

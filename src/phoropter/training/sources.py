@@ -22,6 +22,9 @@ _STATISTICS_ROWS = 2_000
 """Training images that the normalisation statistics are taken from: the standard error of a
 channel's mean is then below a fortieth of the spread between images."""
 
+_STATISTICS_BLOCK = 16
+"""Images of which the pixels are held as doubles at once."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
@@ -87,10 +90,18 @@ def pixel_statistics(
     """Mean and standard deviation of each channel over training images, pixels in [0, 1]."""
     rows = problem.rows("train")
     step = max(1, len(rows) // _STATISTICS_ROWS)
-    pixels = store.batch(rows[::step][:_STATISTICS_ROWS]).double() / 255.0
-    mean = pixels.mean(dim=(0, 2, 3))
-    std = pixels.std(dim=(0, 2, 3)).clamp_min(1e-3)
-    return tuple(mean.tolist()), tuple(std.tolist())
+    chosen = rows[::step][:_STATISTICS_ROWS]
+    sums, squares, count = [], [], 0
+    for first in range(0, len(chosen), _STATISTICS_BLOCK):
+        pixels = store.batch(chosen[first : first + _STATISTICS_BLOCK]).numpy().astype(np.float64)
+        sums.append(pixels.sum(axis=(0, 2, 3)))
+        squares.append(np.einsum("nchw,nchw->c", pixels, pixels))
+        count += pixels[:, 0].size
+    mean = np.sum(sums, axis=0) / count
+    # Sums of whole numbers are exact, so the mean need not be taken off first.
+    variance = (np.sum(squares, axis=0) - count * mean**2) / max(count - 1, 1)
+    std = np.sqrt(np.maximum(variance, 0.0)) / 255
+    return tuple((mean / 255).tolist()), tuple(np.maximum(std, 1e-3).tolist())
 
 
 def _flat_pixels(images: Source, rows: np.ndarray) -> np.ndarray:
