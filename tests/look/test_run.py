@@ -9,6 +9,8 @@ from phoropter.core.registry import names
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.run import look
 
+CHECKS = len(names("phoropter.checks")) + len(names("phoropter.image_checks"))
+
 
 def test_healthy_digits_give_only_remarks(evidence_of, digits):
     thumbnails, labels = digits
@@ -18,9 +20,7 @@ def test_healthy_digits_give_only_remarks(evidence_of, digits):
     events = []
     findings = look(evidence_of(thumbnails, labels, part=parts), listener=events.append)
     assert {finding.severity for finding in findings} <= {"info"}
-    assert events[-1] == Progress(
-        "looking", len(names("phoropter.checks")), len(names("phoropter.checks"))
-    )
+    assert events[-1] == Progress("looking", CHECKS, CHECKS)
 
 
 def test_findings_come_most_severe_first_and_survive_json(evidence_of):

@@ -15,7 +15,7 @@ import pytest
 import phoropter
 from phoropter.core.errors import CorruptFileError, InputError, UsageError
 from phoropter.core.events import Note
-from phoropter.core.files import plain
+from phoropter.core.files import plain, read_json
 from phoropter.core.recipe import read_recipe
 from phoropter.data.split import read_split
 from phoropter.project.run_record import read_run
@@ -220,6 +220,7 @@ def test_diagnosing_every_run(project):
         found = phoropter.diagnose(folder)
         assert found.run == folder.name
         assert set(found.limits) == {"noise_floor", "bias", "variance", "shift"}
+        assert read_json(folder / "findings.json") == plain(found.findings)
         for finding in found.findings:
             assert finding.severity in {"info", "warning", "critical"}
             for cure in finding.prescriptions:

@@ -44,15 +44,23 @@ class Dataset:
         root: The folder that `path` is relative to.
         layout: The reader that built it ("folders", "csv", ...).
         description: One line for people ("image folders, 3 classes, 763 images").
-        task: The task that the targets suggest ("classification", "regression").
+        task: The task that the targets suggest: "classification", "multilabel", "regression",
+            "detection", "instances" (objects with masks), "segmentation" (a mask an image),
+            "unpaired" (two sets of images) or "unlabelled".
         targets: The columns of `table` that hold the target: one string column for
-            classification, one or more float columns for regression.
+            classification, one column of lists of strings for multilabel, one or more float
+            columns for regression; none where the target lies in `objects` or in `mask_path`.
         table: Columns `id` (unique, stable: the path relative to the root), `path`, the targets,
             `group` (str or null), `part` ("train", "val", "test" or null, as given by the data),
             `part_name` (the data's own word for it, or null). After indexing also `size_bytes`,
             `mtime_ns`, `digest` (of the content), `height`, `width`, `mode`, `format` and cheap
-            pixel statistics.
+            pixel statistics. Segmentation has `mask_path`. Rows of text or of a table have `path`
+            of the file they are in, their columns in `inputs`, and a `digest` of these.
         rejected: Every file that was found but is no sample.
+        modality: What a sample is: an image file, a text or a row of a table.
+        inputs: Columns of `table` that hold the input, where it is no image file.
+        classes: Names of the classes of `objects` or masks, in the order of their numbers.
+        objects: Annotated objects, one row each, or None: see `core.objects`.
     """
 
     name: str
@@ -63,6 +71,10 @@ class Dataset:
     targets: tuple[str, ...]
     table: pl.DataFrame
     rejected: tuple[Rejected, ...] = ()
+    modality: Literal["image", "text", "table"] = "image"
+    inputs: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    objects: pl.DataFrame | None = None
 
     def __len__(self) -> int:
         return self.table.height

@@ -16,6 +16,7 @@ GROUPS = (
     "phoropter.classics",
     "phoropter.metrics",
     "phoropter.checks",
+    "phoropter.image_checks",
     "phoropter.rules",
     "phoropter.prescriptions",
 )

@@ -49,7 +49,8 @@ def index(dataset: Dataset, *, cache: Path | None = None, listener: Listener = s
 
     Adds the columns `size_bytes`, `mtime_ns`, `digest` (BLAKE2b-128 of the bytes), `height` and
     `width` (pixels, as shown), `mode`, `format`, `frames`, and the mean and the standard deviation
-    of grey, both in [0, 1]: `brightness` and `contrast`.
+    of grey, both in [0, 1]: `brightness` and `contrast`. Samples that are no images stay as they
+    are: their reader has read them whole.
 
     Args:
         dataset: As a reader gives it.
@@ -60,6 +61,8 @@ def index(dataset: Dataset, *, cache: Path | None = None, listener: Listener = s
     Raises:
         NothingUsableError: If no sample, or fewer than two classes, are left.
     """
+    if dataset.modality != "image":
+        return dataset
     measured = _measurements(dataset, cache, listener=listener)
     columns = [name for name in _SCHEMA if name != "thumbnail"]
     table = dataset.table.join(
@@ -83,17 +86,20 @@ def index(dataset: Dataset, *, cache: Path | None = None, listener: Listener = s
 def thumbnails(dataset: Dataset, cache: Path | None) -> NDArray[np.uint8]:
     """The images of an indexed data set as 32 x 32 grey, (n, 32, 32) uint8, in table order.
 
-    They are squashed, not cut, and come from the index's cache where they are in it.
+    They are squashed, not cut, and come from the index's cache where they are in it. Samples that
+    are no images have flat ones.
 
     Args:
         dataset: An indexed data set.
         cache: The file that was given to `index`, or None to decode every image again.
     """
+    result = np.zeros((len(dataset), THUMBNAIL_PX, THUMBNAIL_PX), dtype=np.uint8)
+    if dataset.modality != "image":
+        return result
     measured = _measurements(dataset, cache, listener=silent)
     pictures = dataset.table.select("path").join(
         measured.select("path", "thumbnail"), on="path", how="left", maintain_order="left"
     )["thumbnail"]
-    result = np.zeros((len(pictures), THUMBNAIL_PX, THUMBNAIL_PX), dtype=np.uint8)
     for place, picture in zip(result, pictures, strict=True):
         if picture is not None:
             place[:] = np.frombuffer(picture, dtype=np.uint8).reshape(place.shape)

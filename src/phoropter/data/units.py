@@ -42,13 +42,17 @@ def units(dataset: Dataset) -> pl.Series:
 
 
 def strata(dataset: Dataset) -> pl.Series:
-    """For each row the class, or the range of the first target, as text.
+    """For each row the class, or the range of the first target, as text; "" without targets.
 
     Ranges hold about equally many samples; equal values are never in two ranges.
     """
+    if not dataset.targets:
+        return pl.Series("stratum", [""] * len(dataset), dtype=pl.String)
     target = dataset.table[dataset.targets[0]]
     if target.dtype == pl.String:
         return target.rename("stratum")
+    if target.dtype == pl.List(pl.String):
+        return target.list.sort().list.join(", ").rename("stratum")
     values = target.cast(pl.Float64).to_numpy()
     count = int(np.clip(len(values) // SAMPLES_PER_BIN, 1, BINS))
     edges = np.unique(np.quantile(values, np.linspace(0, 1, count + 1)[1:-1]))

@@ -36,7 +36,8 @@ class LookEvidence:
         dataset: Indexed: its table has `digest`, `height`, `width`, `mode`, `format`, ...
         split: The parts in force, or None where only those given by the data are to be looked at.
         features: Features of rows, or None where there are none; all rows are asked for, once.
-        thumbnails: Grey, stretched, shape (n, 32, 32), uint8, in the order of the table's rows.
+        thumbnails: Grey, stretched, shape (n, 32, 32), uint8, in the order of the table's rows;
+            flat where samples are no images.
         seed: Decides every random draw of the checks.
     """
 
@@ -53,7 +54,7 @@ class LookEvidence:
 
     @cached_property
     def labels(self) -> NDArray[np.str_] | None:
-        """Class names, shape (n,), or None where the targets are numbers."""
+        """Class names, shape (n,), or None where a sample has no class or several."""
         if self.dataset.task != "classification":
             return None
         return (

@@ -1,4 +1,4 @@
-"""Every registered check, one after the other."""
+"""Every check that fits the samples, one after the other."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from phoropter.core.records import Finding
 from phoropter.core.registry import load, names
 from phoropter.look.evidence import LookEvidence
 
-_GROUP = "phoropter.checks"
+_FOR_ALL = "phoropter.checks"
 _ORDER = {"critical": 0, "warning": 1, "info": 2}
 
 
 def look(evidence: LookEvidence, *, listener: Listener = silent) -> tuple[Finding, ...]:
-    """What the registered checks find, most severe and most certain first.
+    """What the checks find that are registered for all samples or for this kind of them.
+
+    Most severe and most certain first.
 
     Args:
         evidence: The samples.
         listener: Told how many checks are done.
     """
-    checks = names(_GROUP)
+    groups = (_FOR_ALL, f"phoropter.{evidence.dataset.modality}_checks")
+    checks = [(group, name) for group in groups for name in names(group)]
     findings: list[Finding] = []
-    for done, name in enumerate(checks):
+    for done, (group, name) in enumerate(checks):
         listener(Progress("looking", done, len(checks), name))
-        findings.extend(load(_GROUP, name)(evidence))
+        findings.extend(load(group, name)(evidence))
     listener(Progress("looking", len(checks), len(checks)))
     return tuple(
         sorted(findings, key=lambda finding: (_ORDER[finding.severity], -finding.confidence))

@@ -11,7 +11,13 @@ from phoropter.core.records import Finding
 from phoropter.improvement.candidates import rebased
 from phoropter.improvement.prescriptions.ideas import ideas
 from phoropter.improvement.trial import Judgement, Trial
-from phoropter.project.judging import evidence_of, judge, prescribed, read_ladder
+from phoropter.project.judging import (
+    evidence_of,
+    judge,
+    prescribed,
+    read_ladder,
+    write_findings,
+)
 from phoropter.project.opened import Project
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.training.estimate import shortened
@@ -74,6 +80,7 @@ class ProjectBench:
         ladder = read_ladder(self.project.folder, self.project.notebook)
         evidence = evidence_of(record, ladder)
         found = prescribed(evidence)
+        write_findings(record, found)
         self.project.notebook.record_findings(trial.run, found)
         if is_classic(record.recipe):
             return (*found, *self._of_the_network(record.recipe, ladder))

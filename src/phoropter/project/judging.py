@@ -8,6 +8,7 @@ from pathlib import Path
 from phoropter.comparison.looks import threshold
 from phoropter.comparison.paired import compare, proper_score_test
 from phoropter.core.errors import UsageError
+from phoropter.core.files import write_json
 from phoropter.core.records import Comparison, Finding, Metric
 from phoropter.diagnosis.curves_file import read_curves
 from phoropter.diagnosis.diagnose import diagnose
@@ -54,7 +55,9 @@ def diagnose_run(run: str | Path, project: str | Path | None) -> DiagnoseResult:
     finally:
         notebook.close()
     evidence = evidence_of(record, ladder)
-    return DiagnoseResult(record.summary.run, prescribed(evidence), limits(evidence))
+    found = prescribed(evidence)
+    write_findings(record, found)
+    return DiagnoseResult(record.summary.run, found, limits(evidence))
 
 
 def diagnose_curves(path: Path) -> DiagnoseResult:
@@ -93,6 +96,11 @@ def evidence_of(record: RunRecord, ladder: Mapping[str, RunRecord]) -> RunEviden
 def prescribed(evidence: RunEvidence) -> tuple[Finding, ...]:
     """What is wrong with a run, prescriptions attached."""
     return tuple(prescribe(finding, evidence) for finding in diagnose(evidence))
+
+
+def write_findings(record: RunRecord, findings: tuple[Finding, ...]) -> None:
+    """Keeps what was found beside the run that it is about (`findings.json`)."""
+    write_json(record.path / "findings.json", findings)
 
 
 def compare_runs(a: str | Path, b: str | Path, project: str | Path | None) -> Comparison:

@@ -79,16 +79,24 @@ def features_for(project: Project, *, budget_s: float | None) -> FeatureFunction
 
 
 def _classes(project: Project) -> dict[str, int]:
+    """Samples of each class; objects of each class where objects are annotated."""
     dataset = project.dataset
-    if dataset.task != "classification":
-        return {}
-    counts = dataset.table[dataset.targets[0]].value_counts(sort=False)
-    return {str(name): int(count) for name, count in sorted(counts.iter_rows())}
+    if dataset.objects is not None:
+        labels = dataset.objects["label"]
+    elif dataset.task == "classification":
+        labels = dataset.table[dataset.targets[0]]
+    elif dataset.task == "multilabel":
+        labels = dataset.table[dataset.targets[0]].explode().drop_nulls()
+    else:
+        return dict.fromkeys(dataset.classes, 0)
+    counts = dict.fromkeys(dataset.classes, 0)
+    counts |= dict(sorted(labels.value_counts(sort=False).iter_rows()))
+    return {str(name): int(count) for name, count in counts.items()}
 
 
 def _targets(project: Project) -> dict[str, dict[str, float]]:
     dataset = project.dataset
-    if dataset.task == "classification":
+    if dataset.task != "regression":
         return {}
     facts: dict[str, dict[str, float]] = {}
     for name in dataset.targets:

@@ -48,9 +48,24 @@ class Project:
 
     @property
     def task(self) -> Task:
-        """The task, from the registry."""
+        """The task, from the registry.
+
+        Raises:
+            UsageError: If nothing can be trained on such data yet.
+        """
+        self._check_trainable()
         task: Task = registry.load("phoropter.tasks", self.dataset.task)()
         return task
+
+    def _check_trainable(self) -> None:
+        known = registry.names("phoropter.tasks")
+        if self.dataset.modality == "image" and self.dataset.task in known:
+            return
+        raise UsageError(
+            f"phoropter can look at and split these data, but not train on them: "
+            f"{self.dataset.description}.",
+            hint=f"It trains on images: {', '.join(known)}.",
+        )
 
     def split(self) -> Split:
         """The project's split: made once, then read; new data call for a new project.

@@ -8,7 +8,7 @@ from pathlib import Path
 from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener, silent
 from phoropter.core.records import PARTS
-from phoropter.data.split import digest
+from phoropter.data.split import digest, rows
 from phoropter.project.bench import ProjectBench
 from phoropter.project.closing import Outcome, write_bundle
 from phoropter.project.conclusion import conclude
@@ -40,12 +40,12 @@ def look_at(options: Options, *, listener: Listener) -> LookResult:
 def split_of(options: Options, *, listener: Listener) -> SplitResult:
     """The project's split."""
     with started(options, listener=listener) as project:
-        problem = project.problem()
+        made = project.split()
         return SplitResult(
             project=str(project.folder.path),
-            parts={part: len(problem.rows(part)) for part in PARTS},
-            reasons=problem.split.reasons,
-            digest=digest(problem.split),
+            parts={part: len(rows(project.dataset, made, part)) for part in PARTS},
+            reasons=made.reasons,
+            digest=digest(made),
         )
 
 
@@ -61,6 +61,7 @@ def train_one(options: Options, *, budget_s: float | None, listener: Listener) -
         )
         bench = ProjectBench(project, problem, lambda: 0.0, deadline)
         trial = bench.run(recipe, role="single")
+        bench.findings(trial)
         return run_result(project.folder, bench.of(trial))
 
 

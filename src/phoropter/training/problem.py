@@ -48,10 +48,16 @@ def problem_digest(dataset: Dataset, split: Split, metric: str) -> str:
 
 
 def data_digest(dataset: Dataset) -> str:
-    """A hash of every sample's identifier, content and target."""
-    columns = ["id", "digest", *dataset.targets]
-    table = dataset.table.select(columns).sort("id")
-    return hashlib.sha256(table.write_csv().encode()).hexdigest()[:16]
+    """A hash of every sample's identifier, content, target and annotated objects."""
+    masks = ["mask_path"] if "mask_path" in dataset.table.columns else []
+    columns = ["id", "digest", *masks, *dataset.targets]
+    tables = [dataset.table.select(columns).sort("id")]
+    if dataset.objects is not None:
+        tables.append(dataset.objects.sort("id", maintain_order=True))
+    whole = hashlib.sha256()
+    for table in tables:
+        whole.update(table.write_ndjson().encode())
+    return whole.hexdigest()[:16]
 
 
 def run_id(recipe: Recipe, problem: Problem) -> str:
