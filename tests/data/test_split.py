@@ -275,13 +275,44 @@ def test_units_join_over_groups_and_copies() -> None:
 )
 def test_quotas(totals: list[int], shares: list[float]) -> None:
     counts = np.array(totals)
-    result = quotas(counts, shares)
+    result = quotas(counts, shares, first_served=True)
     exact = np.outer(counts, shares)
     assert (result >= 0).all()
     assert (result.sum(axis=1) == counts).all()
     assert (np.abs(result - exact) < 1 + 1e-9).all()
     assert (result[counts > 0, 0] > 0).all()
     assert (np.abs(result.sum(axis=0) - exact.sum(axis=0)) < len(shares)).all()
+
+
+@given(
+    sets=st.lists(st.sets(st.sampled_from("abcde")), min_size=40, max_size=150),
+    seed=st.integers(0, 9),
+)
+def test_samples_of_several_classes_are_divided_alike(sets: list[set[str]], seed: int) -> None:
+    """A bound proven nowhere but held by iterative stratification: two samples off, at most."""
+    dataset = several(sets)
+    split = make_split(dataset, seed=seed)
+    held = sizes(split)
+    assert abs(held["val"] - 0.2 * len(sets)) <= 2
+    assert abs(held["test"] - 0.2 * len(sets)) <= 2
+    for label in "abcde":
+        with_label = dataset.table["label"].list.contains(label)
+        total = with_label.sum()
+        for part, share in (("train", 0.6), ("val", 0.2), ("test", 0.2)):
+            there = (with_label & (split.table["part"] == part)).sum()
+            assert abs(there - share * total) <= 3
+
+
+def test_classes_of_several_that_a_part_lacks_are_named() -> None:
+    split = make_split(several([{"a"}] * 30 + [{"a", "b"}]))
+    assert "val has none of 'b'" in reasons(split)
+    assert split.table["part"][30] == "train"
+
+
+def several(sets: Sequence[set[str]]) -> Dataset:
+    dataset = samples(["x"] * len(sets))
+    labels = pl.Series("label", [sorted(one) for one in sets], dtype=pl.List(pl.String))
+    return replace(dataset, task="multilabel", table=dataset.table.with_columns(labels))
 
 
 def test_rows_of_a_changed_data_set() -> None:

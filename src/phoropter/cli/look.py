@@ -18,7 +18,7 @@ def look(data: Data, *, source: Source, speech: Speech) -> None:
             project=source.project,
             target=source.target,
             task=source.task,
-            seed=source.seed or 0,
+            seed=source.seed,
             listener=listener,
         )
     show(result, speech, render.look)

@@ -38,6 +38,11 @@ def look(result: LookResult) -> str:
         lines += [f"  {item.path}: {item.reason}" for item in result.rejected[:SHOWN]]
         lines += _more(len(result.rejected))
     lines += _findings(result.findings, nothing="Nothing wrong was found.")
+    if result.proposed:
+        lines.append(
+            f"{result.proposed} corrections are proposed in {result.issues}: write y under accept "
+            "for those you want; they are carried out when the project is used next."
+        )
     return _text(lines, f"project {result.project}")
 
 

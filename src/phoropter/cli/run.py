@@ -46,7 +46,7 @@ def run(
             recipe=plan.recipe,
             settings=parse_settings(plan.settings or ()),
             budget_s=budget_s,
-            seed=source.seed or 0,
+            seed=source.seed,
             listener=listener,
         )
     show(result, speech, render.project)

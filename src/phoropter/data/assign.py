@@ -53,38 +53,50 @@ def assign(
 
     First every stratum gets whole-numbered quotas whose errors cancel over the strata. Then the
     units, large ones first, go where they exceed the quotas least. With units of one sample each,
-    the quotas are met exactly.
+    the quotas are met exactly. Where samples count for several strata, the unit that holds the
+    rarest one goes first, to the part that lacks most of it (Sechidis, Tsoumakas and Vlahavas, "On
+    the stratification of multi-label data", ECML PKDD 2011).
 
     Args:
-        pool: Columns `id`, `unit` and `stratum`; order does not matter.
+        pool: Columns `id`, `unit` and `stratum` (a text, or a list of them where a sample counts
+            for several); order does not matter.
         shares: Wanted share of each part, "train" first; they sum to 1.
         held: Units that must stay in train.
         seed: Decides the order among equals.
     """
-    names = sorted(pool["stratum"].unique())
-    units = _units(pool, names, seed)
+    names, units = _counted(pool, seed)
     parts = list(shares)
     totals = _totals(units, len(names))
-    room = quotas(totals, list(shares.values()))
-    place: dict[str, int] = {}
-    for unit in sorted(units, key=lambda unit: (unit.name not in held, -unit.size, unit.draw)):
-        part = 0 if unit.name in held else _best(room, totals, unit)
-        for stratum, count in zip(unit.strata, unit.counts, strict=True):
-            room[stratum, part] -= count
-        place[unit.name] = part
+    room = quotas(totals, list(shares.values()), first_served=True)
+    place = _dealt(units, room, totals, held=held, several=_several(pool))
     _give_train_every_stratum(units, place, len(names))
     by_sample = {name: parts[place[unit]] for name, unit in pool.select("id", "unit").iter_rows()}
     return Assignment(by_sample, _kept_whole(units, names, totals) if len(parts) > 1 else ())
 
 
-def quotas(totals: Counts, shares: Sequence[float]) -> Counts:
+def fold_numbers(pool: pl.DataFrame, count: int, *, seed: int) -> dict[str, int]:
+    """Divides the pool in `count` folds alike; the fold of each sample by its identifier.
+
+    Args:
+        pool: As for `assign`.
+        count: How many folds; the pool must have as many units.
+        seed: Decides the order among equals.
+    """
+    names, units = _counted(pool, seed)
+    totals = _totals(units, len(names))
+    room = quotas(totals, [1 / count] * count, first_served=False)
+    place = _dealt(units, room, totals, held=(), several=_several(pool))
+    return {name: place[unit] for name, unit in pool.select("id", "unit").iter_rows()}
+
+
+def quotas(totals: Counts, shares: Sequence[float], *, first_served: bool) -> Counts:
     """Whole numbers near totals x shares, shape (strata, parts), rows summing to the totals.
 
-    Each is less than 1 from the exact value (but for train, the first part, which gets at least
-    one sample of every stratum), and the rounding errors of the columns are carried from stratum
-    to stratum, so that the parts' sizes are right too.
+    Each is less than 1 from the exact value (but for the first part where it is served first: it
+    gets at least one sample of every stratum), and the rounding errors of the columns are carried
+    from stratum to stratum, so that the parts' sizes are right too.
 
-    >>> quotas(np.array([10, 5, 1]), [0.6, 0.2, 0.2]).tolist()
+    >>> quotas(np.array([10, 5, 1]), [0.6, 0.2, 0.2], first_served=True).tolist()
     [[6, 2, 2], [3, 1, 1], [1, 0, 0]]
     """
     exact = np.outer(totals, shares)
@@ -93,13 +105,44 @@ def quotas(totals: Counts, shares: Sequence[float]) -> Counts:
     for stratum, total in enumerate(totals):
         left = int(total - result[stratum].sum())
         fraction = exact[stratum] - result[stratum]
-        if total > 0 and result[stratum, 0] == 0 and left:
-            fraction[0] = np.inf  # train is served first: an unseen class cannot be predicted
+        if first_served and total > 0 and result[stratum, 0] == 0 and left:
+            fraction[0] = np.inf  # train: an unseen class cannot be predicted
         claims = np.where(fraction > 1e-9, owed + fraction, -np.inf)
         for part in np.argsort(-claims, kind="stable")[:left]:
             result[stratum, part] += 1
         owed += exact[stratum] - result[stratum]
     return result
+
+
+def _several(pool: pl.DataFrame) -> bool:
+    """Whether a sample counts for several strata."""
+    return pool["stratum"].dtype == pl.List(pl.String)
+
+
+def _counted(pool: pl.DataFrame, seed: int) -> tuple[list[str], list[_Unit]]:
+    """The names of the strata and the units with what they hold of each."""
+    single = pool.explode("stratum") if _several(pool) else pool
+    names = sorted(single["stratum"].unique())
+    return names, _units(single, names, seed)
+
+
+def _dealt(
+    units: Sequence[_Unit], room: Counts, totals: Counts, *, held: Collection[str], several: bool
+) -> dict[str, int]:
+    """The part of each unit; `room`, the quotas left, is used up."""
+    choose = _most_wanted if several else _best
+    place: dict[str, int] = {}
+
+    def urgency(unit: _Unit) -> tuple[bool, int, int]:
+        first = int(totals[list(unit.strata)].min()) if several else -unit.size
+        return unit.name not in held, first, unit.draw
+
+    for unit in sorted(units, key=urgency):
+        part = 0 if unit.name in held else choose(room, totals, unit)
+        for stratum, count in zip(unit.strata, unit.counts, strict=True):
+            room[stratum, part] -= count
+        place[unit.name] = part
+    return place
 
 
 def _units(pool: pl.DataFrame, names: Sequence[str], seed: int) -> list[_Unit]:
@@ -137,6 +180,12 @@ def _best(room: Counts, totals: Counts, unit: _Unit) -> int:
     of_strata = (growth / totals[list(unit.strata), None]).sum(axis=0)
     of_sizes = (unit.size - 2 * room.sum(axis=0)) * unit.size / totals.sum()
     return int(np.argmin(of_strata + of_sizes))
+
+
+def _most_wanted(room: Counts, totals: Counts, unit: _Unit) -> int:
+    """The part that lacks most of the unit's rarest stratum, then of the next one, and so on."""
+    by_rarity = sorted(unit.strata, key=lambda stratum: totals[stratum])
+    return max(range(room.shape[1]), key=lambda part: [room[s, part] for s in by_rarity])
 
 
 def _give_train_every_stratum(units: Sequence[_Unit], place: dict[str, int], strata: int) -> None:

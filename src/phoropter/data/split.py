@@ -28,6 +28,13 @@ RATIOS: tuple[tuple[int, tuple[float, float, float], str], ...] = (
 """Shares of train, val and test by the largest number of samples they are meant for, and why."""
 
 
+_ALIKE = {
+    "classification": "each class divided alike",
+    "multilabel": "each class divided alike",
+    "regression": "each range of the target divided alike",
+}
+
+
 def make_split(
     dataset: Dataset, *, seed: int = 0, ratios: tuple[float, float, float] | None = None
 ) -> Split:
@@ -172,11 +179,7 @@ def _reasons(
     shares: Mapping[str, float],
     why: str,
 ) -> list[str]:
-    alike = (
-        "each class divided alike"
-        if dataset.task == "classification"
-        else "each range of the target divided alike"
-    )
+    alike = _ALIKE.get(dataset.task, "drawn at random")
     if given and not missing:
         return [f"The data bring {', '.join(given)}; they are kept."]
     if "val" in given or "test" in given:
@@ -214,13 +217,15 @@ def _togetherness(table: pl.DataFrame, cut: Assignment) -> list[str]:
 
 def _rare(result: pl.DataFrame, dataset: Dataset) -> list[str]:
     """Which classes a part lacks."""
-    if dataset.task != "classification":
+    if dataset.task not in {"classification", "multilabel"}:
         return []
-    labels = dataset.table[dataset.targets[0]]
-    every = set(labels)
+    labels = pl.DataFrame({"label": dataset.table[dataset.targets[0]], "part": result["part"]})
+    if dataset.task == "multilabel":
+        labels = labels.explode("label").drop_nulls("label")
+    every = set(labels["label"])
     reasons = []
     for part in PARTS:
-        lacking = sorted(every - set(labels.filter(result["part"] == part)))
+        lacking = sorted(every - set(labels.filter(pl.col("part") == part)["label"]))
         if lacking:
             names = ", ".join(map(repr, lacking[:5])) + (", ..." if len(lacking) > 5 else "")
             reasons.append(f"Too few samples: {part} has none of {names}.")

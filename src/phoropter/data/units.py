@@ -44,7 +44,9 @@ def units(dataset: Dataset) -> pl.Series:
 def strata(dataset: Dataset) -> pl.Series:
     """For each row the class, or the range of the first target, as text; "" without targets.
 
-    Ranges hold about equally many samples; equal values are never in two ranges.
+    Ranges hold about equally many samples; equal values are never in two ranges. A sample with
+    several classes has a list: each of them and "" for the sample itself, so that the parts' sizes
+    are kept as well as the classes' shares.
     """
     if not dataset.targets:
         return pl.Series("stratum", [""] * len(dataset), dtype=pl.String)
@@ -52,7 +54,9 @@ def strata(dataset: Dataset) -> pl.Series:
     if target.dtype == pl.String:
         return target.rename("stratum")
     if target.dtype == pl.List(pl.String):
-        return target.list.sort().list.join(", ").rename("stratum")
+        itself = pl.lit([""], dtype=pl.List(pl.String))
+        listed = target.to_frame().select(stratum=itself.list.concat(target.name))
+        return listed.to_series()
     values = target.cast(pl.Float64).to_numpy()
     count = int(np.clip(len(values) // SAMPLES_PER_BIN, 1, BINS))
     edges = np.unique(np.quantile(values, np.linspace(0, 1, count + 1)[1:-1]))

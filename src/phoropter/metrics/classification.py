@@ -73,7 +73,8 @@ def _matthews(tallies: Tallies) -> Floats:
     spread_actual = total**2 - (tallies.actual**2).sum(axis=1)
     spread_predicted = total**2 - (tallies.predicted**2).sum(axis=1)
     below = np.sqrt(spread_actual) * np.sqrt(spread_predicted)
-    return np.where(total > 0, ratio(above, below, undefined=0.0), np.nan)
+    bounded = np.clip(ratio(above, below, undefined=0.0), -1.0, 1.0)  # two roots round apart
+    return np.where(total > 0, bounded, np.nan)
 
 
 def _share_of(hits: Floats) -> Weighted:

@@ -35,7 +35,7 @@ def run(
     recipe: Place | Recipe | None = None,
     settings: Mapping[str, Any] | None = None,
     budget_s: float = 600.0,
-    seed: int = 0,
+    seed: int | None = None,
     listener: Listener = silent,
 ) -> ProjectResult:
     """Takes data to a model: look, split, baselines, the loop, the sealed test, report, bundle.
@@ -49,7 +49,7 @@ def run(
         recipe: The first recipe, or a YAML file with it; planned by the data if left out.
         settings: Dotted recipe keys to set.
         budget_s: Wall time for everything, seconds.
-        seed: Decides the split and every other draw.
+        seed: Decides the split and every other draw; 0 if left out. A project keeps its own.
         listener: Told what is going on.
 
     Raises:
@@ -84,7 +84,7 @@ def look(
     project: Place | None = None,
     target: str | None = None,
     task: str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     listener: Listener = silent,
 ) -> LookResult:
     """What the data are and what is wrong with them.
@@ -103,7 +103,7 @@ def split(
     project: Place | None = None,
     target: str | None = None,
     task: str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     listener: Listener = silent,
 ) -> SplitResult:
     """The project's split, made on first use and kept.

@@ -26,6 +26,11 @@ _STEPS = 600
 """Optimiser steps of a first run from scratch: long enough to be a fair reference, short enough to
 leave most of the budget to the loop, which asks for more where it would help."""
 
+_LR = 0.006
+"""Peak rate of AdamW for a first run from scratch. Between 0.002 and 0.016 classes were learnt
+equally well on three sets; quantities better with more: an error of 11.7 degrees at 0.002, 11.0 at
+0.008 on turned digits."""
+
 LADDER = {
     "classification": ("majority", "logistic", "knn", "random_forest"),
     "regression": ("mean", "ridge", "random_forest"),
@@ -100,7 +105,7 @@ def _scratch(dataset: Dataset, common: dict[str, object], side: int, samples: in
             "model.pretrained": False,
             "model.transfer": "finetune",
             "train.epochs": _epochs(samples, 64, steps=_STEPS),
-            "train.lr": 0.002,
+            "train.lr": _LR,
             "train.patience": 0,
         }
     )

@@ -23,7 +23,7 @@ from phoropter.project.opened import Project
 from phoropter.project.reporting import write_project_report
 from phoropter.project.results import ProjectResult, Scores
 from phoropter.project.run_record import RunRecord
-from phoropter.project.seal import Opening, open_seal
+from phoropter.project.seal import Opening, open_seal, read_opening
 from phoropter.training.execute import restored
 from phoropter.training.problem import Problem
 from phoropter.training.sources import open_images
@@ -56,11 +56,14 @@ def close_project(
     *,
     spent_s: Callable[[], float],
 ) -> ProjectResult:
-    """Opens the seal once for the loop's reference and hands over model, report and record."""
+    """Opens the seal for the loop's reference and hands over model, report and record.
+
+    A run that the seal was opened for before is not tested again: nothing new could be learnt.
+    """
     final = bench.of(loop.reference)
     ladder = read_ladder(project.folder, project.notebook)
     steps = project.notebook.steps()
-    opening = open_seal(project, problem, final)
+    opening = read_opening(project, final) or open_seal(project, problem, final)
     outcome = Outcome(final, ladder, opening, conclude(final, ladder, steps))
     bundle = try_bundle(project, problem, outcome)
     report = write_project_report(project, problem, outcome, bundle=bundle, seconds=spent_s())

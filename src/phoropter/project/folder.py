@@ -63,6 +63,11 @@ class Folder:
         return self.path / "data" / "split.parquet"
 
     @property
+    def issues(self) -> Path:
+        """Proposed corrections, and which of them the user accepts."""
+        return self.path / "data" / "issues.csv"
+
+    @property
     def cache(self) -> Path:
         """Decoded images and features; may be deleted at any time."""
         return self.path / "data" / "cache"

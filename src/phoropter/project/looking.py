@@ -9,8 +9,10 @@ from phoropter.core.events import Note
 from phoropter.core.protocols import FeatureFunction
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Split
+from phoropter.data.corrections import read_corrections, renewed, write_corrections
 from phoropter.data.index import thumbnails
 from phoropter.look.evidence import LookEvidence
+from phoropter.look.proposals import proposals
 from phoropter.look.run import look
 from phoropter.models.catalog import card, offline_weights_installed
 from phoropter.models.preprocessing import preprocessing
@@ -43,6 +45,8 @@ def look_and_note(project: Project, split: Split, *, budget_s: float | None) -> 
         seed=project.settings.seed,
     )
     findings = look(evidence, listener=project.listener)
+    issues = renewed(proposals(evidence), read_corrections(project.folder.issues))
+    write_corrections(project.folder.issues, issues)
     project.notebook.record_findings("data", findings)
     for finding in findings:
         if finding.severity != "info":
@@ -58,6 +62,8 @@ def look_and_note(project: Project, split: Split, *, budget_s: float | None) -> 
         rejected=dataset.rejected,
         findings=findings,
         features=features.name,
+        proposed=len(issues),
+        issues=str(project.folder.issues),
     )
 
 

@@ -14,6 +14,7 @@ from phoropter.core.errors import InputError, UsageError
 from phoropter.core.events import Listener, Note, silent
 from phoropter.core.protocols import Task
 from phoropter.core.records import PARTS, Dataset, Split
+from phoropter.data.corrections import corrected, read_corrections
 from phoropter.data.index import index, thumbnails
 from phoropter.data.open import open_dataset
 from phoropter.data.split import digest as split_digest
@@ -35,7 +36,8 @@ class Project:
     Args:
         folder: Where it lies.
         settings: What it was started with.
-        dataset: The indexed data.
+        dataset: The indexed data, with the corrections that the user accepted.
+        found: The indexed data as they are on disk; the split is theirs.
         notebook: The record.
         listener: Told what is going on.
     """
@@ -43,6 +45,7 @@ class Project:
     folder: Folder
     settings: Settings
     dataset: Dataset
+    found: Dataset
     notebook: Notebook
     listener: Listener = silent
 
@@ -86,15 +89,15 @@ class Project:
 
     def _with_families(self) -> Dataset:
         """The data with a column `family` for pictures that are near copies of each other."""
-        pictures = thumbnails(self.dataset, self.folder.index)
-        evidence = LookEvidence(self.dataset, None, None, pictures, self.settings.seed)
-        copies = joined(len(self.dataset), evidence.copies.pairs)
+        pictures = thumbnails(self.found, self.folder.index)
+        evidence = LookEvidence(self.found, None, None, pictures, self.settings.seed)
+        copies = joined(len(self.found), evidence.copies.pairs)
         families = pl.Series("family", copies.astype(str), dtype=pl.String)
         several = families.is_duplicated()
-        table = self.dataset.table.with_columns(
+        table = self.found.table.with_columns(
             pl.when(several).then(families).otherwise(None).alias("family")
         )
-        return replace(self.dataset, table=table)
+        return replace(self.found, table=table)
 
     def choice(self, split: Split) -> PrimaryChoice:
         """The primary metric and the reason for it."""
@@ -119,7 +122,7 @@ class Project:
         )
 
     def _check_unchanged(self, kept: Split) -> None:
-        now, then = set(self.dataset.table["id"]), set(kept.table["id"])
+        now, then = set(self.found.table["id"]), set(kept.table["id"])
         if now == then:
             return
         raise InputError(
@@ -154,6 +157,23 @@ def started(options: Options, *, listener: Listener) -> Iterator[Project]:
         yield from _opened(folder, start(folder, settings), dataset, listener)
 
 
+def check_seed(options: Options) -> None:
+    """Refuses a seed that an existing project cannot take on any more.
+
+    Raises:
+        UsageError: If the project was split with another seed.
+    """
+    folder = folder_for(str(options.data), options.project)
+    if options.seed is None or not folder.settings.exists():
+        return
+    kept = read_settings(folder).seed
+    if options.seed != kept:
+        raise UsageError(
+            f"The project {str(folder.path)!r} was split with the seed {kept}, got {options.seed}.",
+            hint="Choose another folder with --project DIR; `phoropter train` takes any seed.",
+        )
+
+
 def _check_metric(name: str | None, dataset: Dataset) -> None:
     """Refuses a metric that cannot be used before it becomes a project's setting."""
     if name is None:
@@ -179,6 +199,13 @@ def existing(folder: Folder, *, listener: Listener = silent) -> Iterator[Project
         yield from _opened(folder, settings, dataset, listener)
 
 
+def _with_corrections(dataset: Dataset, folder: Folder, listener: Listener) -> Dataset:
+    accepted = [item for item in read_corrections(folder.issues) if item.accepted]
+    if accepted:
+        listener(Note(f"{len(accepted)} accepted corrections from {str(folder.issues)!r}."))
+    return corrected(dataset, accepted)
+
+
 def _opened(
     folder: Folder, settings: Settings, dataset: Dataset, listener: Listener
 ) -> Iterator[Project]:
@@ -186,6 +213,7 @@ def _opened(
     dataset = index(dataset, cache=folder.index, listener=listener)
     if settings.task is not None:
         dataset = replace(dataset, task=settings.task)
+    found, dataset = dataset, _with_corrections(dataset, folder, listener)
     notebook = Notebook(folder.notebook)
     try:
         facts = {
@@ -194,6 +222,6 @@ def _opened(
             "rejected": len(dataset.rejected),
         }
         notebook.record_dataset(data_digest(dataset), facts)
-        yield Project(folder, settings, dataset, notebook, listener)
+        yield Project(folder, settings, dataset, found, notebook, listener)
     finally:
         notebook.close()

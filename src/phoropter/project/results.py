@@ -24,6 +24,8 @@ class LookResult:
         rejected: Every file that is no sample, with its reason.
         findings: Most severe first.
         features: Where the features behind the findings came from.
+        proposed: Corrections in `issues`, those that were accepted before included.
+        issues: A table of corrections to accept or not (`path, problem, suggestion, accept`).
     """
 
     project: str
@@ -36,6 +38,8 @@ class LookResult:
     rejected: tuple[Rejected, ...]
     findings: tuple[Finding, ...]
     features: str
+    proposed: int = 0
+    issues: str = ""
 
 
 @dataclass(frozen=True, slots=True)

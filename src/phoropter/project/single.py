@@ -15,7 +15,7 @@ from phoropter.project.conclusion import conclude
 from phoropter.project.folder import Folder, project_of, run_folder
 from phoropter.project.judging import read_ladder, run_result
 from phoropter.project.looking import look_and_note
-from phoropter.project.opened import Project, existing, started
+from phoropter.project.opened import Project, check_seed, existing, started
 from phoropter.project.options import Options
 from phoropter.project.reporting import write_project_report
 from phoropter.project.results import (
@@ -33,12 +33,14 @@ from phoropter.project.steps import planned_baseline, reference_so_far
 
 def look_at(options: Options, *, listener: Listener) -> LookResult:
     """What the data are and what is wrong with them."""
+    check_seed(options)
     with started(options, listener=listener) as project:
         return look_and_note(project, project.split(), budget_s=None)
 
 
 def split_of(options: Options, *, listener: Listener) -> SplitResult:
     """The project's split."""
+    check_seed(options)
     with started(options, listener=listener) as project:
         made = project.split()
         return SplitResult(

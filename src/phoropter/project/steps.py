@@ -21,7 +21,7 @@ from phoropter.project.bench import ProjectBench
 from phoropter.project.closing import close_project
 from phoropter.project.folder import Folder
 from phoropter.project.looking import look_and_note
-from phoropter.project.opened import Project, existing, started
+from phoropter.project.opened import Project, check_seed, existing, started
 from phoropter.project.options import Options
 from phoropter.project.results import ProjectResult, Step
 from phoropter.training.problem import Problem
@@ -71,6 +71,7 @@ class Budget:
 def run_project(options: Options, *, budget_s: float, listener: Listener) -> ProjectResult:
     """The whole line for one data set, within a budget of wall time."""
     budget = Budget(time.monotonic(), budget_s)
+    check_seed(options)
     with started(options, listener=listener) as project:
         problem = project.problem()
         look_and_note(project, problem.split, budget_s=0.2 * budget_s)

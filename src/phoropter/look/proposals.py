@@ -1,0 +1,67 @@
+"""What could be corrected: for each suspicious sample what is wrong and what would mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import polars as pl
+
+from phoropter.core.records import Dataset
+from phoropter.data.corrections import DROP, Correction
+from phoropter.look.evidence import LookEvidence
+
+_KEPT_FIRST = {"test": 0, "val": 1, "train": 2}
+"""Of copies in two parts the training part's is the one to go: the test stays as it is."""
+
+
+def proposals(evidence: LookEvidence) -> tuple[Correction, ...]:
+    """One correction for every sample that something is wrong with; none is accepted yet."""
+    first: dict[tuple[str, str], Correction] = {}
+    for item in (*_contradictions(evidence), *_copies(evidence)):
+        first.setdefault((item.path, item.suggestion), item)
+    return tuple(first.values())
+
+
+def _groups(evidence: LookEvidence) -> Iterator[tuple[str, list[int]]]:
+    """Rows with the same content, in the order in which they would be kept."""
+    part = [_KEPT_FIRST.get(str(name), 3) for name in evidence.parts]
+    side = _shorter_side(evidence.dataset)
+    kinds = (("the same file as", evidence.twins), ("a copy of", evidence.copies.pairs))
+    for kind, groups in kinds:
+        for rows in groups:
+            yield kind, sorted(rows.tolist(), key=lambda row: (part[row], -side[row], row))
+
+
+def _shorter_side(dataset: Dataset) -> list[int]:
+    """Of each picture, pixels; 0 where samples are no pictures."""
+    if "height" not in dataset.table.columns:
+        return [0] * len(dataset)
+    return dataset.table.select(pl.min_horizontal("height", "width")).to_series().to_list()
+
+
+def _copies(evidence: LookEvidence) -> Iterable[Correction]:
+    """All but one of each group of copies."""
+    gone: set[int] = set()
+    for kind, rows in _groups(evidence):
+        kept = next((row for row in rows if row not in gone), rows[0])
+        for row in rows:
+            if row != kept and row not in gone:
+                gone.add(row)
+                yield _drop(evidence, row, f"{kind} {evidence.ids[kept]}")
+
+
+def _contradictions(evidence: LookEvidence) -> Iterable[Correction]:
+    """Every member of a group of copies whose labels differ: which is right, people must say."""
+    if evidence.labels is None:
+        return
+    labels = evidence.labels.tolist()
+    for kind, rows in _groups(evidence):
+        for row in rows:
+            others = [other for other in rows if labels[other] != labels[row]]
+            if others:
+                said = f"labelled {labels[row]!r}, but {kind} {evidence.ids[others[0]]}"
+                yield _drop(evidence, row, f"{said}, labelled {labels[others[0]]!r}")
+
+
+def _drop(evidence: LookEvidence, row: int, problem: str) -> Correction:
+    return Correction(str(evidence.ids[row]), problem, DROP)

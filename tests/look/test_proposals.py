@@ -1,0 +1,53 @@
+import numpy as np
+
+from phoropter.data.corrections import DROP
+from phoropter.look.proposals import proposals
+
+
+def noise(count, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, 32, 32)).astype(np.uint8)
+
+
+def test_sound_pictures_need_no_correction(evidence_of):
+    assert proposals(evidence_of(noise(60), ["a", "b"] * 30)) == ()
+
+
+def test_of_identical_files_all_but_one_may_go(evidence_of):
+    evidence = evidence_of(
+        noise(60),
+        ["a", "b"] * 30,
+        digest=["same"] * 3 + [f"d{n}" for n in range(57)],
+    )
+    labels = evidence.labels
+    found = {item.path: item for item in proposals(evidence)}
+    assert {item.suggestion for item in found.values()} == {DROP}
+    assert set(found) == set(evidence.ids[:3])  # two labels among three: any may be wrong
+    assert "labelled 'b', but the same file as" in found[evidence.ids[1]].problem
+    assert labels[1] == "b"
+
+
+def test_the_copy_in_the_training_part_goes_not_the_test_pictures(evidence_of):
+    evidence = evidence_of(
+        noise(60),
+        ["a"] * 30 + ["b"] * 30,
+        digest=["same"] * 2 + [f"d{n}" for n in range(58)],
+        part=["train", "test", *["train"] * 58],
+    )
+    [only] = proposals(evidence)
+    assert only.path == evidence.ids[0]
+    assert only.problem == f"the same file as {evidence.ids[1]}"
+    assert not only.accepted
+
+
+def test_of_near_copies_the_larger_file_stays(evidence_of):
+    pictures = noise(80)
+    pictures[7] = np.clip(pictures[3].astype(int) + 2, 0, 255)
+    evidence = evidence_of(
+        pictures,
+        ["a"] * 40 + ["b"] * 40,
+        height=[64] * 7 + [200] + [64] * 72,
+        width=[64] * 7 + [200] + [64] * 72,
+    )
+    [only] = proposals(evidence)
+    assert only.path == evidence.ids[3]
+    assert only.problem == f"a copy of {evidence.ids[7]}"
