@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,12 +17,6 @@ from phoropter.core.errors import CorruptFileError, InputError, UsageError
 from phoropter.core.events import Note
 from phoropter.core.files import plain, read_json
 from phoropter.core.recipe import read_recipe
-from phoropter.data.corrections import (
-    Correction,
-    read_corrections,
-    relabelled,
-    write_corrections,
-)
 from phoropter.data.split import read_split
 from phoropter.project.run_record import read_run
 
@@ -303,38 +297,6 @@ def test_looking_and_splitting_again_say_the_same(line, copy):
     with pytest.raises(UsageError, match="split with the seed 0, got 7"):
         phoropter.split(line[0] / "digits", project=copy, seed=7)
     assert sum(one.parts.values()) == 240
-
-
-def test_accepted_corrections_are_honoured_and_the_split_stays(line, tmp_path):
-    data, project = tmp_path / "digits", tmp_path / "p.phoropter"
-    shutil.copytree(line[0] / "digits", data)
-    shutil.copyfile(
-        data / seen_label(data, "nine"),
-        data / "nine" / "zz.png",
-    )
-    seen = phoropter.look(data, project=project)
-    split = phoropter.split(data, project=project)
-    [proposed] = [
-        item for item in read_corrections(Path(seen.issues)) if "zz.png" in item.path + item.problem
-    ]
-    own = Correction(
-        seen_label(data, "three"), "I looked at it", relabelled("eight"), accepted=True
-    )
-    write_corrections(Path(seen.issues), [replace(proposed, accepted=True), own])
-    again = phoropter.look(data, project=project)
-    assert seen.samples == 241
-    assert again.classes == {"eight": 81, "nine": 80, "three": 79}
-    assert [lost.path for lost in again.rejected] == [proposed.path]
-    after = phoropter.split(data, project=project)
-    assert after.digest == split.digest
-    assert sum(after.parts.values()) == 240
-    trained = phoropter.train(data, project=project, settings={"model.name": "majority"})
-    assert trained.metrics
-    assert read_corrections(Path(again.issues))[:2] == (replace(proposed, accepted=True), own)
-
-
-def seen_label(data, label):
-    return f"{label}/{min(path.name for path in (data / label).iterdir())}"
 
 
 def test_the_page_is_written_anew_in_korean(copy):

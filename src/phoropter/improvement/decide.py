@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from phoropter.improvement.trial import Judgement
 
+SUPPORT = 0.1
+"""Largest p-value of the primary metric at which the proper score may decide. Two seeds of one
+recipe differ in how sure they are far more than samples explain: without this, 12 % of 200 pairs
+were accepted, with it 2 %; of real gains (half as many training samples more) half."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -20,8 +25,8 @@ def decide(judgement: Judgement, *, greater_is_better: bool) -> Decision:
 
     Two tests may show it, each at what this look may spend on one test: the primary metric itself,
     or the proper score (log loss, squared error), which sees every sample's confidence and so
-    needs far fewer samples, provided that the primary metric did not fall. Both are fixed before
-    the run is made.
+    needs far fewer samples, provided that the primary metric points the same way and is unlikely
+    to do so by chance. Both are fixed before the run is made.
     """
     comparison = judgement.comparison
     level = judgement.threshold
@@ -32,9 +37,10 @@ def decide(judgement: Judgement, *, greater_is_better: bool) -> Decision:
     if gain > 0 and comparison.p_value <= level:
         return Decision(accepted=True, reason=f"Better: {numbers} (limit {limit}).")
     proper = f"score {judgement.score_delta:+.4f}, p = {judgement.score_p_value:.3g}"
-    if gain >= 0 and judgement.score_delta < 0 and judgement.score_p_value <= level:
+    backed = gain > 0 and comparison.p_value <= SUPPORT
+    if backed and judgement.score_delta < 0 and judgement.score_p_value <= level:
         return Decision(
-            accepted=True, reason=f"Surer and no worse: {proper} (limit {limit}); {numbers}."
+            accepted=True, reason=f"Surer and better: {proper} (limit {limit}); {numbers}."
         )
     if gain < 0 and comparison.p_value <= level:
         return Decision(accepted=False, reason=f"Worse: {numbers} (limit {limit}).")

@@ -22,6 +22,7 @@ RISE_BY_HEART = 0.05  # likewise, where validation never got below that loss
 BY_HEART = 0.1  # fall of the training loss meanwhile, in the same units
 USELESS = 0.97  # of that loss: validation as good as never got below it
 RISE_NOISES = 4.0  # noises of the curve that a rise must exceed
+NOISE_POINTS = 20  # at the end of the curve, at least: the noise of fewer is a matter of luck
 ROOM = 0.02  # validation error below which nothing is to be won
 
 
@@ -66,17 +67,16 @@ def _rise(evidence: RunEvidence) -> _Rise | None:
     if len(losses) < 4 or len(fitted) != len(losses):
         return None
     best = int(losses.values.argmin())
-    lowest = float(losses.values[best])
+    lowest = float(curves.smooth(losses.values).min())  # the lowest of many points is low by luck
     end = float(np.median(losses.values[-3:]))
     share = (end - lowest) / lowest if lowest > 0 else 0.0
     level = chance_loss(evidence) or lowest
     learnt = float(fitted.values[best] - np.median(fitted.values[-3:]))
     by_heart = lowest >= USELESS * level and learnt >= BY_HEART * level
     least = min(RISE * lowest, (RISE_BY_HEART if by_heart else RISE_OF_CHANCE) * level)
+    noise = curves.noise(losses.values[max(0, min(best, len(losses) - NOISE_POINTS)) :])
     clear = (
-        end - lowest >= max(least, RISE_NOISES * curves.noise(losses.values[best:]))
-        and best < len(losses) - 3
-        and learnt >= 0
+        end - lowest >= max(least, RISE_NOISES * noise) and best < len(losses) - 3 and learnt >= 0
     )
     return _Rise(share, int(losses.epochs[best]), clear, by_heart)
 
