@@ -27,6 +27,13 @@ RATIOS: tuple[tuple[int, tuple[float, float, float], str], ...] = (
 )
 """Shares of train, val and test by the largest number of samples they are meant for, and why."""
 
+_ALIKE = {
+    "classification": "each class divided alike",
+    "regression": "each range of the target divided alike",
+    "multilabel": "each combination of labels divided alike",
+    "unpaired": "each set divided alike",
+}
+
 
 def make_split(
     dataset: Dataset, *, seed: int = 0, ratios: tuple[float, float, float] | None = None
@@ -172,11 +179,7 @@ def _reasons(
     shares: Mapping[str, float],
     why: str,
 ) -> list[str]:
-    alike = (
-        "each class divided alike"
-        if dataset.task == "classification"
-        else "each range of the target divided alike"
-    )
+    alike = _ALIKE.get(dataset.task, "drawn at random")
     if given and not missing:
         return [f"The data bring {', '.join(given)}; they are kept."]
     if "val" in given or "test" in given:
@@ -205,7 +208,7 @@ def _togetherness(table: pl.DataFrame, cut: Assignment) -> list[str]:
     straddling = torn.filter(pl.col("kinds") > 1).height
     if straddling:
         reasons.append(
-            f"{straddling} groups or copied images stand in train and in a given val or test part; "
+            f"{straddling} groups or copies stand in train and in a given val or test part; "
             "the given parts are kept."
         )
     reasons += [f"Class {name!r} is kept whole in train: {why}." for name, why in cut.kept_whole]
