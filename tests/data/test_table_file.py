@@ -39,7 +39,11 @@ def test_quotes_ragged_rows_and_line_numbers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(b"", "empty"), (b"a,b\n", "no rows"), (b"a,b\n" + b"x" * (LONGEST_CELL + 1), "no sound table: line 2")],
+    [
+        (b"", "empty"),
+        (b"a,b\n", "no rows"),
+        (b"a,b\n" + b"x" * (LONGEST_CELL + 1), "no sound table: line 2"),
+    ],
 )
 def test_unusable_tables(tmp_path: Path, content: bytes, problem: str) -> None:
     path = tmp_path / "a.csv"
