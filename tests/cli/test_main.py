@@ -54,6 +54,7 @@ def test_run_hands_its_options_on(phoropter, answer, samples):
         "settings": {"train.lr": 0.001, "model.name": "cnn"},
         "budget_s": 90.0,
         "seed": 3,
+        "layout": None,
     }
 
 

@@ -205,7 +205,7 @@ def test_copies_of_given_test_images_are_not_moved_to_validation() -> None:
     split = make_split(samples(list("ab") * 40, parts=parts, digests=digests))
     moved = split.table.filter(pl.col("part") == "val")["id"]
     assert set(moved) <= {f"s{number:05d}" for number in range(20)}
-    assert "20 groups or copied images stand in train and in a given val or test" in reasons(split)
+    assert "20 groups or copies stand in train and in a given val or test" in reasons(split)
     assert "20 exact copies stay with their originals" in reasons(split)
 
 

@@ -18,6 +18,7 @@ def look(data: Data, *, source: Source, speech: Speech) -> None:
             project=source.project,
             target=source.target,
             task=source.task,
+            layout=source.layout,
             seed=source.seed,
             listener=listener,
         )

@@ -54,6 +54,12 @@ class Source:
         str | None,
         typer.Option("--task", metavar="TASK", help="classification or regression."),
     ] = None
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            "--layout", metavar="NAME", help="How to read the data, where it is found out wrongly."
+        ),
+    ] = None
     seed: Annotated[
         int | None,
         typer.Option("--seed", metavar="N", min=0, help="Decides every random draw (default: 0)."),

@@ -42,6 +42,7 @@ def run(
             project=source.project,
             target=source.target,
             task=source.task,
+            layout=source.layout,
             metric=metric,
             recipe=plan.recipe,
             settings=parse_settings(plan.settings or ()),

@@ -21,6 +21,7 @@ def train(data: Data, *, source: Source, plan: Plan, budget: Budget = None, spee
             project=source.project,
             target=source.target,
             task=source.task,
+            layout=source.layout,
             recipe=plan.recipe,
             settings=parse_settings(plan.settings or ()),
             budget_s=budget_s,

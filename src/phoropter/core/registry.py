@@ -17,6 +17,8 @@ GROUPS = (
     "phoropter.metrics",
     "phoropter.checks",
     "phoropter.image_checks",
+    "phoropter.table_checks",
+    "phoropter.text_checks",
     "phoropter.rules",
     "phoropter.prescriptions",
 )

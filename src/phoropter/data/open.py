@@ -12,7 +12,7 @@ from phoropter.core import registry
 from phoropter.core.errors import InputError, NothingUsableError, UsageError, nearest
 from phoropter.core.protocols import Reader
 from phoropter.core.records import Dataset, Rejected
-from phoropter.data.images import contains_image, is_image, subfolders
+from phoropter.data.images import is_image
 from phoropter.data.readers.builtin import builtin_folder, builtin_names
 from phoropter.data.usable import usable
 
@@ -89,21 +89,16 @@ def _chosen(path: Path, layout: str | None) -> Reader:
 
 def _nothing_found(path: Path) -> InputError | NothingUsableError:
     """Why no reader knows what to do with `path`."""
-    advice = "Expected one folder a class, or a CSV file with the columns path and label."
+    advice = (
+        "Expected one folder a class, a CSV file with the columns path and label, a table, or one "
+        "of the layouts of the documentation's page on data."
+    )
     if path.is_file():
-        what = "is a single image" if is_image(path) else "is no table of images"
+        what = "is a single image" if is_image(path) else "is no table, archive or array"
         return InputError(f"{str(path)!r} {what}.", hint=advice)
     if not any(path.iterdir()):
         return NothingUsableError(f"{str(path)!r} is empty.", hint=advice)
-    if contains_image(path):
-        return NothingUsableError(
-            f"{str(path)!r} holds images, but nothing says what they show.", hint=advice
-        )
-    if any(contains_image(child, deep=True) for child in subfolders(path)):
-        return NothingUsableError(
-            f"The images below {str(path)!r} lie in no class folders.", hint=advice
-        )
-    return NothingUsableError(f"There is no image in {str(path)!r}.", hint=advice)
+    return NothingUsableError(f"There is no image and no table in {str(path)!r}.", hint=advice)
 
 
 def _forced(dataset: Dataset, task: str | None) -> Dataset:
@@ -121,6 +116,7 @@ def _forced(dataset: Dataset, task: str | None) -> Dataset:
 
 
 def _as_classes(dataset: Dataset) -> Dataset:
+    _check_single(dataset, "classification")
     if len(dataset.targets) > 1:
         raise UsageError(
             f"Classification has one target, got {len(dataset.targets)}: "
@@ -133,7 +129,17 @@ def _as_classes(dataset: Dataset) -> Dataset:
     return replace(dataset, task="classification", table=table)
 
 
+def _check_single(dataset: Dataset, task: str) -> None:
+    """Refuses to read as one value a sample what is none, or many."""
+    if dataset.task not in _TASKS:
+        raise UsageError(
+            f"These data cannot be read for {task}: {dataset.description}.",
+            hint="Leave --task out.",
+        )
+
+
 def _as_values(dataset: Dataset) -> Dataset:
+    _check_single(dataset, "regression")
     name = dataset.targets[0]
     values = pl.col(name).cast(pl.Float64, strict=False)
     table = dataset.table.with_columns(values)
@@ -145,8 +151,8 @@ def _as_values(dataset: Dataset) -> Dataset:
             hint="Name a column of numbers with --target.",
         )
     rejected = tuple(
-        Rejected(path, f"the target {label!r} is not a number", "unusable")
-        for path, label in lost.select("path", name).iter_rows()
+        Rejected(sample, f"the target {label!r} is not a number", "unusable")
+        for sample, label in lost.select("id", name).iter_rows()
     )
     return replace(
         dataset,

@@ -27,6 +27,13 @@ RATIOS: tuple[tuple[int, tuple[float, float, float], str], ...] = (
 )
 """Shares of train, val and test by the largest number of samples they are meant for, and why."""
 
+_ALIKE = {
+    "classification": "each class divided alike",
+    "regression": "each range of the target divided alike",
+    "multilabel": "each combination of labels divided alike",
+    "unpaired": "each set divided alike",
+}
+
 
 _ALIKE = {
     "classification": "each class divided alike",
@@ -208,7 +215,7 @@ def _togetherness(table: pl.DataFrame, cut: Assignment) -> list[str]:
     straddling = torn.filter(pl.col("kinds") > 1).height
     if straddling:
         reasons.append(
-            f"{straddling} groups or copied images stand in train and in a given val or test part; "
+            f"{straddling} groups or copies stand in train and in a given val or test part; "
             "the given parts are kept."
         )
     reasons += [f"Class {name!r} is kept whole in train: {why}." for name, why in cut.kept_whole]

@@ -14,9 +14,7 @@ from phoropter.core.errors import InputError, UsageError, nearest
 from phoropter.data.locate import ImageFinder
 from phoropter.data.parts import part_of
 from phoropter.data.table_file import TableFile
-
-MISSING = frozenset({"", "nan", "null", "n/a", "#n/a"})
-"""Cells that hold no target, in lower case."""
+from phoropter.data.table_targets import MISSING, Target, are_flags, number, separator_of
 
 FEW = 20
 """Whole numbers with at most this many different values are read as classes."""
@@ -25,12 +23,12 @@ _PATH_NAMES = (
     "path", "file", "filename", "file_name", "filepath", "file_path", "image", "img", "image_path",
     "img_path", "image_name", "image_id", "image_file", "name", "photo", "picture", "id",
 )  # fmt: skip
-_TARGET_NAMES = ("label", "class", "target", "category", "y", "label_name", "class_name")
-_GROUP_NAMES = (
+TARGET_NAMES = ("label", "class", "target", "category", "y", "label_name", "class_name")
+GROUP_NAMES = (
     "group", "group_id", "patient", "patient_id", "subject", "subject_id", "writer", "writer_id",
     "session", "session_id", "person", "person_id", "user", "user_id", "speaker", "participant",
 )  # fmt: skip
-_PART_NAMES = ("split", "part", "set", "subset", "partition")
+PART_NAMES = ("split", "part", "set", "subset", "partition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +37,13 @@ class Columns:
 
     Args:
         path: Names the image files.
-        targets: To be predicted.
-        numeric: Whether the targets are quantities rather than classes.
+        target: To be predicted.
         group: Tells which samples belong together, or None.
         part: Holds "train", "val", "test" or the like, or None.
     """
 
     path: str
-    targets: tuple[str, ...]
-    numeric: bool
+    target: Target
     group: str | None
     part: str | None
 
@@ -69,37 +65,64 @@ def choose_columns(
     """
     cells = table.cells
     path = _path_column(cells, finder, file)
-    wanted = _wanted(cells, target, path=path, file=file)
-    part = _named(cells, _PART_NAMES)
+    wanted = wanted_columns(cells, target, file=file, path=path)
+    part = named_column(cells, PART_NAMES)
     if part in wanted or (part and not any(part_of(cell) for cell in cells[part].unique())):
         part = None
-    group = _named(cells, _GROUP_NAMES)
+    group = named_column(cells, GROUP_NAMES)
     group = None if group in wanted else group
-    if not wanted:
-        taken = {path, part, group}
-        free = [name for name in cells.columns if name not in taken and not _counts(cells, name)]
-        wanted = (_target_column(free, file),)
-    if len(wanted) > 1:
-        _check_numbers(table, wanted)
-    numeric = len(wanted) > 1 or _is_numeric(table, wanted[0])
-    return Columns(path, wanted, numeric, group, part)
+    if wanted:
+        return Columns(path, target_of(table, wanted), group, part)
+    free = [name for name in cells.columns if name not in {path, part, group}]
+    return Columns(path, find_target(table, free, file=file), group, part)
 
 
-def number(text: str, *, decimal_comma: bool = False) -> float | None:
-    """The number that a cell holds, or None.
+def find_target(table: TableFile, free: Sequence[str], *, file: Path) -> Target:
+    """The target among the columns that serve nothing else.
 
-    >>> number("1.5"), number("0,5"), number("0,5", decimal_comma=True)
-    (1.5, None, 0.5)
+    Columns of 0 and 1 and nothing else are labels that a sample may have several of.
+
+    Raises:
+        UsageError: If it is not clear.
     """
-    if decimal_comma and "." not in text:
-        text = text.replace(",", ".")
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    free = [name for name in free if not counts_rows(table.cells, name)]
+    known = {name.casefold() for name in free} & set(TARGET_NAMES)
+    if len(free) > 1 and not known and all(are_flags(table.cells[name]) for name in free):
+        return Target(("labels",), "labels", flags=tuple(free))
+    return target_of(table, (target_column(free, file),))
 
 
-def _wanted(cells: pl.DataFrame, target: str | None, *, path: str, file: Path) -> tuple[str, ...]:
+def target_of(table: TableFile, names: tuple[str, ...]) -> Target:
+    """How the cells of the chosen columns are read.
+
+    Raises:
+        UsageError: If there are several and one holds no numbers.
+    """
+    if len(names) > 1:
+        if all(are_flags(table.cells[name]) for name in names):
+            return Target(("labels",), "labels", flags=names)
+        check_numbers(table, names)
+        return Target(names, "numbers")
+    if is_quantity(table, names[0]):
+        return Target(names, "numbers")
+    separator = separator_of(table.cells[names[0]].unique().to_list())
+    return Target(names, "labels", separator) if separator else Target(names, "class")
+
+
+def wanted_columns(
+    cells: pl.DataFrame, target: str | None, *, file: Path, path: str | None = None
+) -> tuple[str, ...]:
+    """The columns that the user names as targets; none where nothing is named.
+
+    Args:
+        cells: The table.
+        target: A column, or several separated by commas.
+        file: The table's file.
+        path: The column that holds paths, which cannot be a target.
+
+    Raises:
+        UsageError: If there is no such column.
+    """
     if not target:
         return ()
     if target in cells.columns:
@@ -119,7 +142,7 @@ def _wanted(cells: pl.DataFrame, target: str | None, *, path: str, file: Path) -
     return names
 
 
-def _named(cells: pl.DataFrame, names: Sequence[str]) -> str | None:
+def named_column(cells: pl.DataFrame, names: Sequence[str]) -> str | None:
     """The first column called by one of the names, whatever its case and blanks."""
     plain = {re.sub(r"[ \-]", "_", name.casefold()): name for name in reversed(cells.columns)}
     return next((plain[name] for name in names if name in plain), None)
@@ -129,7 +152,7 @@ def _path_column(cells: pl.DataFrame, finder: ImageFinder, file: Path) -> str:
     """The column with the usual name or else the most cells that mean a file."""
     hits = {name: _hits(cells, name, finder) for name in cells.columns}
     best = max(hits, key=lambda name: (hits[name], -cells.columns.index(name)))
-    usual = [name for word in _PATH_NAMES if (name := _named(cells, (word,)))]
+    usual = [name for word in _PATH_NAMES if (name := named_column(cells, (word,)))]
     for name in usual:
         if hits[name] >= max(0.5 * hits[best], 1e-9):
             return name
@@ -154,7 +177,7 @@ def _hits(cells: pl.DataFrame, name: str, finder: ImageFinder) -> float:
     return sum(finder.find(cell).path is not None for cell in some) / len(some) if some else 0.0
 
 
-def _counts(cells: pl.DataFrame, name: str) -> bool:
+def counts_rows(cells: pl.DataFrame, name: str) -> bool:
     """Whether an unnamed column only counts the rows."""
     if not name.startswith(("column ", "Unnamed")) and name.casefold() not in {"index", "id"}:
         return False
@@ -162,9 +185,16 @@ def _counts(cells: pl.DataFrame, name: str) -> bool:
     return len(set(values)) == len(values) and all(cell.isdigit() for cell in values)
 
 
-def _target_column(free: Sequence[str], file: Path) -> str:
+def target_column(free: Sequence[str], file: Path) -> str:
+    """The one of the free columns that is to be predicted.
+
+    It has a usual name, or that of the file or folder, or is the only one.
+
+    Raises:
+        UsageError: If none is, or if it could be one or the other.
+    """
     by_name = {name.casefold(): name for name in reversed(free)}
-    for word in _TARGET_NAMES:
+    for word in TARGET_NAMES:
         if word in by_name:
             return by_name[word]
     for source in (
@@ -188,7 +218,7 @@ def _target_column(free: Sequence[str], file: Path) -> str:
     )
 
 
-def _is_numeric(table: TableFile, name: str) -> bool:
+def is_quantity(table: TableFile, name: str) -> bool:
     """Whether a target is a quantity rather than a class.
 
     That is: nearly all of its cells are numbers, with fractions or with many different values.
@@ -201,12 +231,17 @@ def _is_numeric(table: TableFile, name: str) -> bool:
     if not all(value.is_integer() for value in values):
         return True
     different = len(set(values))
-    if name.casefold() in _TARGET_NAMES:
+    if name.casefold() in TARGET_NAMES:
         return different > max(FEW, len(values) / 5)
     return different > FEW
 
 
-def _check_numbers(table: TableFile, names: Sequence[str]) -> None:
+def check_numbers(table: TableFile, names: Sequence[str]) -> None:
+    """Refuses several targets at once where one of them holds no numbers.
+
+    Raises:
+        UsageError: If so.
+    """
     for name in names:
         cells = [cell for cell in table.cells[name] if cell.casefold() not in MISSING]
         numbers = [number(cell, decimal_comma=table.decimal_comma) for cell in cells]

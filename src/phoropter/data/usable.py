@@ -40,11 +40,12 @@ def _without_unlearnable(dataset: Dataset) -> Dataset:
     table, target = dataset.table, dataset.targets[0]
     if table["part"].null_count() == table.height:
         return dataset
+    samples = "images" if dataset.modality == "image" else "rows"
     learnable = table.filter(pl.col("part").is_null() | (pl.col("part") == "train"))
     known = pl.col(target).is_in(learnable[target].unique().to_list())
     lost = tuple(
-        Rejected(path, f"class {label!r} has no training images", "unusable")
-        for path, label in table.filter(~known).select("path", target).iter_rows()
+        Rejected(name, f"class {label!r} has no training {samples}", "unusable")
+        for name, label in table.filter(~known).select("id", target).iter_rows()
     )
     return replace(dataset, table=table.filter(known), rejected=dataset.rejected + lost)
 

@@ -26,6 +26,8 @@ from phoropter.look.neighbours import (
     unit_vectors,
     vector_neighbours,
 )
+from phoropter.look.text_copies import text_copies
+from phoropter.prediction.row_features import joined_texts
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +126,13 @@ class LookEvidence:
 
         Flat pictures are left out (all of them look the same), and of twins only the first takes
         part. Thumbnails find what was re-encoded, resized, mirrored or changed in brightness or
-        colour; features, where given, also what was cropped, turned or framed.
+        colour; features, where given, also what was cropped, turned or framed. Copies of texts
+        are told by their wording; rows of a table have none but repeats.
         """
+        if self.dataset.modality == "text":
+            return self._text_copies
+        if self.dataset.modality == "table":
+            return NO_COPIES
         rows = np.flatnonzero(self.shows_something & first_of_each(len(self.dataset), self.twins))
         if len(rows) < SMALLEST_SET:
             return NO_COPIES
@@ -135,6 +142,17 @@ class LookEvidence:
             vectors = unit_vectors(self.feature_table[rows], seed=self.seed)
             near = vector_neighbours(vectors, NEIGHBOURS, seed=self.seed)
             found = united(found, find_copies(near))
+        return Copies(rows[found.pairs], found.distances, found.rule)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The text of each row, several columns joined by line breaks."""
+        return joined_texts(self.dataset, np.arange(len(self.dataset), dtype=np.int64))
+
+    @property
+    def _text_copies(self) -> Copies:
+        rows = np.flatnonzero(first_of_each(len(self.dataset), self.twins))
+        found = text_copies([self.texts[row] for row in rows], seed=self.seed)
         return Copies(rows[found.pairs], found.distances, found.rule)
 
     @cached_property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from phoropter.core.events import Listener, silent
 from phoropter.core.recipe import Recipe
-from phoropter.project.options import Options, Place
+from phoropter.project.options import Data, Options, Place
 
 if TYPE_CHECKING:
     from phoropter.core.records import Comparison, ModelCard
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 
 def run(
-    data: Place,
+    data: Data,
     *,
     project: Place | None = None,
     target: str | None = None,
     task: str | None = None,
+    layout: str | None = None,
     metric: str | None = None,
     recipe: Place | Recipe | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -41,10 +42,11 @@ def run(
     """Takes data to a model: look, split, baselines, the loop, the sealed test, report, bundle.
 
     Args:
-        data: A folder, a file or a built-in name.
+        data: A folder, a file, a built-in name, or a data set object of another library.
         project: Folder of the project; `NAME.phoropter` where you stand if left out.
         target: The target column, where the data have several.
         task: "classification" or "regression", where the data leave it open.
+        layout: The reader to use, where the wrong one is chosen.
         metric: The primary metric; chosen by the data if left out.
         recipe: The first recipe, or a YAML file with it; planned by the data if left out.
         settings: Dotted recipe keys to set.
@@ -57,7 +59,7 @@ def run(
     """
     from phoropter.project.steps import run_project
 
-    options = Options(data, project, target, task, metric, recipe, settings or {}, seed)
+    options = Options(data, project, target, task, metric, recipe, settings or {}, seed, layout)
     return run_project(options, budget_s=budget_s, listener=listener)
 
 
@@ -79,11 +81,12 @@ def improve(
 
 
 def look(
-    data: Place,
+    data: Data,
     *,
     project: Place | None = None,
     target: str | None = None,
     task: str | None = None,
+    layout: str | None = None,
     seed: int | None = None,
     listener: Listener = silent,
 ) -> LookResult:
@@ -94,15 +97,18 @@ def look(
     """
     from phoropter.project.single import look_at
 
-    return look_at(Options(data, project, target, task, seed=seed), listener=listener)
+    return look_at(
+        Options(data, project, target, task, seed=seed, layout=layout), listener=listener
+    )
 
 
 def split(
-    data: Place,
+    data: Data,
     *,
     project: Place | None = None,
     target: str | None = None,
     task: str | None = None,
+    layout: str | None = None,
     seed: int | None = None,
     listener: Listener = silent,
 ) -> SplitResult:
@@ -113,15 +119,18 @@ def split(
     """
     from phoropter.project.single import split_of
 
-    return split_of(Options(data, project, target, task, seed=seed), listener=listener)
+    return split_of(
+        Options(data, project, target, task, seed=seed, layout=layout), listener=listener
+    )
 
 
 def train(
-    data: Place,
+    data: Data,
     *,
     project: Place | None = None,
     target: str | None = None,
     task: str | None = None,
+    layout: str | None = None,
     recipe: Place | Recipe | None = None,
     settings: Mapping[str, Any] | None = None,
     budget_s: float | None = None,
@@ -135,7 +144,7 @@ def train(
     """
     from phoropter.project.single import train_one
 
-    options = Options(data, project, target, task, None, recipe, settings or {}, seed)
+    options = Options(data, project, target, task, None, recipe, settings or {}, seed, layout)
     return train_one(options, budget_s=budget_s, listener=listener)
 
 

@@ -27,6 +27,7 @@ class Settings:
         target: The target column, or None where there is only one.
         metric: The primary metric, or None to choose by the data.
         seed: The seed of the split and of the first recipe.
+        layout: The reader, or None to follow the data.
     """
 
     data: str
@@ -34,6 +35,7 @@ class Settings:
     target: str | None = None
     metric: str | None = None
     seed: int = 0
+    layout: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +103,13 @@ def start(folder: Folder, settings: Settings) -> Settings:
     """Writes the settings of a new project, or returns those of one that exists.
 
     Raises:
-        UsageError: If the project exists with other data, task, target or metric.
+        UsageError: If the project exists with other data, task, target, metric or layout.
     """
     if not folder.settings.exists():
         write_text(folder.settings, yaml.safe_dump(asdict(settings), sort_keys=False))
         return settings
     old = read_settings(folder)
-    for field in ("data", "task", "target", "metric"):
+    for field in ("data", "task", "target", "metric", "layout"):
         asked, has = getattr(settings, field), getattr(old, field)
         if asked is not None and asked != has:
             raise UsageError(

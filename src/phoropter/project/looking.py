@@ -17,6 +17,7 @@ from phoropter.look.run import look
 from phoropter.models.catalog import card, offline_weights_installed
 from phoropter.models.preprocessing import preprocessing
 from phoropter.prediction.features import DeepFeatures, HandcraftedFeatures
+from phoropter.prediction.row_features import TableFeatures, TextFeatures
 from phoropter.project.opened import Project
 from phoropter.project.results import LookResult
 
@@ -69,6 +70,8 @@ def look_and_note(project: Project, split: Split, *, budget_s: float | None) -> 
 
 def features_for(project: Project, *, budget_s: float | None) -> FeatureFunction:
     """Deep features where the weights are here, the images are photographs and there is time."""
+    if project.dataset.modality != "image":
+        return TextFeatures() if project.dataset.modality == "text" else TableFeatures()
     table = project.dataset.table
     side = table.select(pl.min_horizontal("height", "width").median()).item()
     affordable = budget_s is None or len(table) / _IMAGES_PER_SECOND <= budget_s
@@ -89,7 +92,7 @@ def _classes(project: Project) -> dict[str, int]:
     dataset = project.dataset
     if dataset.objects is not None:
         labels = dataset.objects["label"]
-    elif dataset.task == "classification":
+    elif dataset.task in {"classification", "unpaired"}:
         labels = dataset.table[dataset.targets[0]]
     elif dataset.task == "multilabel":
         labels = dataset.table[dataset.targets[0]].explode().drop_nulls()

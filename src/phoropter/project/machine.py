@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from phoropter.data.readers.builtin import cache_folder
+from phoropter.data.cache import cache_folder
 from phoropter.project.results import DoctorResult
 
 _GIB = 1024**3

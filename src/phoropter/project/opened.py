@@ -17,6 +17,7 @@ from phoropter.core.records import PARTS, Dataset, Split
 from phoropter.data.corrections import corrected, read_corrections
 from phoropter.data.index import index, thumbnails
 from phoropter.data.open import open_dataset
+from phoropter.data.sample_objects import is_dataset_object, unpack_object
 from phoropter.data.split import digest as split_digest
 from phoropter.data.split import make_split, read_split, rows, write_split
 from phoropter.look.evidence import LookEvidence
@@ -139,7 +140,7 @@ def started(options: Options, *, listener: Listener) -> Iterator[Project]:
     Raises:
         PhoropterError: If the data cannot be opened or another process holds the project.
     """
-    data = str(options.data)
+    data = _place(options.data)
     path = Path(data).expanduser()
     folder = folder_for(data, options.project)
     settings = Settings(
@@ -148,10 +149,11 @@ def started(options: Options, *, listener: Listener) -> Iterator[Project]:
         target=options.target,
         metric=options.metric,
         seed=options.seed or 0,
+        layout=options.layout,
     )
     if folder.settings.exists():
         settings = start(folder, settings)  # before opening: the target may be kept there
-    dataset = open_dataset(data, target=settings.target, task=settings.task)
+    dataset = _read(settings, data)
     _check_metric(options.metric, dataset)
     with locked(folder):
         yield from _opened(folder, start(folder, settings), dataset, listener)
@@ -163,7 +165,7 @@ def check_seed(options: Options) -> None:
     Raises:
         UsageError: If the project was split with another seed.
     """
-    folder = folder_for(str(options.data), options.project)
+    folder = folder_for(_place(options.data), options.project)
     if options.seed is None or not folder.settings.exists():
         return
     kept = read_settings(folder).seed
@@ -174,9 +176,18 @@ def check_seed(options: Options) -> None:
         )
 
 
+def _place(data: object) -> str:
+    """Where the data lie; objects of other libraries are written to the cache first."""
+    return str(unpack_object(data)) if is_dataset_object(data) else str(data)
+
+
+def _read(settings: Settings, data: str) -> Dataset:
+    return open_dataset(data, target=settings.target, task=settings.task, layout=settings.layout)
+
+
 def _check_metric(name: str | None, dataset: Dataset) -> None:
     """Refuses a metric that cannot be used before it becomes a project's setting."""
-    if name is None:
+    if name is None or dataset.task not in registry.names("phoropter.tasks"):
         return
     kind = registry.load("phoropter.tasks", dataset.task).kind
     if named(name).kind != kind:
@@ -194,7 +205,7 @@ def existing(folder: Folder, *, listener: Listener = silent) -> Iterator[Project
         PhoropterError: If there is none, or its data are gone.
     """
     settings = read_settings(folder)
-    dataset = open_dataset(settings.data, target=settings.target, task=settings.task)
+    dataset = _read(settings, settings.data)
     with locked(folder):
         yield from _opened(folder, settings, dataset, listener)
 

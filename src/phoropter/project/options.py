@@ -10,6 +10,8 @@ from typing import Any
 from phoropter.core.recipe import Recipe, read_recipe
 
 Place = str | Path
+Data = Place | Any
+"""A path, a built-in name, or an object with samples such as those of torchvision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class Options:
     """The arguments that the commands share; None means "not said".
 
     Args:
-        data: A folder, a file or a built-in name.
+        data: A folder, a file, a built-in name, or a data set object of another library.
         project: Folder of the project.
         target: The target column.
         task: The task.
@@ -25,9 +27,10 @@ class Options:
         recipe: A recipe or a YAML file with one.
         settings: Dotted recipe keys to set on top.
         seed: Decides split and recipe.
+        layout: The reader, where the one that is found is wrong.
     """
 
-    data: Place
+    data: Data
     project: Place | None = None
     target: str | None = None
     task: str | None = None
@@ -35,6 +38,7 @@ class Options:
     recipe: Place | Recipe | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
+    layout: str | None = None
 
     def given_recipe(self) -> Recipe | None:
         """The recipe the user brought, before `settings`, or None."""

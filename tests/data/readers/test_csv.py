@@ -281,6 +281,8 @@ def test_detects(table: Writer, class_folders: Callable[[dict[str, int]], Path])
     assert detects(root / "images") == 0
     folders = class_folders({"cat": 1, "dog": 1})
     (folders / "metadata.csv").write_text("a,b\n1,2")
+    assert detects(folders) == 0
+    (folders / "metadata.csv").write_text("a,b\ncat/000.png,2")
     assert 0 < detects(folders) < 0.6
     (root.parent / "bare").mkdir()
     (root.parent / "bare" / "x.csv").write_text("a,b\n1,2")

@@ -1,14 +1,14 @@
-"""Data sets that come with the package's own dependencies, written once as real image files."""
+"""Data sets that come with the package's own dependencies, written once as ordinary files."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
+import csv
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from phoropter.core.files import storage_errors
+from phoropter.data.cache import cache_folder, folder_once
 
 _VERSION = "1"  # raise when the files written change
 
@@ -17,7 +17,7 @@ def builtin_names() -> tuple[str, ...]:
     """The names of the built-in data sets, sorted.
 
     >>> builtin_names()
-    ('digits',)
+    ('blobs', 'breast_cancer', 'diabetes', 'digits', 'iris', 'wine')
     """
     return tuple(sorted(_WRITERS))
 
@@ -32,37 +32,7 @@ def builtin_folder(name: str) -> Path:
         StorageError: If the cache cannot be written.
     """
     folder = cache_folder() / "builtin" / f"{name}-{_VERSION}" / name
-    if folder.is_dir():
-        return folder
-    with storage_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
-        try:
-            content = draft / name
-            content.mkdir()
-            _WRITERS[name](content)
-            _put(content, folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    return folder
-
-
-def _put(content: Path, folder: Path) -> None:
-    try:
-        content.rename(folder)
-    except OSError:
-        if not folder.is_dir():  # else another process was faster, with the same files
-            raise
-
-
-def cache_folder() -> Path:
-    """Where files are kept that can be made again: PHOROPTER_CACHE, or the user's cache."""
-    chosen = os.environ.get("PHOROPTER_CACHE")
-    if chosen:
-        return Path(chosen).expanduser().resolve()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("phoropter"))
+    return folder_once(folder, _WRITERS[name])
 
 
 def _write_digits(folder: Path) -> None:
@@ -79,4 +49,38 @@ def _write_digits(folder: Path) -> None:
         Image.fromarray(image).save(place / f"{number:04d}.png")
 
 
-_WRITERS: dict[str, Callable[[Path], None]] = {"digits": _write_digits}
+def _write_table(folder: Path, *, load: str) -> None:
+    """One of scikit-learn's tables, the classes by their names, the target in the last column."""
+    from sklearn import datasets
+
+    bunch = getattr(datasets, load)()
+    classes = [str(name) for name in getattr(bunch, "target_names", ())]
+    target = [classes[number] for number in bunch.target] if classes else bunch.target.tolist()
+    names = [str(name) for name in bunch.feature_names]
+    _write_rows(folder, [*names, "target"], bunch.data, target)
+
+
+def _write_blobs(folder: Path) -> None:
+    """Four round clouds of points in a plane, 1,000 in all, which overlap."""
+    from sklearn.datasets import make_blobs
+
+    points, numbers = make_blobs(1000, centers=4, cluster_std=2, random_state=2)
+    _write_rows(folder, ["x", "y", "target"], points, [f"blob {number}" for number in numbers])
+
+
+def _write_rows(folder: Path, names: list[str], rows: Any, target: list[Any]) -> None:
+    with (folder / f"{folder.name}.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        for row, value in zip(rows.tolist(), target, strict=True):
+            writer.writerow([*row, value])
+
+
+_WRITERS: dict[str, Callable[[Path], None]] = {
+    "blobs": _write_blobs,
+    "breast_cancer": partial(_write_table, load="load_breast_cancer"),
+    "diabetes": partial(_write_table, load="load_diabetes"),
+    "digits": _write_digits,
+    "iris": partial(_write_table, load="load_iris"),
+    "wine": partial(_write_table, load="load_wine"),
+}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,21 +12,22 @@ from phoropter.core.records import Dataset, Rejected
 from phoropter.data.images import contains_image, subfolders
 from phoropter.data.locate import ImageFinder
 from phoropter.data.parts import part_of
-from phoropter.data.table_columns import MISSING, Columns, choose_columns, number
+from phoropter.data.row_files import kind_of
+from phoropter.data.table_columns import Columns, choose_columns
 from phoropter.data.table_file import SUFFIXES, TableFile, is_table, read_table
-
-_WHOLE = re.compile(r"([+-]?\d+)\.0+")
 
 
 def detects(path: Path) -> float:
     """How sure this reader is that `path` is a table of images or a folder with one, in [0, 1]."""
     if path.is_file():
-        return 1.0 if is_table(path) else 0.0
+        return 1.0 if is_table(path) and kind_of(path) == "images" else 0.0
     tables = _tables(path)
     if not tables:
         return 0.0
     folders = sum(contains_image(child, deep=True) for child in subfolders(path)[:3])
     if folders == 0 and not contains_image(path):
+        return 0.0
+    if all(kind_of(table) != "images" for table in tables):
         return 0.0
     return 0.3 if folders > 1 else 0.8
 
@@ -51,16 +50,15 @@ def read(path: Path, *, target: str | None) -> Dataset:
     finder = ImageFinder(file.parent)
     columns = choose_columns(table, finder, file=file, target=target)
     frame, rejected = _samples(table, columns, finder)
-    first = frame[columns.targets[0]]
-    kind = "numbers" if columns.numeric else f"{first.n_unique()} classes"
+    names = columns.target.names
+    kind = columns.target.described(frame[names[0]])
     return Dataset(
         name=path.name if path.is_dir() else path.stem,
         root=file.parent,
         layout="csv",
-        description=f"table {file.name}, target {', '.join(columns.targets)} ({kind}), "
-        f"{frame.height} images",
-        task="regression" if columns.numeric else "classification",
-        targets=columns.targets,
+        description=f"table {file.name}, target {', '.join(names)} ({kind}), {frame.height} images",
+        task=columns.target.task,
+        targets=names,
         table=frame,
         rejected=(*rejected, *_unlisted(frame, finder, rejected, file)),
     )
@@ -99,7 +97,7 @@ def _samples(
     seen: dict[str, list[tuple[object, ...]]] = {}
     for line, row in zip(table.lines, table.cells.iter_rows(named=True), strict=True):
         located = finder.find(row[columns.path])
-        values, problem = _targets(row, columns, decimal_comma=table.decimal_comma)
+        values, problem = columns.target.values(row, decimal_comma=table.decimal_comma)
         problem = located.reason or problem
         earlier = seen.setdefault(located.path or "", [])
         if not problem and values in earlier:
@@ -112,32 +110,10 @@ def _samples(
         earlier.append(values)
         records.append(
             {"id": identifier, "path": located.path}
-            | dict(zip(columns.targets, values, strict=True))
+            | dict(zip(columns.target.names, values, strict=True))
             | _belonging(row, columns)
         )
     return _frame(records, columns), rejected
-
-
-def _targets(
-    row: Mapping[str, str], columns: Columns, *, decimal_comma: bool
-) -> tuple[tuple[object, ...], str]:
-    """The row's target values, and what is wrong with them ("" for nothing)."""
-    values: list[object] = []
-    for name in columns.targets:
-        cell = row[name]
-        if cell.casefold() in MISSING:
-            return (), f"the target {name!r} is missing"
-        if not columns.numeric:
-            values.append(_WHOLE.sub(r"\1", cell) if _WHOLE.fullmatch(cell) else cell)
-            continue
-        value = number(cell, decimal_comma=decimal_comma)
-        if value is None:
-            comma = "; write numbers with a decimal point" if "," in cell else ""
-            return (), f"the target {cell!r} is not a number{comma}"
-        if not math.isfinite(value):
-            return (), f"the target {cell!r} is not finite"
-        values.append(value)
-    return tuple(values), ""
 
 
 def _belonging(row: Mapping[str, str], columns: Columns) -> dict[str, object]:
@@ -147,11 +123,10 @@ def _belonging(row: Mapping[str, str], columns: Columns) -> dict[str, object]:
 
 
 def _frame(records: Sequence[Mapping[str, object]], columns: Columns) -> pl.DataFrame:
-    kind = pl.Float64 if columns.numeric else pl.String
-    schema = {
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {
         "id": pl.String,
         "path": pl.String,
-        **dict.fromkeys(columns.targets, kind),
+        **dict.fromkeys(columns.target.names, columns.target.dtype),
         "group": pl.String,
         "part": pl.String,
         "part_name": pl.String,

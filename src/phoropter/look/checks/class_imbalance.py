@@ -8,6 +8,7 @@ import numpy as np
 
 from phoropter.core.records import Finding, Prescription
 from phoropter.look.evidence import LookEvidence
+from phoropter.look.wording import wording
 
 SPOKEN_RATIO = 1.5
 """Largest to smallest class below which the classes count as balanced."""
@@ -46,11 +47,12 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
             "smallest": str(names[smallest]),
             "counts": {str(name): int(count) for name, count in zip(names, counts, strict=True)},
         },
-        prescriptions=_prescriptions(str(names[smallest])) if severe else (),
+        prescriptions=_prescriptions(evidence, str(names[smallest])) if severe else (),
     )
 
 
-def _prescriptions(smallest: str) -> tuple[Prescription, ...]:
+def _prescriptions(evidence: LookEvidence, smallest: str) -> tuple[Prescription, ...]:
+    samples = wording(evidence.dataset).samples
     return (
         Prescription(
             change={"train.class_weights": "balanced"},
@@ -62,9 +64,9 @@ def _prescriptions(smallest: str) -> tuple[Prescription, ...]:
         ),
         Prescription(
             change={},
-            advice=f"Collect more pictures of the smallest classes, {smallest!r} first.",
+            advice=f"Collect more {samples} of the smallest classes, {smallest!r} first.",
             expected_gain=None,
             cost=1.0,
-            why="Weights repeat the same few pictures; new ones add information.",
+            why=f"Weights repeat the same few {samples}; new ones add information.",
         ),
     )

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from phoropter.core.records import Finding, Prescription
+from phoropter.core.records import Finding, Prescription, Severity
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.listing import counted, listed
 
@@ -18,9 +18,19 @@ CRITICAL_SHARE = 0.05
 TOLERANCE = 0.1
 """Numbers of one file may differ by this many standard deviations of the target."""
 
+_SAME = {
+    "image": "of files show the same picture and have different targets; at least one of each "
+    "pair is wrong",
+    "text": "of texts say the same and have different targets; at least one of each pair is wrong",
+    "table": "of rows agree in every input and have different targets: the inputs do not decide "
+    "the target, or one of each pair is wrong",
+}
+
 
 def check(evidence: LookEvidence) -> Iterable[Finding]:
     """One finding for all conflicts; of numbers only those of identical files are compared."""
+    if not evidence.dataset.targets:
+        return
     pairs = _twin_pairs(evidence)
     if evidence.labels is not None:
         pairs = np.concatenate([pairs, evidence.copies.pairs])
@@ -29,14 +39,14 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
         return
     targets = evidence.dataset.table.select(evidence.dataset.targets).rows()
     share = len(np.unique(conflicts)) / len(evidence.dataset)
+    severity: Severity = "critical" if share >= CRITICAL_SHARE else "warning"
+    if evidence.dataset.modality == "table":
+        severity = "info"  # people alike in every column may fare differently; pictures may not
     yield Finding(
         code="conflicting-duplicates",
-        severity="critical" if share >= CRITICAL_SHARE else "warning",
+        severity=severity,
         confidence=0.95,
-        message=(
-            f"{counted(len(conflicts), 'pair')} of files show the same picture and have "
-            "different targets; at least one of each pair is wrong."
-        ),
+        message=f"{counted(len(conflicts), 'pair')} {_SAME[evidence.dataset.modality]}.",
         evidence={
             "pairs": len(conflicts),
             "share": share,
@@ -71,8 +81,11 @@ def _twin_pairs(evidence: LookEvidence) -> NDArray[np.int64]:
 def _differ(evidence: LookEvidence, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
     if evidence.labels is not None:
         return np.asarray(evidence.labels[pairs[:, 0]] != evidence.labels[pairs[:, 1]])
-    table = evidence.dataset.table.select(evidence.dataset.targets).cast(pl.Float64)
-    values = table.to_numpy()
+    table = evidence.dataset.table.select(evidence.dataset.targets)
+    if evidence.dataset.task != "regression":
+        spelt = table.select(pl.struct(pl.all()).struct.json_encode()).to_series().to_numpy()
+        return np.asarray(spelt[pairs[:, 0]] != spelt[pairs[:, 1]])
+    values = table.cast(pl.Float64).to_numpy()
     gap = np.abs(values[pairs[:, 0]] - values[pairs[:, 1]])
     return np.asarray((gap > TOLERANCE * np.nanstd(values, axis=0)).any(axis=1))
 

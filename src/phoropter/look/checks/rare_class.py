@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from phoropter.core.records import Finding, Prescription
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.listing import counted, listed
+from phoropter.look.wording import wording
 
 SPOKEN_HALF_WIDTH = 0.2
 WARNING_HALF_WIDTH = 0.3
@@ -84,7 +85,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
             "warning_half_width": WARNING_HALF_WIDTH,
             "fewest_to_learn": FEWEST_TO_LEARN,
         },
-        prescriptions=_prescriptions(rare[0].name) if severe else (),
+        prescriptions=_prescriptions(evidence, rare[0].name) if severe else (),
     )
 
 
@@ -116,11 +117,12 @@ def _message(rare: list[ClassSize]) -> str:
     )
 
 
-def _prescriptions(name: str) -> tuple[Prescription, ...]:
+def _prescriptions(evidence: LookEvidence, name: str) -> tuple[Prescription, ...]:
+    samples = wording(evidence.dataset).samples
     return (
         Prescription(
             change={},
-            advice=f"Collect more pictures of the listed classes, {name!r} first, or merge them "
+            advice=f"Collect more {samples} of the listed classes, {name!r} first, or merge them "
             "with classes they are not told apart from in use.",
             expected_gain=None,
             cost=1.0,

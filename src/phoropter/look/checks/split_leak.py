@@ -13,6 +13,7 @@ from phoropter.look.evidence import LookEvidence
 from phoropter.look.families import joined
 from phoropter.look.listing import counted, listed
 from phoropter.look.name_groups import find_name_groups
+from phoropter.look.wording import Wording, wording
 
 WARNING_SHARE = 0.005
 CRITICAL_SHARE = 0.05
@@ -20,8 +21,8 @@ CRITICAL_SHARE = 0.05
 heart gains up to this share: half a point is lost in the noise of most sets, five are not."""
 
 _WORDS = {
-    "exact": "the same file",
-    "near": "a copy of the picture",
+    "exact": "the same {item}",
+    "near": "a copy of the {sample}",
     "group": "a member of the same declared group",
     "file name": "a picture whose file name shares its first part (the same patient, session, ...)",
 }
@@ -98,6 +99,8 @@ def _finding(evidence: LookEvidence, leak: Leak) -> Finding:
     tied = np.flatnonzero(_tied(evidence.parts, leak.families))
     tied = tied[np.argsort(leak.families[tied], kind="stable")]
     families = np.split(tied, np.flatnonzero(np.diff(leak.families[tied])) + 1)
+    words = wording(evidence.dataset)
+    tie = _WORDS[leak.kind].format(item=words.item, sample=words.sample)
     severity: Severity = "info"
     if leak.share >= WARNING_SHARE:
         severity = "critical" if leak.share >= CRITICAL_SHARE else "warning"
@@ -106,7 +109,7 @@ def _finding(evidence: LookEvidence, leak: Leak) -> Finding:
         severity=severity,
         confidence=leak.confidence,
         message=(
-            f"{leak.share:.1%} of a held-out part has {_WORDS[leak.kind]} in another part "
+            f"{leak.share:.1%} of a held-out part has {tie} in another part "
             f"({counted(len(families), 'group')} on both sides): results there are too good."
         ),
         evidence={
@@ -123,16 +126,17 @@ def _finding(evidence: LookEvidence, leak: Leak) -> Finding:
                 for rows in families
             ),
         },
-        prescriptions=() if severity == "info" else (_PRESCRIPTION,),
+        prescriptions=() if severity == "info" else (_prescription(words),),
     )
 
 
-_PRESCRIPTION = Prescription(
-    change={},
-    advice="Keep each group on one side: move or delete the listed files, or leave the parts to "
-    "the split, which keeps copies and declared groups together.",
-    expected_gain=None,
-    cost=0.0,
-    why="What was seen in training is recognised, not understood; the score does not carry over "
-    "to new pictures.",
-)
+def _prescription(words: Wording) -> Prescription:
+    return Prescription(
+        change={},
+        advice=f"Keep each group on one side: move or delete the listed {words.items}, or leave "
+        "the parts to the split, which keeps copies and declared groups together.",
+        expected_gain=None,
+        cost=0.0,
+        why="What was seen in training is recognised, not understood; the score does not carry "
+        f"over to new {words.samples}.",
+    )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from phoropter.core.records import Finding, Prescription, Rejected, Severity
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.listing import counted, listed
+from phoropter.look.wording import wording
 
 CRITICAL_SHARE = 0.05
 """Share of the images that cannot be read from which the source, not a file, is broken: a copy
@@ -40,13 +41,13 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
                 {"path": item.path, "reason": item.reason} for item in lost or rejected
             ),
         },
-        prescriptions=_prescriptions() if lost else (),
+        prescriptions=_prescriptions(evidence) if lost else (),
     )
 
 
 def _message(rejected: tuple[Rejected, ...], lost: list[Rejected], share: float) -> str:
     if not lost:
-        return f"{counted(len(rejected), 'file')} beside the samples: not images, left out."
+        return f"{counted(len(rejected), 'file')} beside the samples: no samples, left out."
     reason, count = Counter(item.reason for item in lost).most_common(1)[0]
     return (
         f"{counted(len(lost), 'sample')} ({share:.1%}) cannot be used; "
@@ -54,14 +55,15 @@ def _message(rejected: tuple[Rejected, ...], lost: list[Rejected], share: float)
     )
 
 
-def _prescriptions() -> tuple[Prescription, ...]:
+def _prescriptions(evidence: LookEvidence) -> tuple[Prescription, ...]:
+    words = wording(evidence.dataset)
     return (
         Prescription(
             change={},
-            advice="Copy the listed files again from their source, or delete them.",
+            advice=words.mend,
             expected_gain=None,
             cost=0.0,
             why="They take no part in training or evaluation; if they are not a random "
-            "selection, the results do not hold for pictures like them.",
+            f"selection, the results do not hold for {words.samples} like them.",
         ),
     )

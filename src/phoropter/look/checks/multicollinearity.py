@@ -1,0 +1,173 @@
+"""Columns that say the same as others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from phoropter.core.records import Finding, Prescription
+from phoropter.look.collinearity import correlations, same_partition, variance_inflation
+from phoropter.look.columns import category_columns, number_columns
+from phoropter.look.evidence import LookEvidence
+from phoropter.look.listing import counted, listed
+
+SPOKEN_VIF = 10.0
+"""The usual rule of thumb (Kutner et al., "Applied linear statistical models"): the variance of a
+linear model's coefficient is ten times what it would be if the columns were independent."""
+
+SPOKEN_CORRELATION = 0.95
+
+SAME_SHARE = 0.98
+"""Share of the rows in which one column is the other, perhaps in another unit, from which they say
+the same; a few cells of a copy are often changed later."""
+
+MOST_COLUMNS = 500
+"""Of wider tables only the first columns are compared."""
+
+
+def check(evidence: LookEvidence) -> Iterable[Finding]:
+    """One finding for columns that repeat another one or nearly so."""
+    columns = dict(list(number_columns(evidence.dataset).items())[:MOST_COLUMNS])
+    pairs = _correlated(columns)
+    factors = _factors(columns)
+    renamed = _renamed(evidence)
+    inflated = {name: factor for name, factor in factors.items() if factor >= SPOKEN_VIF}
+    if not pairs and not inflated and not renamed:
+        return
+    copies = [(a, b) for a, b, _ in pairs if _same_share(columns[a], columns[b]) >= SAME_SHARE]
+    copies += renamed
+    yield Finding(
+        code="multicollinearity",
+        severity="warning" if copies else "info",
+        confidence=1.0 if copies else 0.9,
+        message=_message(copies, pairs, inflated),
+        evidence={
+            "same": listed(list(pair) for pair in copies),
+            "correlated": listed([a, b, value] for a, b, value in pairs),
+            "vif": dict(listed(sorted(factors.items(), key=lambda item: -item[1]))),
+            "spoken_vif": SPOKEN_VIF,
+            "spoken_correlation": SPOKEN_CORRELATION,
+        },
+        prescriptions=_prescriptions(copies[0]) if copies else (),
+    )
+
+
+def _correlated(columns: Mapping[str, NDArray[np.float64]]) -> list[tuple[str, str, float]]:
+    """Pairs with a large correlation, the largest first."""
+    if len(columns) < 2:
+        return []
+    names = list(columns)
+    matrix = correlations(np.stack([_clipped(values) for values in columns.values()], axis=1))
+    found = [
+        (names[a], names[b], float(matrix[a, b]))
+        for a, b in np.argwhere(np.triu(np.abs(matrix) >= SPOKEN_CORRELATION, k=1)).tolist()
+    ]
+    return sorted(found, key=lambda item: -abs(item[2]))
+
+
+def _factors(columns: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
+    """Variance inflation of each column over the rows that have all that are half filled."""
+    half = {name: values for name, values in columns.items() if np.isfinite(values).mean() >= 0.5}
+    if len(half) < 2:
+        return {}
+    table = _finite(half)
+    complete = table[np.isfinite(table).all(axis=1)]
+    if len(complete) < 2 * len(half) + 2:
+        return {}
+    return dict(zip(half, variance_inflation(complete).tolist(), strict=True))
+
+
+def _clipped(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The column with values far out of range drawn in, so that single ones decide nothing."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return np.full(len(values), np.nan)
+    low, high = np.quantile(known, [0.05, 0.95])
+    reach = high - low
+    if reach == 0:
+        return np.where(np.isfinite(values), values, np.nan)
+    return np.where(np.isnan(values), np.nan, np.clip(values, low - reach, high + reach))
+
+
+def _same_share(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Share of the rows that have both in which they agree after a change of unit.
+
+    The unit comes from the rows that are not at the ends of either column, so that single
+    numbers out of range do not spoil it.
+    """
+    both = np.isfinite(first) & np.isfinite(second)
+    x, y = first[both], second[both]
+    inner = np.ones(len(x), dtype=bool)
+    for values in (x, y):
+        low, high = np.quantile(values, [0.05, 0.95])
+        inner &= (values >= low) & (values <= high)
+    if inner.sum() < 3 or np.ptp(x[inner]) == 0 or np.ptp(y[inner]) == 0:
+        return 0.0
+    slope, start = np.polyfit(x[inner], y[inner], 1)
+    near = np.abs(start + slope * x - y) < 1e-6 * np.ptp(y[inner])
+    return float(near.mean())
+
+
+def _finite(columns: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    table = np.stack(list(columns.values()), axis=1)
+    return np.where(np.isfinite(table), table, np.nan)
+
+
+def _renamed(evidence: LookEvidence) -> list[tuple[str, str]]:
+    """Pairs of columns with few values that divide the rows alike (class and its number)."""
+    dataset = evidence.dataset
+    columns = category_columns(dataset)
+    for name, values in number_columns(dataset).items():
+        if 2 <= len(np.unique(values[np.isfinite(values)])) <= 20:
+            columns[name] = dataset.table[name].cast(pl.String)
+    numbers = {
+        name: column.fill_null("\0").rank("dense").cast(pl.Int64).to_numpy()
+        for name, column in columns.items()
+        if column.n_unique() >= 2
+    }
+    numeric = {name for name in columns if dataset.table[name].dtype.is_numeric()}
+    names = list(numbers)
+    return [
+        (first, second)
+        for at, first in enumerate(names)
+        for second in names[at + 1 :]
+        if same_partition(numbers[first], numbers[second]) and not {first, second} <= numeric
+    ]
+
+
+def _message(
+    copies: list[tuple[str, str]],
+    pairs: list[tuple[str, str, float]],
+    inflated: Mapping[str, float],
+) -> str:
+    if copies:
+        first, second = copies[0]
+        told = f"{counted(len(copies), 'pair')} of columns say the same: {first!r} and {second!r}"
+        return f"{told}, ..." if len(copies) > 1 else f"{told}."
+    if pairs:
+        first, second, value = pairs[0]
+        return (
+            f"{counted(len(pairs), 'pair')} of columns nearly say the same: {first!r} and "
+            f"{second!r} are correlated to {value:.3f}."
+        )
+    name = max(inflated, key=lambda item: inflated[item])
+    return (
+        f"{counted(len(inflated), 'column')} can be told from the others: {name!r} has a variance "
+        f"inflation factor of {inflated[name]:.0f}."
+    )
+
+
+def _prescriptions(pair: tuple[str, str]) -> tuple[Prescription, ...]:
+    return (
+        Prescription(
+            change={},
+            advice=f"Keep one column of each pair, {pair[0]!r} or {pair[1]!r} first.",
+            expected_gain=None,
+            cost=0.0,
+            why="The second one adds nothing, and shares the first one's importance, so that "
+            "neither looks important.",
+        ),
+    )

@@ -1,0 +1,97 @@
+"""Features of texts and of table rows, for the checks that compare samples; without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from phoropter.core.protocols import Features
+from phoropter.core.records import Dataset, Rows
+from phoropter.core.seed import derive
+
+_COMPONENTS = 128
+_MOST_WORDS = 50_000
+_MOST_CATEGORIES = 20
+
+
+class TextFeatures:
+    """Words and parts of words, weighted by how rare they are, in at most 128 dimensions.
+
+    TF-IDF of words and of 3 to 5 neighbouring characters, reduced by a truncated singular value
+    decomposition (latent semantic analysis: Deerwester et al. 1990), each row of length 1.
+    """
+
+    name = "words"
+
+    def __call__(self, dataset: Dataset, rows: Rows) -> Features:
+        """Features of these rows, float32 (n, d), in their order."""
+        return text_vectors(joined_texts(dataset, rows))
+
+
+class TableFeatures:
+    """Numbers in units of their spread, and one dimension for each of the common categories."""
+
+    name = "columns"
+
+    def __call__(self, dataset: Dataset, rows: Rows) -> Features:
+        """Features of these rows, float32 (n, d), in their order; missing numbers are 0."""
+        table = dataset.table.select(dataset.inputs)[rows]
+        blocks = [_column_features(column) for column in table.get_columns()]
+        return np.concatenate([np.zeros((len(rows), 0), np.float32), *blocks], axis=1)
+
+
+def joined_texts(dataset: Dataset, rows: Rows) -> list[str]:
+    """The texts of rows, the columns of one row joined by line breaks."""
+    columns = [pl.col(name).cast(pl.String).fill_null("") for name in dataset.inputs]
+    table = dataset.table.select(pl.concat_str(columns, separator="\n"))
+    return table.to_series().gather(rows).to_list()
+
+
+def text_vectors(texts: Sequence[str], *, seed: int = 0) -> Features:
+    """Vectors of texts, float32 (n, d), of length 1 (or 0 for texts without a letter)."""
+    from scipy.sparse import hstack
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.preprocessing import normalize
+
+    kinds = (("word", (1, 2)), ("char_wb", (3, 5)))
+    blocks = []
+    for analyzer, lengths in kinds:
+        counter = TfidfVectorizer(
+            analyzer=analyzer,
+            ngram_range=lengths,
+            sublinear_tf=True,
+            max_features=_MOST_WORDS,
+            token_pattern=r"(?u)\w+" if analyzer == "word" else None,
+            dtype=np.float32,
+        )
+        try:
+            blocks.append(counter.fit_transform(texts))
+        except ValueError:  # scikit-learn's word for: no text has any such part
+            continue
+    if not blocks:
+        return np.zeros((len(texts), 1), dtype=np.float32)
+    matrix = hstack(blocks).tocsr()
+    components = min(_COMPONENTS, matrix.shape[0] - 1, matrix.shape[1] - 1)
+    if components < 1:
+        return np.asarray(matrix.toarray(), dtype=np.float32)
+    draw = derive(seed, "text-features") % 2**32
+    reduced = TruncatedSVD(components, random_state=draw).fit_transform(matrix)
+    return np.asarray(normalize(reduced), dtype=np.float32)
+
+
+def _column_features(column: pl.Series) -> Features:
+    if column.dtype.is_numeric():
+        values = column.cast(pl.Float64).to_numpy()
+        known = np.isfinite(values)
+        if not known.any():
+            return np.zeros((len(values), 1), dtype=np.float32)
+        low, middle, high = np.quantile(values[known], [0.05, 0.5, 0.95])
+        scaled = (np.where(known, values, middle) - middle) / max(high - low, 1e-9)
+        return np.asarray(np.clip(scaled, -10, 10)[:, None], dtype=np.float32)
+    common = column.drop_nulls().value_counts(sort=True).head(_MOST_CATEGORIES)
+    names = common.get_column(column.name).to_list()
+    flags = [(column == name).fill_null(value=False).to_numpy() for name in names]
+    return np.stack([np.zeros(len(column)), *flags], axis=1).astype(np.float32)[:, 1:]
