@@ -19,6 +19,7 @@ def look(data: Data, *, source: Source, speech: Speech) -> None:
             target=source.target,
             task=source.task,
             seed=source.seed or 0,
+            lang=speech.lang,
             listener=listener,
         )
     show(result, speech, render.look)

@@ -38,7 +38,8 @@ def look(result: LookResult) -> str:
         lines += [f"  {item.path}: {item.reason}" for item in result.rejected[:SHOWN]]
         lines += _more(len(result.rejected))
     lines += _findings(result.findings, nothing="Nothing wrong was found.")
-    return _text(lines, f"project {result.project}")
+    lines.append(f"project {result.project}")
+    return _text(lines, [f"report  {result.report}"] if result.report else [])
 
 
 def split(result: SplitResult) -> str:

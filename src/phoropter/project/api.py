@@ -85,16 +85,18 @@ def look(
     target: str | None = None,
     task: str | None = None,
     seed: int = 0,
+    lang: str = "en",
     listener: Listener = silent,
 ) -> LookResult:
-    """What the data are and what is wrong with them.
+    """What the data are and what is wrong with them; `look.html` in the project shows it.
 
     Raises:
         PhoropterError: If there is nothing to look at.
     """
     from phoropter.project.single import look_at
 
-    return look_at(Options(data, project, target, task, seed=seed), listener=listener)
+    options = Options(data, project, target, task, seed=seed)
+    return look_at(options, lang=lang, listener=listener)
 
 
 def split(

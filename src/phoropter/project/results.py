@@ -24,6 +24,7 @@ class LookResult:
         rejected: Every file that is no sample, with its reason.
         findings: Most severe first.
         features: Where the features behind the findings came from.
+        report: The HTML page, or "" where none was asked for.
     """
 
     project: str
@@ -36,6 +37,7 @@ class LookResult:
     rejected: tuple[Rejected, ...]
     findings: tuple[Finding, ...]
     features: str
+    report: str = ""
 
 
 @dataclass(frozen=True, slots=True)
