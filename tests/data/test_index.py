@@ -49,6 +49,23 @@ def test_statistics_against_numpy(root: Path) -> None:
         assert contrast == pytest.approx(grey.std(), abs=1e-6)
 
 
+def test_texture_against_scipy(root: Path) -> None:
+    from scipy.ndimage import laplace
+    from scipy.stats import entropy
+
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 200, (64, 64)).astype(np.uint8)
+    Image.fromarray(pixels).save(root / "cat/000.png")
+    Image.new("RGB", (90, 50), (9, 99, 199)).save(root / "cat/001.png")
+    table = index(open_dataset(root)).table
+    sharp, flat = table.row(0, named=True), table.row(1, named=True)
+    expected = laplace(pixels / 255.0)[1:-1, 1:-1].var()
+    assert sharp["sharpness"] == pytest.approx(expected, rel=1e-4)
+    counts = np.unique_counts(pixels).counts
+    assert sharp["entropy"] == pytest.approx(entropy(counts, base=2), rel=1e-9)
+    assert (flat["sharpness"], flat["entropy"]) == (0.0, 0.0)
+
+
 def test_unreadable_files_are_rejected(root: Path) -> None:
     whole = (root / "cat/001.png").read_bytes()
     (root / "cat/001.png").write_bytes(whole[: len(whole) // 2])

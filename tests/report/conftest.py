@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,17 @@ DUPLICATES = Finding(
     "4 images occur twice; they are kept in the same part.",
     {"pairs": 4, "examples": ["digit 1/0007.png", "digit 1/0031.png"]},
 )
+
+
+@pytest.fixture(scope="session")
+def page_of() -> type:
+    """Reads HTML back: tags, text by section, and whether every tag is closed."""
+    spec = spec_from_file_location("phoropter_markup", Path(__file__).with_name("markup.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Page
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import polars as pl
@@ -18,50 +17,15 @@ from phoropter.core.records import Finding, Metric, Prescription, Split
 from phoropter.report.figures.confusion import MOST_CLASSES
 from phoropter.report.page import render, write_report
 
-VOID = {"meta", "link", "img", "br", "hr", "input"}
 
-
-class Page(HTMLParser):
-    """The page's structure: tags with attributes, text by section, and whether it is balanced."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.tags, self.open, self.text = [], [], {"": ""}
-        self.section = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag in {"section", "header", "svg"} and tag != "svg":
-            self.section = dict(attrs).get("id", "head")
-            self.text[self.section] = ""
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag, f"</{tag}> closes nothing"
-
-    def handle_data(self, data):
-        self.text[self.section] += data
-
-    def said(self, section):
-        return " ".join(self.text[section].split())
-
-    def all(self, tag):
-        return [attrs for name, attrs in self.tags if name == tag]
+@pytest.fixture(scope="module")
+def page(digits_content, page_of):
+    return page_of(render(digits_content))
 
 
 @pytest.fixture(scope="module")
-def page(digits_content):
-    return Page(render(digits_content))
-
-
-@pytest.fixture(scope="module")
-def values_page(values_content):
-    return Page(render(values_content))
+def values_page(values_content, page_of):
+    return page_of(render(values_content))
 
 
 def test_it_is_well_formed(page, values_page):
@@ -183,7 +147,7 @@ def test_a_sealed_project_without_training_says_so(values_page):
     assert "prediction by truth" in values_page.said("mistakes")
 
 
-def test_hostile_words_stay_words(digits_content):
+def test_hostile_words_stay_words(digits_content, page_of):
     evil = "<script>alert(1)</script>\"'><img src=http://x>"
     dataset, old = digits_content.dataset, "digit 3"
     table = dataset.table.with_columns(pl.col("label").replace(old, evil))
@@ -192,7 +156,7 @@ def test_hostile_words_stay_words(digits_content):
         "overfit", "critical", 1.0, evil, {evil: {evil: [evil]}},
         (Prescription({"train.lr": 1}, evil, None, 1.0, evil),),
     )  # fmt: skip
-    page = Page(
+    page = page_of(
         render(
             replace(
                 digits_content,
@@ -219,13 +183,13 @@ def test_hostile_words_stay_words(digits_content):
 
 
 @pytest.mark.parametrize("missing", ["pictures", "ladder", "steps", "history", "findings", "runs"])
-def test_what_is_missing_is_left_out(digits_content, missing):
+def test_what_is_missing_is_left_out(digits_content, missing, page_of):
     empty = {"pictures": {}, "ladder": {}, "steps": (), "runs": ()}
     if missing in empty:
         content = replace(digits_content, **{missing: empty[missing]})
     else:
         content = replace(digits_content, final=replace(digits_content.final, **{missing: ()}))
-    assert Page(render(content)).open == []
+    assert page_of(render(content)).open == []
 
 
 def test_numbers_that_are_none_do_not_show(digits_content):
@@ -239,20 +203,20 @@ def test_numbers_that_are_none_do_not_show(digits_content):
     assert not re.search(r"\bnan\b|\binf\b|\bNone\b", text)
 
 
-def test_nothing_helped_and_often_opened_are_said(digits_content):
+def test_nothing_helped_and_often_opened_are_said(digits_content, page_of):
     steps = tuple(replace(step, accepted=False) for step in digits_content.steps)
-    said = Page(render(replace(digits_content, steps=steps, openings=3))).said("head")
+    said = page_of(render(replace(digits_content, steps=steps, openings=3))).said("head")
     assert "Nothing helped: of 3 changes tried" in said
     assert "opened 3 times" in said
 
 
-def test_a_simple_model_that_is_not_beaten_wins(digits_content):
+def test_a_simple_model_that_is_not_beaten_wins(digits_content, page_of):
     ladder = {"knn": Metric("accuracy", 0.999, 0.99, 1.0, 181)}
-    said = Page(render(replace(digits_content, ladder=ladder))).said("head")
+    said = page_of(render(replace(digits_content, ladder=ladder))).said("head")
     assert "The simple model wins: knn, with accuracy 0.999" in said
 
 
-def test_many_classes_get_a_table_of_mistakes(digits_content):
+def test_many_classes_get_a_table_of_mistakes(digits_content, page_of):
     count = MOST_CLASSES + 6
     draws = np.random.default_rng(0)
     names = tuple(f"class {i}" for i in range(count))
@@ -262,17 +226,17 @@ def test_many_classes_get_a_table_of_mistakes(digits_content):
         draws.dirichlet(np.ones(count), 300),
         names,
     )
-    page = Page(render(replace(digits_content, validation=predictions)))
+    page = page_of(render(replace(digits_content, validation=predictions)))
     assert "Truth by prediction" not in page.said("mistakes")
     assert "Most frequent mistakes" in page.said("mistakes")
 
 
-def test_rows_of_unknown_truth_are_left_out(digits_content):
+def test_rows_of_unknown_truth_are_left_out(digits_content, page_of):
     predictions = digits_content.validation
     truth = predictions.truth.copy()
     truth[::2] = -1
     assert (
-        Page(render(replace(digits_content, validation=replace(predictions, truth=truth)))).open
+        page_of(render(replace(digits_content, validation=replace(predictions, truth=truth)))).open
         == []
     )
 

@@ -40,11 +40,13 @@ def test_every_sentence_is_used_and_every_use_exists():
         "junk",
     }  # fmt: skip
     words = {word for text in sources() for word in re.findall(r"""["']([a-z0-9-]+)["']""", text)}
-    assert set(texts("en")) - words - by_record == set()
+    composed = ("fact-", "strip-", "property-", "evidence-", "why-")
+    found = {key for key in texts("en") if key.startswith(composed)}
+    assert set(texts("en")) - words - by_record - found == set()
     asked = {
         key for text in sources() for key in re.findall(r"""\bsay\(["']([a-z0-9-]+)["']""", text)
     }
-    assert asked - set(texts("en")) == set()
+    assert asked - set(composed) - set(texts("en")) == set()
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

@@ -20,6 +20,7 @@ def look(data: Data, *, source: Source, speech: Speech) -> None:
             task=source.task,
             layout=source.layout,
             seed=source.seed,
+            lang=speech.lang,
             listener=listener,
         )
     show(result, speech, render.look)

@@ -43,7 +43,8 @@ def look(result: LookResult) -> str:
             f"{result.proposed} corrections are proposed in {result.issues}: write y under accept "
             "for those you want; they are carried out when the project is used next."
         )
-    return _text(lines, f"project {result.project}")
+    lines.append(f"project {result.project}")
+    return _text(lines, [f"report  {result.report}"] if result.report else [])
 
 
 def split(result: SplitResult) -> str:

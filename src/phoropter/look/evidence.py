@@ -120,6 +120,11 @@ class LookEvidence:
             return None
         return self.features(self.dataset, np.arange(len(self.dataset), dtype=np.int64))
 
+    @property
+    def feature_source(self) -> str:
+        """Where descriptions of pictures come from: the features' name, or "pixels"."""
+        return self.features.name if self.features is not None else "pixels"
+
     @cached_property
     def copies(self) -> Copies:
         """Pairs of rows whose files differ and whose pictures are the same.

@@ -33,10 +33,15 @@ def light(thumbnails: NDArray[np.uint8]) -> Mapping[str, Column]:
 
 
 def measured(evidence: LookEvidence) -> Mapping[str, Column]:
-    """Every property of every row: light, dimensions and file size (bytes)."""
+    """Every property of every row: light, texture, dimensions and file size (bytes).
+
+    Texture is there where the index has measured it.
+    """
     table = evidence.dataset.table
+    texture = {name: table[name] for name in ("sharpness", "entropy") if name in table.columns}
     return {
         **light(evidence.thumbnails),
+        **{name: column.cast(pl.Float64).to_numpy() for name, column in texture.items()},
         **dimensions(table),
         "file size": table["size_bytes"].cast(pl.Float64).to_numpy(),
     }

@@ -88,18 +88,18 @@ def look(
     task: str | None = None,
     layout: str | None = None,
     seed: int | None = None,
+    lang: str = "en",
     listener: Listener = silent,
 ) -> LookResult:
-    """What the data are and what is wrong with them.
+    """What the data are and what is wrong with them; `look.html` in the project shows it.
 
     Raises:
         PhoropterError: If there is nothing to look at.
     """
     from phoropter.project.single import look_at
 
-    return look_at(
-        Options(data, project, target, task, seed=seed, layout=layout), listener=listener
-    )
+    options = Options(data, project, target, task, seed=seed, layout=layout)
+    return look_at(options, lang=lang, listener=listener)
 
 
 def split(

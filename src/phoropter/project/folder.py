@@ -85,6 +85,11 @@ class Folder:
         return self.path / "report.html"
 
     @property
+    def look_page(self) -> Path:
+        """The page of `look`."""
+        return self.path / "look.html"
+
+    @property
     def bundle(self) -> Path:
         """The model that is handed over."""
         return self.path / "model"

@@ -18,6 +18,7 @@ from phoropter.models.catalog import card, offline_weights_installed
 from phoropter.models.preprocessing import preprocessing
 from phoropter.prediction.features import DeepFeatures, HandcraftedFeatures
 from phoropter.prediction.row_features import TableFeatures, TextFeatures
+from phoropter.project.look_report import write_page_of
 from phoropter.project.opened import Project
 from phoropter.project.results import LookResult
 
@@ -28,13 +29,16 @@ features are worth their time, and is never reported."""
 _TINY_PX = 64
 
 
-def look_and_note(project: Project, split: Split, *, budget_s: float | None) -> LookResult:
+def look_and_note(
+    project: Project, split: Split, *, budget_s: float | None, page: str | None = None
+) -> LookResult:
     """Runs every check on the data and notes what it found.
 
     Args:
         project: The opened project.
         split: Its parts.
         budget_s: Seconds that deep features may take; None: as long as they need.
+        page: Language of the page that is written, or None for no page.
     """
     dataset = project.dataset
     features = features_for(project, budget_s=budget_s)
@@ -52,6 +56,7 @@ def look_and_note(project: Project, split: Split, *, budget_s: float | None) -> 
     for finding in findings:
         if finding.severity != "info":
             project.listener(Note(f"{finding.severity}: {finding.code}: {finding.message}"))
+    report = "" if page is None else write_page_of(project, evidence, split, findings, lang=page)
     return LookResult(
         project=str(project.folder.path),
         description=dataset.description,
@@ -65,6 +70,7 @@ def look_and_note(project: Project, split: Split, *, budget_s: float | None) -> 
         features=features.name,
         proposed=len(issues),
         issues=str(project.folder.issues),
+        report=str(report),
     )
 
 

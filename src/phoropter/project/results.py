@@ -26,6 +26,7 @@ class LookResult:
         features: Where the features behind the findings came from.
         proposed: Corrections in `issues`, those that were accepted before included.
         issues: A table of corrections to accept or not (`path, problem, suggestion, accept`).
+        report: The HTML page, or "" where none was asked for.
     """
 
     project: str
@@ -40,6 +41,7 @@ class LookResult:
     features: str
     proposed: int = 0
     issues: str = ""
+    report: str = ""
 
 
 @dataclass(frozen=True, slots=True)

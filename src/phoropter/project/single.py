@@ -31,11 +31,11 @@ from phoropter.project.seal import open_seal, read_opening
 from phoropter.project.steps import planned_baseline, reference_so_far
 
 
-def look_at(options: Options, *, listener: Listener) -> LookResult:
-    """What the data are and what is wrong with them."""
+def look_at(options: Options, *, lang: str, listener: Listener) -> LookResult:
+    """What the data are and what is wrong with them, with a page about it."""
     check_seed(options)
     with started(options, listener=listener) as project:
-        return look_and_note(project, project.split(), budget_s=None)
+        return look_and_note(project, project.split(), budget_s=None, page=lang)
 
 
 def split_of(options: Options, *, listener: Listener) -> SplitResult:

@@ -59,11 +59,21 @@ def part_sizes(split: Split) -> Mapping[str, int]:
 
 def class_counts(dataset: Dataset, split: Split) -> Mapping[str, Mapping[str, int]]:
     """Samples by class and part."""
-    joined = _joined(dataset, split).group_by(dataset.targets[0], "part").len()
-    counts: dict[str, dict[str, int]] = {}
-    for name, part, count in joined.sort(dataset.targets[0], "part").iter_rows():
-        counts.setdefault(str(name), {})[str(part)] = int(count)
-    return counts
+    return _tallied(_joined(dataset, split), dataset.targets[0])
+
+
+def label_counts(dataset: Dataset, split: Split) -> Mapping[str, Mapping[str, int]]:
+    """Samples by class and part, of several labels each one, of annotated objects the objects.
+
+    Empty where there are no labels at all.
+    """
+    if dataset.objects is not None:
+        parts = split.table.select("id", "part")
+        return _tallied(dataset.objects.join(parts, on="id", how="inner"), "label")
+    if dataset.task == "multilabel":
+        target = dataset.targets[0]
+        return _tallied(_joined(dataset, split).explode(target).drop_nulls(target), target)
+    return class_counts(dataset, split) if dataset.task == "classification" else {}
 
 
 def values_by_part(
@@ -121,6 +131,14 @@ def simple_model_wins(content: ReportContent) -> bool:
     if content.greater_is_better:
         return best[1].value >= reached.value
     return best[1].value <= reached.value
+
+
+def _tallied(table: pl.DataFrame, column: str) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    rows = table.group_by(column, "part").len().sort(column, "part")
+    for name, part, count in rows.iter_rows():
+        counts.setdefault(str(name), {})[str(part)] = int(count)
+    return counts
 
 
 def _joined(dataset: Dataset, split: Split) -> pl.DataFrame:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from phoropter.core.files import plain, write_text
+from phoropter.core.files import write_text
 from phoropter.core.predictions import ClassPredictions, ValuePredictions
 from phoropter.core.recipe import to_yaml
 from phoropter.report import facts, numbers
 from phoropter.report.conclusion import conclusions, limits
 from phoropter.report.content import ReportContent
+from phoropter.report.environment import environment
 from phoropter.report.figure import Figure, Table
 from phoropter.report.figures.confusion import confused_pairs, confusion_matrix
 from phoropter.report.figures.counts import class_counts, value_histogram
@@ -23,11 +19,10 @@ from phoropter.report.figures.curves import learning_curves
 from phoropter.report.figures.intervals import Bar, interval_chart
 from phoropter.report.figures.reliability import reliability_diagram
 from phoropter.report.figures.residuals import value_figures
-from phoropter.report.pictures import data_uri, sample_grid, worst_rows
+from phoropter.report.pictures import sample_grid, worst_rows
 from phoropter.report.sentences import Sentences
 
 _MOST_REJECTED = 200
-_MOST_EVIDENCE = 400
 
 
 def write_report(content: ReportContent, path: Path, *, lang: str = "en") -> Path:
@@ -50,7 +45,7 @@ def render(content: ReportContent, *, lang: str = "en") -> str:
     """The page as HTML text; see `write_report`."""
     say = Sentences(lang)
     html: str = (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             c=content,
@@ -175,42 +170,3 @@ def _case(content: ReportContent, row: int, say: Sentences) -> dict[str, Any]:
             ),
         )
     return {"id": str(predictions.ids[row]), "lines": lines}
-
-
-def _evidence(value: object) -> str:
-    """A piece of evidence in one line."""
-    if isinstance(value, str | int | float) or value is None:
-        return numbers.number(value)
-    if isinstance(value, list | tuple) and all(isinstance(v, str | int | float) for v in value):
-        text = ", ".join(map(numbers.number, value))
-    elif isinstance(value, Mapping) and not any(
-        isinstance(v, Mapping | list) for v in value.values()
-    ):
-        text = ", ".join(f"{key}: {numbers.number(item)}" for key, item in value.items())
-    else:
-        text = json.dumps(plain(value), ensure_ascii=False)
-    return text if len(text) <= _MOST_EVIDENCE else f"{text[:_MOST_EVIDENCE]} …"
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("phoropter.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": numbers.number,
-        "fraction": numbers.fraction,
-        "signed": numbers.signed,
-        "reached": numbers.reached,
-        "interval": numbers.interval,
-        "ends": numbers.ends,
-        "duration": numbers.duration,
-        "settings": numbers.settings,
-        "evidence": _evidence,
-        "uri": data_uri,
-    }
-    return environment

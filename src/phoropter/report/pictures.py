@@ -46,9 +46,14 @@ def thumbnail(pixels: NDArray[np.uint8], *, side_px: int = THUMBNAIL_PX) -> byte
     return file.getvalue()
 
 
-def data_uri(jpeg: bytes) -> str:
-    """A JPEG file as an address that needs no network."""
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+def data_uri(picture: bytes) -> str:
+    """A JPEG or WebP file as an address that needs no network.
+
+    >>> data_uri(b"RIFF")
+    'data:image/webp;base64,UklGRg=='
+    """
+    kind = "webp" if picture.startswith(b"RIFF") else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
 def wanted_pictures(content: ReportContent) -> tuple[str, ...]:

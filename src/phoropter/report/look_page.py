@@ -1,0 +1,125 @@
+"""The page of `look`: what the data are and what is wrong with them, with the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from phoropter.core.files import write_text
+from phoropter.core.records import PARTS, Finding
+from phoropter.report import facts
+from phoropter.report.environment import environment
+from phoropter.report.figure import Figure
+from phoropter.report.figures.clusters import cluster_figures
+from phoropter.report.figures.counts import class_counts, value_histogram
+from phoropter.report.look_content import LookContent, exhibits
+from phoropter.report.numbers import number
+from phoropter.report.plane import planes
+from phoropter.report.sentences import Sentences
+
+_MOST_REJECTED = 200
+_PROPERTIES = ("brightness", "contrast", "sharpness", "entropy", "height", "width", "aspect")
+
+
+def write_look_page(content: LookContent, path: Path, *, lang: str = "en") -> Path:
+    """Writes the page, whole or not at all, and returns its path.
+
+    Args:
+        content: What it tells.
+        path: The HTML file.
+        lang: "en" or "ko".
+
+    Raises:
+        UsageError: If there is no such language.
+        StorageError: If the disk is full or the folder cannot be written.
+    """
+    write_text(path, render_look(content, lang=lang))
+    return path
+
+
+def render_look(content: LookContent, *, lang: str = "en") -> str:
+    """The page as HTML text; see `write_look_page`."""
+    say = Sentences(lang)
+    html: str = (
+        environment()
+        .get_template("look.html")
+        .render(
+            c=content,
+            say=say,
+            parts=facts.part_sizes(content.split),
+            part_of=dict(zip(content.split.table["id"], content.split.table["part"], strict=True)),
+            severities={
+                severity: sum(finding.severity == severity for finding in content.findings)
+                for severity in ("critical", "warning", "info")
+            },
+            shown=[(finding, _captioned(finding, say)) for finding in content.findings],
+            counts=_counts(content, say),
+            classes=len(facts.label_counts(content.dataset, content.split)),
+            properties=_properties(content, say),
+            sides=facts.sides(content.dataset),
+            kinds=facts.tally(content.dataset, "format"),
+            modes=facts.tally(content.dataset, "mode"),
+            rejected=content.dataset.rejected[:_MOST_REJECTED],
+            planes=planes(content, say),
+            clusters=cluster_figures(content.map.clusters, say=say) if content.map else (),
+            lonely=int((content.map.clusters.dense < 0).sum()) if content.map else 0,
+            dense=int(content.map.clusters.dense.max()) + 1 if content.map else 0,
+        )
+    )
+    return html
+
+
+def _captioned(finding: Finding, say: Sentences) -> list[list[tuple[str, list[str]]]]:
+    """Groups of samples, each with its identifier and what the finding says of it."""
+    return [
+        [
+            (
+                item.id,
+                [_fact(name, item.facts[name], say) for name in item.facts if name != "part"],
+            )
+            for item in group
+        ]
+        for group in exhibits(finding)
+    ]
+
+
+def _fact(name: str, value: object, say: Sentences) -> str:
+    text = value if isinstance(value, str) else number(value)
+    if name == "why":
+        text = say.known(f"why-{text}", text)
+    return f"{say.known(f'evidence-{name}', name)}: {text}"
+
+
+def _counts(content: LookContent, say: Sentences) -> list[Figure]:
+    dataset, split = content.dataset, content.split
+    if dataset.task == "regression":
+        return [
+            value_histogram(name, facts.values_by_part(dataset, split, name), say=say)
+            for name in dataset.targets
+        ]
+    counts = facts.label_counts(dataset, split)
+    return [class_counts(counts, say=say)] if counts else []
+
+
+def _properties(content: LookContent, say: Sentences) -> list[Figure]:
+    """How light, texture and sizes are distributed, by part."""
+    table = content.dataset.table
+    if {"height", "width"} <= set(table.columns):
+        table = table.with_columns((pl.col("width") / pl.col("height")).alias("aspect"))
+    joined = table.join(content.split.table.select("id", assigned="part"), on="id", how="inner")
+    figures = []
+    for name in _PROPERTIES:
+        if name not in joined.columns:
+            continue
+        values: Mapping[str, Any] = {
+            part: joined.filter(pl.col("assigned") == part)[name].to_numpy().astype(np.float64)
+            for part in PARTS
+        }
+        everything = np.concatenate(list(values.values()))
+        if len(everything) and everything.min() < everything.max():
+            figures.append(value_histogram(say.known(f"property-{name}", name), values, say=say))
+    return figures

@@ -1,0 +1,193 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+
+from phoropter.core.records import Split
+from phoropter.look.checks.label_errors import FEWEST_OF_CLASS, check, form_opinion
+from phoropter.look.class_probabilities import family_folds
+from phoropter.look.noise_floor import fit_noise_floor
+from phoropter.prediction.handcrafted import described
+
+
+class Given:
+    """Features that were computed before."""
+
+    name = "handcrafted"
+
+    def __init__(self, table):
+        self.table = table
+
+    def __call__(self, dataset, rows):
+        return self.table[rows]
+
+
+def colour_square(image):
+    small = Image.fromarray((image * 255 / 16).round().astype(np.uint8))
+    return np.repeat(np.asarray(small.resize((64, 64), Image.Resampling.BILINEAR))[None], 3, axis=0)
+
+
+@pytest.fixture(scope="module")
+def digit_features():
+    from sklearn.datasets import load_digits
+
+    return Given(np.stack([described(colour_square(image)) for image in load_digits().images]))
+
+
+def noisy(labels, share, seed):
+    """Labels of which a share was exchanged for another class, and the rows of these."""
+    rng = np.random.default_rng(seed)
+    rows = rng.choice(len(labels), round(share * len(labels)), replace=False)
+    numbers = labels.astype(int).copy()
+    numbers[rows] = (numbers[rows] + rng.integers(1, 10, len(rows))) % 10
+    return numbers.astype(str), rows
+
+
+# Out-of-fold logistic regression and cleanlab's default on the same task.
+REFERENCE = {0.02: (0.895, 0.879), 0.05: (0.865, 0.872), 0.1: (0.864, 0.875)}
+
+
+@pytest.mark.parametrize("share", REFERENCE)
+def test_planted_label_errors_of_digits_are_found(evidence_of, digits, digit_features, share):
+    thumbnails, labels = digits
+    given_labels, planted = noisy(labels, share, seed=round(1000 * share))
+    [finding] = check(evidence_of(thumbnails, given_labels, features=digit_features))
+    found = [int(item["id"][:5]) for item in finding.evidence["samples"]]
+    hits = set(found) & set(planted)
+    recall, precision = len(hits) / len(planted), len(hits) / len(found)
+    assert recall >= REFERENCE[share][0]
+    assert precision >= REFERENCE[share][1]
+    assert finding.severity == "warning"
+    assert finding.evidence["low"] <= share <= finding.evidence["high"]
+    truth = labels[[int(item["id"][:5]) for item in finding.evidence["samples"][:10]]]
+    assert [item["suggested"] for item in finding.evidence["samples"][:10]] == truth.tolist()
+    assert finding.evidence["features"] == "handcrafted"
+
+
+def test_clean_digits_are_left_in_peace(evidence_of, digits, digit_features):
+    thumbnails, labels = digits
+    assert list(check(evidence_of(thumbnails, labels, features=digit_features))) == []
+    pixels = evidence_of(thumbnails, labels)
+    assert pixels.feature_source == "pixels"
+    assert list(check(pixels)) == []
+
+
+@pytest.mark.parametrize("load", [load_iris, load_wine, load_breast_cancer])
+def test_classes_that_overlap_are_no_label_errors(evidence_of, load):
+    columns, labels = load(return_X_y=True)
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (len(labels), 32, 32)).astype(np.uint8)
+    features = Given(columns.astype(np.float32))
+    assert list(check(evidence_of(pictures, labels.astype(str), features=features))) == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pure_noise_is_no_label_error(evidence_of, seed):
+    rng = np.random.default_rng(seed)
+    pictures = rng.integers(0, 256, (200, 32, 32)).astype(np.uint8)
+    labels = rng.choice(["a", "b", "c"], 200)
+    features = Given(rng.normal(size=(200, 20)).astype(np.float32))
+    assert list(check(evidence_of(pictures, labels, features=features))) == []
+
+
+def test_labels_of_the_test_part_are_named_as_such(evidence_of, digits, digit_features):
+    thumbnails, labels = digits
+    given_labels, planted = noisy(labels, 0.05, seed=3)
+    parts = np.where(np.isin(np.arange(len(labels)), planted), "test", "train")
+    [finding] = check(evidence_of(thumbnails, given_labels, features=digit_features, part=parts))
+    named = [item["part"] for item in finding.evidence["samples"]]
+    assert named.count("test") > 0.9 * len(named)
+    assert finding.prescriptions[0].change == {}
+
+
+def test_a_copy_under_another_label_cannot_vouch_for_itself(evidence_of, digits, digit_features):
+    thumbnails, labels = digits
+    wrong = labels.copy()
+    rows = [3, 33, 63, 93, 123]
+    wrong[rows] = [str((int(label) + 5) % 10) for label in labels[rows]]
+    order = np.concatenate([np.arange(len(labels)), np.repeat(rows, 3)])
+    digests = [f"{row}" for row in order]
+    features = Given(digit_features.table[order])
+    evidence = evidence_of(thumbnails[order], wrong[order], features=features, digest=digests)
+    [finding] = check(evidence)
+    found = {int(item["id"][:5]) for item in finding.evidence["samples"]}
+    assert {row for row in found if row < len(labels)} >= set(rows)
+
+
+def test_too_little_to_tell_gives_no_opinion(evidence_of, digits):
+    thumbnails, labels = digits
+    assert form_opinion(evidence_of(thumbnails[:30], labels[:30])) is None
+    assert form_opinion(evidence_of(thumbnails[:100])) is None
+    rare = np.array(["a"] * 80 + ["b"] * (FEWEST_OF_CLASS - 1))
+    assert form_opinion(evidence_of(thumbnails[: len(rare)], rare)) is None
+    blank = np.zeros((200, 32, 32), dtype=np.uint8)
+    assert form_opinion(evidence_of(blank, labels[:200])) is None
+
+
+@given(
+    families=st.lists(st.integers(0, 30), min_size=1, max_size=80),
+    seed=st.integers(0, 100),
+    count=st.integers(2, 6),
+)
+def test_folds_keep_families_whole_and_classes_even(families, seed, count):
+    families = np.array(families)
+    labels = families % 3
+    fold = family_folds(labels, families, seed=seed, count=count)
+    assert len({(int(a), int(b)) for a, b in zip(families, fold, strict=True)}) == len(
+        np.unique(families)
+    )
+    for label in np.unique(labels):
+        members = [fold[families == one][0] for one in np.unique(families[labels == label])]
+        dealt = np.bincount(members, minlength=count)
+        assert dealt.max() - dealt.min() <= 1
+
+
+def model_labels(rng, share, *, count=2000, classes=5, temperature=1.0):
+    """Labels drawn from the very model that is fitted, and what the model was told."""
+    scores = 3.0 * rng.normal(size=(count, classes))
+    true = np.exp(scores / temperature)
+    true /= true.sum(axis=1, keepdims=True)
+    told = np.exp(scores)
+    told /= told.sum(axis=1, keepdims=True)
+    labels = (rng.random(count)[:, None] > true.cumsum(axis=1)).sum(axis=1).clip(0, classes - 1)
+    wrong = rng.random(count) < share
+    labels[wrong] = (labels[wrong] + rng.integers(1, classes, wrong.sum())) % classes
+    return labels, told, wrong.mean()
+
+
+@settings(max_examples=12)
+@given(
+    seed=st.integers(0, 1000),
+    share=st.sampled_from([0.03, 0.1, 0.3]),
+    temperature=st.sampled_from([0.5, 1.0, 2.0]),
+)
+def test_the_share_of_wrong_labels_is_recovered(seed, share, temperature):
+    rng = np.random.default_rng(seed)
+    labels, told, truth = model_labels(rng, share, temperature=temperature)
+    floor = fit_noise_floor(labels, told)
+    assert floor.share == pytest.approx(truth, abs=0.05)
+    assert floor.low <= floor.share <= floor.high
+    assert floor.p_value < 1e-3 or share < 0.05
+
+
+def test_the_test_of_no_wrong_labels_keeps_its_level():
+    rng = np.random.default_rng(0)
+    draws = [
+        fit_noise_floor(*model_labels(rng, 0.0, count=400, temperature=1.5)[:2]).p_value
+        for _ in range(60)
+    ]
+    assert np.mean(np.array(draws) < 0.05) < 0.15
+    assert min(draws) > 0.001
+
+
+def test_parts_come_from_the_split(evidence_of, digits, digit_features):
+    import polars as pl
+
+    thumbnails, labels = digits
+    given_labels, _ = noisy(labels, 0.05, seed=3)
+    names = [f"{row:05d}.jpg" for row in range(len(labels))]
+    split = Split(pl.DataFrame({"id": names, "part": ["val"] * len(names)}), (), 0)
+    [finding] = check(evidence_of(thumbnails, given_labels, features=digit_features, split=split))
+    assert {item["part"] for item in finding.evidence["samples"]} == {"val"}
