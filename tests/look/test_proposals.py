@@ -1,6 +1,7 @@
 import numpy as np
 
-from phoropter.data.corrections import DROP
+from phoropter.core.records import Finding
+from phoropter.data.corrections import DROP, Correction
 from phoropter.look.proposals import proposals
 
 
@@ -9,7 +10,7 @@ def noise(count, seed=0):
 
 
 def test_sound_pictures_need_no_correction(evidence_of):
-    assert proposals(evidence_of(noise(60), ["a", "b"] * 30)) == ()
+    assert proposals(evidence_of(noise(60), ["a", "b"] * 30), ()) == ()
 
 
 def test_of_identical_files_all_but_one_may_go(evidence_of):
@@ -19,7 +20,7 @@ def test_of_identical_files_all_but_one_may_go(evidence_of):
         digest=["same"] * 3 + [f"d{n}" for n in range(57)],
     )
     labels = evidence.labels
-    found = {item.path: item for item in proposals(evidence)}
+    found = {item.path: item for item in proposals(evidence, ())}
     assert {item.suggestion for item in found.values()} == {DROP}
     assert set(found) == set(evidence.ids[:3])  # two labels among three: any may be wrong
     assert "labelled 'b', but the same file as" in found[evidence.ids[1]].problem
@@ -33,7 +34,7 @@ def test_the_copy_in_the_training_part_goes_not_the_test_pictures(evidence_of):
         digest=["same"] * 2 + [f"d{n}" for n in range(58)],
         part=["train", "test", *["train"] * 58],
     )
-    [only] = proposals(evidence)
+    [only] = proposals(evidence, ())
     assert only.path == evidence.ids[0]
     assert only.problem == f"the same file as {evidence.ids[1]}"
     assert not only.accepted
@@ -48,6 +49,21 @@ def test_of_near_copies_the_larger_file_stays(evidence_of):
         height=[64] * 7 + [200] + [64] * 72,
         width=[64] * 7 + [200] + [64] * 72,
     )
-    [only] = proposals(evidence)
+    [only] = proposals(evidence, ())
     assert only.path == evidence.ids[3]
     assert only.problem == f"a copy of {evidence.ids[7]}"
+
+
+def test_doubted_labels_and_odd_pictures_come_from_the_findings(evidence_of):
+    doubt = {"id": "1.png", "given": "a", "suggested": "b", "doubt": 0.9, "part": "test"}
+    findings = [
+        Finding("label-errors", "warning", 0.9, "", {"samples": [doubt]}),
+        Finding("outliers", "info", 0.9, "", {"samples": [{"id": "2.png", "why": "flat"}]}),
+        Finding("outliers", "info", 0.9, "", {"samples": [{"id": "3.png", "value": 999.0}]}),
+    ]
+    said = "labelled 'a', looks like 'b'; it is in the test part, so look at it yourself"
+    assert proposals(evidence_of(noise(60), ["a", "b"] * 30), findings) == (
+        Correction("1.png", said, "label=b"),
+        Correction("2.png", "like no other: flat", DROP),
+        Correction("3.png", "like no other: its target 999 is out of range", DROP),
+    )

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import polars as pl
 
-from phoropter.core.records import Dataset
-from phoropter.data.corrections import DROP, Correction
+from phoropter.core.records import Dataset, Finding
+from phoropter.data.corrections import DROP, Correction, relabelled
 from phoropter.look.evidence import LookEvidence
 
 _KEPT_FIRST = {"test": 0, "val": 1, "train": 2}
 """Of copies in two parts the training part's is the one to go: the test stays as it is."""
 
 
-def proposals(evidence: LookEvidence) -> tuple[Correction, ...]:
-    """One correction for every sample that something is wrong with; none is accepted yet."""
+def proposals(evidence: LookEvidence, findings: Iterable[Finding]) -> tuple[Correction, ...]:
+    """One correction for every sample that something is wrong with; none is accepted yet.
+
+    Args:
+        evidence: The samples, for copies and contradictions among them.
+        findings: What the checks found, for labels in doubt and outliers.
+    """
+    found = tuple(findings)
+    doubted = [_relabel(sample) for sample in _samples(found, "label-errors")]
+    odd = [_odd(sample) for sample in _samples(found, "outliers")]
     first: dict[tuple[str, str], Correction] = {}
-    for item in (*_contradictions(evidence), *_copies(evidence)):
+    for item in (*_contradictions(evidence), *doubted, *_copies(evidence), *odd):
         first.setdefault((item.path, item.suggestion), item)
     return tuple(first.values())
 
@@ -61,6 +70,27 @@ def _contradictions(evidence: LookEvidence) -> Iterable[Correction]:
             if others:
                 said = f"labelled {labels[row]!r}, but {kind} {evidence.ids[others[0]]}"
                 yield _drop(evidence, row, f"{said}, labelled {labels[others[0]]!r}")
+
+
+def _samples(findings: Iterable[Finding], code: str) -> list[Mapping[str, Any]]:
+    return [
+        sample
+        for finding in findings
+        if finding.code == code
+        for sample in finding.evidence["samples"]
+    ]
+
+
+def _odd(sample: Mapping[str, Any]) -> Correction:
+    why = sample.get("why") or f"its target {sample['value']:g} is out of range"
+    return Correction(sample["id"], f"like no other: {why}", DROP)
+
+
+def _relabel(sample: Mapping[str, Any]) -> Correction:
+    problem = f"labelled {sample['given']!r}, looks like {sample['suggested']!r}"
+    if sample["part"] == "test":
+        problem += "; it is in the test part, so look at it yourself"
+    return Correction(sample["id"], problem, relabelled(sample["suggested"]))
 
 
 def _drop(evidence: LookEvidence, row: int, problem: str) -> Correction:

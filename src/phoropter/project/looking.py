@@ -50,7 +50,7 @@ def look_and_note(
         seed=project.settings.seed,
     )
     findings = look(evidence, listener=project.listener)
-    issues = renewed(proposals(evidence), read_corrections(project.folder.issues))
+    issues = renewed(proposals(evidence, findings), read_corrections(project.folder.issues))
     write_corrections(project.folder.issues, issues)
     project.notebook.record_findings("data", findings)
     for finding in findings:
