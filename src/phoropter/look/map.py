@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from phoropter.core.seed import derive, generator
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.neighbours import picture_vectors, unit_vectors
+from phoropter.look.threads import one_thread
 
 MOST_POINTS = 1_500
 """Points of the map; of more samples some are drawn, each class by its share."""
@@ -90,13 +91,14 @@ def map_of(evidence: LookEvidence, *, most: int = MOST_POINTS) -> DataMap | None
     points = reduction.fit_transform(vectors).astype(np.float64)
     shares = np.append(np.nan_to_num(reduction.explained_variance_ratio_), 0.0)
     pca = np.concatenate([points, np.zeros((len(points), 1))], axis=1)[:, :2]
-    return DataMap(
-        rows=rows,
-        pca=pca,
-        explained=(float(shares[0]), float(shares[1])),
-        tsne=_tsne(points, pca, seed),
-        clusters=clusters_of(points, seed=seed),
-    )
+    with one_thread():
+        return DataMap(
+            rows=rows,
+            pca=pca,
+            explained=(float(shares[0]), float(shares[1])),
+            tsne=_tsne(points, pca, seed),
+            clusters=clusters_of(points, seed=seed),
+        )
 
 
 def clusters_of(points: Plane, *, seed: int) -> Clusters:

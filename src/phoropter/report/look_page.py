@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from phoropter.core.files import write_text
 from phoropter.core.records import PARTS, Finding
@@ -21,7 +22,11 @@ from phoropter.report.numbers import number
 from phoropter.report.plane import planes
 from phoropter.report.sentences import Sentences
 
+Numbers = NDArray[np.float64]
+
 _MOST_REJECTED = 200
+_ROOM = 0.5
+"""Beyond the middle 98 % of the values, as a share of their range, that a histogram shows."""
 _PROPERTIES = ("brightness", "contrast", "sharpness", "entropy", "height", "width", "aspect")
 
 
@@ -115,11 +120,27 @@ def _properties(content: LookContent, say: Sentences) -> list[Figure]:
     for name in _PROPERTIES:
         if name not in joined.columns:
             continue
-        values: Mapping[str, Any] = {
+        values: dict[str, Numbers] = {
             part: joined.filter(pl.col("assigned") == part)[name].to_numpy().astype(np.float64)
             for part in PARTS
         }
         everything = np.concatenate(list(values.values()))
         if len(everything) and everything.min() < everything.max():
-            figures.append(value_histogram(say.known(f"property-{name}", name), values, say=say))
+            figures.append(_distribution(say(f"property-{name}"), values, say))
     return figures
+
+
+def _distribution(name: str, values: Mapping[str, Numbers], say: Sentences) -> Figure:
+    """A histogram in which single values far out do not squeeze all others into one bar."""
+    everything = np.concatenate(list(values.values()))
+    low, high = np.quantile(everything, [0.01, 0.99])
+    room = _ROOM * (high - low)
+    inside = {part: np.clip(numbers, low - room, high + room) for part, numbers in values.items()}
+    beyond = int(((everything < low - room) | (everything > high + room)).sum())
+    if low == high:
+        inside, beyond = dict(values), 0
+    return replace(
+        value_histogram(name, inside, say=say),
+        title=name,
+        note=say("values-beyond", count=number(beyond)) if beyond else "",
+    )

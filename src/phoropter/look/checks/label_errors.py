@@ -21,6 +21,7 @@ from phoropter.look.confident import contradicted
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.listing import counted
 from phoropter.look.noise_floor import NoiseFloor, fit_noise_floor
+from phoropter.look.threads import one_thread
 
 ALPHA = 0.001
 """False alarms on labels that are right, by the likelihood ratio of there being wrong ones."""
@@ -100,7 +101,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
                     "id": str(evidence.ids[opinion.rows[place]]),
                     "given": str(opinion.names[opinion.labels[place]]),
                     "suggested": str(opinion.names[likely[place]]),
-                    "doubt": round(float(floor.wrong[place]), 4),
+                    "doubt": round(float(floor.wrong[place]), 3),
                     "part": str(evidence.parts[opinion.rows[place]]),
                 }
                 for place in suspects[:LONGEST].tolist()
@@ -132,8 +133,9 @@ def form_opinion(evidence: LookEvidence) -> Opinion | None:
     fold = family_folds(labels, evidence.families[rows], seed=seed)
     judge = partial(out_of_fold_probabilities, columns, labels, fold, strength=STRENGTH, seed=seed)
     trusted = np.ones(len(rows), dtype=bool)
-    trusted[contradicted(labels, judge(trusted=trusted))] = False
-    probabilities = judge(trusted=trusted)
+    with one_thread():
+        trusted[contradicted(labels, judge(trusted=trusted))] = False
+        probabilities = judge(trusted=trusted)
     return Opinion(rows, names, labels, probabilities, fit_noise_floor(labels, probabilities))
 
 
