@@ -20,12 +20,14 @@ from phoropter.look.copies import (
     united,
 )
 from phoropter.look.families import first_of_each, joined
+from phoropter.look.masks import MeasuredMask, measured_masks
 from phoropter.look.neighbours import (
     picture_neighbours,
     shows_something,
     unit_vectors,
     vector_neighbours,
 )
+from phoropter.look.objects import placed_objects
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +119,16 @@ class LookEvidence:
         if self.features is None or not len(self.dataset):
             return None
         return self.features(self.dataset, np.arange(len(self.dataset), dtype=np.int64))
+
+    @cached_property
+    def objects(self) -> pl.DataFrame | None:
+        """Annotated objects beside their images (`placed_objects`), None where there are none."""
+        return None if self.dataset.objects is None else placed_objects(self.dataset)
+
+    @cached_property
+    def masks(self) -> tuple[MeasuredMask, ...]:
+        """The mask of each row; empty where the data have none."""
+        return measured_masks(self.dataset)
 
     @cached_property
     def copies(self) -> Copies:

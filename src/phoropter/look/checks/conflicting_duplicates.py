@@ -21,6 +21,8 @@ TOLERANCE = 0.1
 
 def check(evidence: LookEvidence) -> Iterable[Finding]:
     """One finding for all conflicts; of numbers only those of identical files are compared."""
+    if not evidence.dataset.targets:  # objects and masks are no single value to compare
+        return
     pairs = _twin_pairs(evidence)
     if evidence.labels is not None:
         pairs = np.concatenate([pairs, evidence.copies.pairs])
