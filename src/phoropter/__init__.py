@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from phoropter.core.errors import PhoropterError as PhoropterError
     from phoropter.core.recipe import Recipe as Recipe
     from phoropter.project.api import compare as compare
+    from phoropter.project.api import convert as convert
     from phoropter.project.api import diagnose as diagnose
     from phoropter.project.api import doctor as doctor
     from phoropter.project.api import evaluate as evaluate
@@ -47,6 +48,7 @@ _HOMES = {
     "predict": _API,
     "export": _API,
     "report": _API,
+    "convert": _API,
     "models": _API,
     "doctor": _API,
     "Recipe": "phoropter.core.recipe",
@@ -58,6 +60,7 @@ __all__ = [
     "Recipe",
     "__version__",
     "compare",
+    "convert",
     "diagnose",
     "doctor",
     "evaluate",

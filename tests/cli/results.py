@@ -1,6 +1,7 @@
 """One small result of every kind."""
 
 from phoropter.core.records import Comparison, Finding, Metric, ModelCard, Prescription, Rejected
+from phoropter.data.writing import Lost
 from phoropter.project import results
 
 ACCURACY = Metric("accuracy", 0.954, 0.93, 0.972, 360)
@@ -63,6 +64,19 @@ BY_COMMAND = {
     ],
     "export": results.ExportResult("a1", "p/model", ("model.onnx",), 8, 1e-7),
     "report": results.ReportResult("p", "p/report.html"),
+    "convert": results.ConvertResult(
+        "new",
+        "COCO detection, 1 class, 3 images",
+        "coco",
+        "yolo",
+        3,
+        5,
+        ("cat",),
+        2,
+        1,
+        (Lost("crowds", 2, "left out"), Lost("licences", 0, "not read")),
+        (Rejected("a.json", "no 'area' (annotation 3)", "annotation"),),
+    ),
     "models": (ModelCard("cnn", "network", ("classification",), parameters=1234567),),
     "doctor": results.DoctorResult(
         "3.11.7", "0.1.0", "2.6", "cpu", 2, 2, 24.0, 50.0, {"lite0": True}, {"export": False}, "/c"
@@ -71,6 +85,7 @@ BY_COMMAND = {
 WORDS = {
     "run": ["digits"],
     "look": ["digits"],
+    "convert": ["photos", "new", "--to", "yolo"],
     "split": ["digits"],
     "train": ["digits"],
     "evaluate": ["a1"],

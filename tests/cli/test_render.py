@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 from phoropter.cli import render
+from phoropter.core.records import Rejected
 
 
 def test_a_look_lists_classes_rejections_and_findings(samples):
@@ -7,6 +10,20 @@ def test_a_look_lists_classes_rejections_and_findings(samples):
     assert "  x0.jpg: truncated" in lines
     assert "  and 2 more (see --json)" in lines
     assert "warning: overfit: The validation loss rises after epoch 4." in lines
+
+
+def test_a_conversion_says_what_was_not_carried(samples):
+    lines = render.conversion(samples.BY_COMMAND["convert"]).splitlines()
+    assert lines[1] == "as yolo: 3 images (2 linked, 1 copied), 5 objects, 1 classes"
+    assert lines[2:5] == ["not carried:", "  2 crowds: left out", "  licences: not read"]
+    assert "  a.json: no 'area' (annotation 3)" in lines
+
+
+def test_faults_in_annotation_files_are_no_lost_samples(samples):
+    fault = Rejected("a.json", "no 'area'", "annotation")
+    lines = render.look(replace(samples.LOOK, rejected=(fault,))).splitlines()
+    assert "1 faults in annotation files:" in lines
+    assert not any("files are no samples" in line for line in lines)
 
 
 def test_a_prescription_can_be_pasted_back(samples):

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from phoropter.cli.compare import compare
+from phoropter.cli.convert import convert
 from phoropter.cli.diagnose import diagnose
 from phoropter.cli.doctor import doctor
 from phoropter.cli.evaluate import evaluate
@@ -45,6 +46,7 @@ COMMANDS = (
     predict,
     export,
     report,
+    convert,
     models,
     doctor,
 )

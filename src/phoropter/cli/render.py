@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any
 from phoropter.cli.duration import spoken
 
 if TYPE_CHECKING:
-    from phoropter.core.records import Comparison, Finding, Metric, ModelCard, Prescription
+    from phoropter.core.records import (
+        Comparison,
+        Finding,
+        Metric,
+        ModelCard,
+        Prescription,
+        Rejected,
+    )
     from phoropter.project.results import (
+        ConvertResult,
         DiagnoseResult,
         DoctorResult,
         ExportResult,
@@ -33,10 +41,10 @@ def look(result: LookResult) -> str:
         f"{name}: {', '.join(f'{key} {number(value)}' for key, value in facts.items())}"
         for name, facts in result.targets.items()
     ]
-    if result.rejected:
-        lines.append(f"{len(result.rejected)} files are no samples:")
-        lines += [f"  {item.path}: {item.reason}" for item in result.rejected[:SHOWN]]
-        lines += _more(len(result.rejected))
+    lost = [item for item in result.rejected if item.kind != "annotation"]
+    lines += _rejected(lost, "files are no samples")
+    remarks = [item for item in result.rejected if item.kind == "annotation"]
+    lines += _rejected(remarks, "faults in annotation files")
     lines += _findings(result.findings, nothing="Nothing wrong was found.")
     if result.proposed:
         lines.append(
@@ -45,6 +53,21 @@ def look(result: LookResult) -> str:
         )
     lines.append(f"project {result.project}")
     return _text(lines, [f"report  {result.report}"] if result.report else [])
+
+
+def conversion(result: ConvertResult) -> str:
+    """The answer of `phoropter convert`."""
+    images = f"{result.samples:,} images ({result.linked:,} linked, {result.copied:,} copied)"
+    content = f"{images}, {result.objects:,} objects, {len(result.classes)} classes"
+    lines = [result.description, f"as {result.to}: {content}"]
+    if result.lost:
+        lines.append("not carried:")
+        lines += [
+            f"  {f'{item.count:,} ' if item.count else ''}{item.what}: {item.why}"
+            for item in result.lost
+        ]
+    lines += _rejected(result.rejected, "files or annotations of the source were left out or odd")
+    return _text(lines, f"folder {result.folder}")
 
 
 def split(result: SplitResult) -> str:
@@ -222,6 +245,13 @@ def _findings(findings: Sequence[Finding], *, nothing: str) -> list[str]:
         lines.append(f"{finding.severity}: {finding.code}: {finding.message}")
         lines += [f"  try {_prescription(item)}" for item in finding.prescriptions]
     return lines
+
+
+def _rejected(items: Sequence[Rejected], what: str) -> list[str]:
+    if not items:
+        return []
+    shown = [f"  {item.path}: {item.reason}" for item in items[:SHOWN]]
+    return [f"{len(items)} {what}:", *shown, *_more(len(items))]
 
 
 def _prescription(item: Prescription) -> str:

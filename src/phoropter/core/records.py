@@ -27,12 +27,13 @@ class Rejected:
         kind: "unreadable": meant as an image, but cannot be opened; "junk": never meant as one
             (notes, leftovers of a system); "unusable": a sound image or row that cannot take part
             (no target, no file, a class without training samples); "unlisted": an image that the
-            table does not mention.
+            table does not mention; "annotation": an annotation, or what a file of them says, that
+            is wrong: the reason says what became of it.
     """
 
     path: str
     reason: str
-    kind: Literal["unreadable", "junk", "unusable", "unlisted"] = "unreadable"
+    kind: Literal["unreadable", "junk", "unusable", "unlisted", "annotation"] = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,18 @@ class Dataset:
             `part_name` (the data's own word for it, or null). After indexing also `size_bytes`,
             `mtime_ns`, `digest` (of the content), `height`, `width`, `mode`, `format` and cheap
             pixel statistics. Segmentation has `mask_path`. Rows of text or of a table have `path`
-            of the file they are in, their columns in `inputs`, and a `digest` of these.
+            of the file they are in, their columns in `inputs`, and a `digest` of these. Annotated
+            images have `annotation` (the file that describes them, or null), `stated_height` and
+            `stated_width` (what that file says of the image, or null) and `source_id` (what it
+            calls the image, or null).
         rejected: Every file that was found but is no sample.
         modality: What a sample is: an image file, a text or a row of a table.
         inputs: Columns of `table` that hold the input, where it is no image file.
         classes: Names of the classes of `objects` or masks, in the order of their numbers.
         objects: Annotated objects, one row each, or None: see `core.objects`.
+        class_ids: The source's own number of each class, beside `classes`; the values of a mask's
+            pixels, of a colour mask 65536 r + 256 g + b. Empty: 0, 1, 2, ...
+        ignored_ids: Values of a mask's pixels that are of no class ("void", "unlabelled").
     """
 
     name: str
@@ -75,6 +82,8 @@ class Dataset:
     inputs: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     objects: pl.DataFrame | None = None
+    class_ids: tuple[int, ...] = ()
+    ignored_ids: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return self.table.height

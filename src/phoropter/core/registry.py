@@ -11,6 +11,7 @@ from phoropter.core.errors import UsageError, nearest
 
 GROUPS = (
     "phoropter.readers",
+    "phoropter.writers",
     "phoropter.tasks",
     "phoropter.models",
     "phoropter.classics",

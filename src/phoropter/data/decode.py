@@ -110,6 +110,34 @@ def decode_with_header(
         return head, _decoded(image, min_side_px)
 
 
+def decode_values(path: Path) -> tuple[Header, NDArray[np.int32]]:
+    """A mask's header and its pixels' values as stored, (h, w) int32, not turned.
+
+    Palettes give their index and grey of any depth its number. A colour gives 65536 r + 256 g + b,
+    or its grey where all pixels of the picture are grey; transparency does not count.
+
+    Raises:
+        UnreadableImageError: As `decode`; also if the values are no whole numbers.
+    """
+    with _opened(path) as image:
+        head = _header(image)
+        image.load()
+        if image.mode in {"LA", "La", "PA"}:
+            image = image.getchannel(0)  # noqa: PLW2901 - the same picture without its transparency
+        if image.mode not in {"1", "L", "P"} and not image.mode.startswith("I"):
+            if image.mode == "F":
+                raise UnreadableImageError("its values are no whole numbers")
+            return head, _packed(np.asarray(image.convert("RGB"), dtype=np.int32))
+        return head, np.asarray(image).astype(np.int32)
+
+
+def _packed(colours: NDArray[np.int32]) -> NDArray[np.int32]:
+    red, green, blue = colours[..., 0], colours[..., 1], colours[..., 2]
+    if (red == green).all() and (green == blue).all():
+        return red
+    return red << 16 | green << 8 | blue
+
+
 def _header(image: Image.Image) -> Header:
     width, height = image.size
     if _orientation(image) >= 5 and image.format != "TIFF":  # Pillow has turned TIFF's size itself

@@ -20,12 +20,14 @@ from phoropter.look.copies import (
     united,
 )
 from phoropter.look.families import first_of_each, joined
+from phoropter.look.masks import MeasuredMask, measured_masks
 from phoropter.look.neighbours import (
     picture_neighbours,
     shows_something,
     unit_vectors,
     vector_neighbours,
 )
+from phoropter.look.objects import placed_objects
 from phoropter.look.text_copies import text_copies
 from phoropter.prediction.row_features import joined_texts
 
@@ -124,6 +126,16 @@ class LookEvidence:
     def feature_source(self) -> str:
         """Where descriptions of pictures come from: the features' name, or "pixels"."""
         return self.features.name if self.features is not None else "pixels"
+
+    @cached_property
+    def objects(self) -> pl.DataFrame | None:
+        """Annotated objects beside their images (`placed_objects`), None where there are none."""
+        return None if self.dataset.objects is None else placed_objects(self.dataset)
+
+    @cached_property
+    def masks(self) -> tuple[MeasuredMask, ...]:
+        """The mask of each row; empty where the data have none."""
+        return measured_masks(self.dataset)
 
     @cached_property
     def copies(self) -> Copies:

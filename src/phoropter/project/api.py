@@ -13,6 +13,7 @@ from phoropter.project.options import Data, Options, Place
 if TYPE_CHECKING:
     from phoropter.core.records import Comparison, ModelCard
     from phoropter.project.results import (
+        ConvertResult,
         DiagnoseResult,
         DoctorResult,
         ExportResult,
@@ -122,6 +123,31 @@ def split(
     return split_of(
         Options(data, project, target, task, seed=seed, layout=layout), listener=listener
     )
+
+
+def convert(
+    data: Place,
+    folder: Place,
+    *,
+    to: str,
+    layout: str | None = None,
+    listener: Listener = silent,
+) -> ConvertResult:
+    """Writes annotated images into a new folder in another format, whole or not at all.
+
+    Args:
+        data: A folder or file with annotated objects.
+        folder: Where to write; new or empty.
+        to: "coco", "voc" or "yolo".
+        layout: What `data` is ("coco", "yolo", ...), if it is not recognised.
+        listener: Told what is going on.
+
+    Raises:
+        PhoropterError: If there are no objects at `data`, or the folder cannot be written.
+    """
+    from phoropter.project.converting import convert_data
+
+    return convert_data(data, folder, to=to, layout=layout, listener=listener)
 
 
 def train(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import polars as pl
 
 from phoropter.core.events import Note
 from phoropter.core.protocols import FeatureFunction
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Split
+from phoropter.core.records import Dataset, Split
 from phoropter.data.corrections import read_corrections, renewed, write_corrections
 from phoropter.data.index import thumbnails
 from phoropter.look.evidence import LookEvidence
+from phoropter.look.masks import MeasuredMask
 from phoropter.look.proposals import proposals
 from phoropter.look.run import look
 from phoropter.models.catalog import card, offline_weights_installed
@@ -63,7 +66,7 @@ def look_and_note(
         layout=dataset.layout,
         task=dataset.task,
         samples=len(dataset),
-        classes=_classes(project),
+        classes=_classes(dataset, evidence.masks),
         targets=_targets(project),
         rejected=dataset.rejected,
         findings=findings,
@@ -93,11 +96,13 @@ def features_for(project: Project, *, budget_s: float | None) -> FeatureFunction
     )
 
 
-def _classes(project: Project) -> dict[str, int]:
+def _classes(dataset: Dataset, masks: tuple[MeasuredMask, ...]) -> dict[str, int]:
     """Samples of each class; objects of each class where objects are annotated."""
-    dataset = project.dataset
+    if masks:
+        return _classes_in(dataset, masks)
     if dataset.objects is not None:
-        labels = dataset.objects["label"]
+        there = pl.col("id").is_in(dataset.table["id"].to_list())
+        labels = dataset.objects.filter(there & pl.col("label").is_not_null())["label"]
     elif dataset.task in {"classification", "unpaired"}:
         labels = dataset.table[dataset.targets[0]]
     elif dataset.task == "multilabel":
@@ -107,6 +112,13 @@ def _classes(project: Project) -> dict[str, int]:
     counts = dict.fromkeys(dataset.classes, 0)
     counts |= dict(sorted(labels.value_counts(sort=False).iter_rows()))
     return {str(name): int(count) for name, count in counts.items()}
+
+
+def _classes_in(dataset: Dataset, masks: tuple[MeasuredMask, ...]) -> dict[str, int]:
+    """Images in whose mask a class occurs."""
+    seen = Counter(value for mask in masks for value in mask.values)
+    values = dataset.class_ids or range(len(dataset.classes))
+    return {name: seen[value] for name, value in zip(dataset.classes, values, strict=True)}
 
 
 def _targets(project: Project) -> dict[str, dict[str, float]]:

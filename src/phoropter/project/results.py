@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phoropter.core.records import Finding, Metric, Rejected, Verdict
+from phoropter.data.writing import Lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,37 @@ class SplitResult:
     parts: Mapping[str, int]
     reasons: tuple[str, ...]
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertResult:
+    """Annotated images in another format.
+
+    Args:
+        folder: Where they are now.
+        description: What they were, in one line.
+        layout: Name of the reader.
+        to: Name of the writer.
+        samples: Images that were written.
+        objects: Objects that the writer was given.
+        classes: Names of the classes, in the order of their numbers.
+        linked: Images that are hard links to the source's.
+        copied: Images that are copies.
+        lost: What the new format could not hold, and what was not fit to be carried.
+        rejected: What the reader left out, with its reason.
+    """
+
+    folder: str
+    description: str
+    layout: str
+    to: str
+    samples: int
+    objects: int
+    classes: tuple[str, ...]
+    linked: int
+    copied: int
+    lost: tuple[Lost, ...]
+    rejected: tuple[Rejected, ...]
 
 
 @dataclass(frozen=True, slots=True)

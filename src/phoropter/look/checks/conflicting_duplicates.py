@@ -29,7 +29,7 @@ _SAME = {
 
 def check(evidence: LookEvidence) -> Iterable[Finding]:
     """One finding for all conflicts; of numbers only those of identical files are compared."""
-    if not evidence.dataset.targets:
+    if not evidence.dataset.targets:  # objects and masks are no single value to compare
         return
     pairs = _twin_pairs(evidence)
     if evidence.labels is not None:

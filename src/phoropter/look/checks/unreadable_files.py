@@ -17,7 +17,7 @@ that stopped half-way, a disk, a wrong export. Losing fewer costs no more than a
 
 def check(evidence: LookEvidence) -> Iterable[Finding]:
     """One finding for everything rejected; junk that was never meant as an image is only named."""
-    rejected = evidence.dataset.rejected
+    rejected = tuple(item for item in evidence.dataset.rejected if item.kind != "annotation")
     if not rejected:
         return
     lost = [item for item in rejected if item.kind in {"unreadable", "unusable"}]
