@@ -164,6 +164,26 @@ def test_interrupted_indexing_leaves_no_cache(root: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "cache").exists()
 
 
+def test_interrupted_indexing_goes_on_where_it_was_last_kept(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_KEEP_EVERY_S", 0.0)
+    cache = tmp_path / "index.parquet"
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Progress) and event.done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        index(open_dataset(root), cache=cache, listener=stop)
+    heard: list[Event] = []
+    again = index(open_dataset(root), cache=cache, listener=heard.append)
+    assert [event for event in heard if isinstance(event, Progress)] == [
+        Progress("indexing", done, 2) for done in (1, 2)
+    ]
+    assert again.table.equals(index(open_dataset(root)).table)
+
+
 def test_rows_that_share_a_file(tmp_path: Path, paint: Callable[..., Path]) -> None:
     for number in range(3):
         paint(tmp_path / f"{number}.png", seed=number)

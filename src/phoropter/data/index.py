@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,9 @@ THUMBNAIL_PX = 32
 _DECODE_PX = 2 * THUMBNAIL_PX  # twice the thumbnail, so that its pixels are true averages
 _SIDE = 64  # of the square on which sharpness and entropy are measured, so that sizes compare
 _VERSION = 2  # raise when a column changes its meaning, so that old caches are not reused
+_KEEP_EVERY_S = 30.0
+"""What was measured is written this often, so that a kill costs no more than that."""
+
 _KEY = ("path", "size_bytes", "mtime_ns")
 _MEASURED: dict[str, type[pl.DataType]] = {
     "digest": pl.String,
@@ -118,14 +122,26 @@ def _measurements(dataset: Dataset, cache: Path | None, *, listener: Listener) -
     new = present.join(known, on="path", how="anti")
     if not new.height:
         return known
-    fresh = pl.DataFrame(
-        list(_measured(dataset.root, new, listener=listener)), schema=_SCHEMA, orient="row"
-    )
-    full = pl.concat([known.select(list(_SCHEMA)), fresh]).sort("path")
-    if cache is not None:
-        with whole_file(cache) as partial:
-            full.write_parquet(partial, metadata={"version": str(_VERSION)})
-    return full
+    full = known.select(list(_SCHEMA))
+    for some in _in_portions(_measured(dataset.root, new, listener=listener)):
+        full = pl.concat([full, pl.DataFrame(some, schema=_SCHEMA, orient="row")])
+        if cache is not None:
+            with whole_file(cache) as partial:
+                full.sort("path").write_parquet(partial, metadata={"version": str(_VERSION)})
+    return full.sort("path")
+
+
+def _in_portions(rows: Iterator[tuple[object, ...]]) -> Iterator[list[tuple[object, ...]]]:
+    """The rows as they come, in lists; a new one is begun every `_KEEP_EVERY_S` seconds."""
+    portion: list[tuple[object, ...]] = []
+    begun = time.monotonic()
+    for row in rows:
+        portion.append(row)
+        if time.monotonic() - begun >= _KEEP_EVERY_S:
+            yield portion
+            portion, begun = [], time.monotonic()
+    if portion:
+        yield portion
 
 
 def _stated(root: Path, paths: list[str]) -> pl.DataFrame:
