@@ -34,7 +34,8 @@ def look(result: LookResult) -> str:
         for name, facts in result.targets.items()
     ]
     if result.rejected:
-        lines.append(f"{len(result.rejected)} files are no samples:")
+        what = "files" if result.modality == "image" else "rows or files"
+        lines.append(f"{len(result.rejected)} {what} are no samples:")
         lines += [f"  {item.path}: {item.reason}" for item in result.rejected[:SHOWN]]
         lines += _more(len(result.rejected))
     lines += _findings(result.findings, nothing="Nothing wrong was found.")

@@ -59,6 +59,7 @@ def look_and_note(project: Project, split: Split, *, budget_s: float | None) -> 
         rejected=dataset.rejected,
         findings=findings,
         features=features.name,
+        modality=dataset.modality,
     )
 
 

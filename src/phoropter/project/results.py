@@ -24,6 +24,7 @@ class LookResult:
         rejected: Every file that is no sample, with its reason.
         findings: Most severe first.
         features: Where the features behind the findings came from.
+        modality: What a sample is: "image", "text" or "table" (a row).
     """
 
     project: str
@@ -36,6 +37,7 @@ class LookResult:
     rejected: tuple[Rejected, ...]
     findings: tuple[Finding, ...]
     features: str
+    modality: str = "image"
 
 
 @dataclass(frozen=True, slots=True)
