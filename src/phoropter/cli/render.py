@@ -41,8 +41,9 @@ def look(result: LookResult) -> str:
         f"{name}: {', '.join(f'{key} {number(value)}' for key, value in facts.items())}"
         for name, facts in result.targets.items()
     ]
+    what = "files" if result.modality == "image" else "rows or files"
     lost = [item for item in result.rejected if item.kind != "annotation"]
-    lines += _rejected(lost, "files are no samples")
+    lines += _rejected(lost, f"{what} are no samples")
     remarks = [item for item in result.rejected if item.kind == "annotation"]
     lines += _rejected(remarks, "faults in annotation files")
     lines += _findings(result.findings, nothing="Nothing wrong was found.")

@@ -12,11 +12,10 @@ import polars as pl
 
 from phoropter.core.errors import InputError
 from phoropter.data.parts import part_of
-from phoropter.data.table_file import LARGEST_BYTES
+from phoropter.data.sound_file import check_sound, read_binary
 
 STATE, INFO, SPLITS = "state.json", "dataset_info.json", "dataset_dict.json"
 _ARROW_FILE = b"ARROW1"
-_DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +62,14 @@ def read_frame(path: Path) -> pl.DataFrame:
     Raises:
         InputError: If it cannot be read.
     """
+    if path.suffix.casefold() == ".parquet":
+        return read_binary(path, "parquet")
     try:
-        if path.suffix.casefold() == ".parquet":
-            return pl.read_parquet(path)
-        if path.stat().st_size > 4 * LARGEST_BYTES:
-            raise InputError(
-                f"{str(path)!r} has more than {4 * LARGEST_BYTES >> 30} GiB.",
-                hint="Save it in more shards.",
-            )
         with path.open("rb") as file:
-            as_file = file.read(6) == _ARROW_FILE
-        return pl.read_ipc(path) if as_file else pl.read_ipc_stream(path)
-    except _DAMAGE as error:
-        raise InputError(
-            f"{str(path)!r} cannot be read as an Arrow table: {error}.",
-            hint="Check that it is complete.",
-        ) from error
+            as_file = file.read(len(_ARROW_FILE)) == _ARROW_FILE
+    except OSError as error:
+        raise InputError(f"Cannot read {str(path)!r}: {error.strerror}.") from error
+    return read_binary(path, "ipc" if as_file else "ipc_stream")
 
 
 def schema_of(path: Path) -> pl.Schema:
@@ -87,10 +78,8 @@ def schema_of(path: Path) -> pl.Schema:
     Raises:
         InputError: If it cannot be read.
     """
-    try:
-        return pl.Schema(pl.read_parquet_schema(path))
-    except _DAMAGE as error:
-        raise InputError(f"{str(path)!r} cannot be read as a Parquet table: {error}.") from error
+    check_sound(path, "parquet")
+    return pl.Schema(pl.read_parquet_schema(path))
 
 
 def image_column(schema: pl.Schema) -> str | None:
@@ -145,17 +134,20 @@ def _saved(folder: Path, name: str | None) -> ArrowPart:
 
 
 def features_told(path: Path) -> bool:
-    """Whether a Parquet file carries the description that Hugging Face `datasets` writes."""
-    try:
-        return "huggingface" in pl.read_parquet_metadata(path)
-    except _DAMAGE:  # reading the table says what is wrong with the file
-        return False
+    """Whether a Parquet file carries the description that Hugging Face `datasets` writes.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    check_sound(path, "parquet")
+    return "huggingface" in pl.read_parquet_metadata(path)
 
 
 def _parquet_part(files: Sequence[Path], name: str | None) -> ArrowPart:
+    check_sound(files[0], "parquet")
     try:
         about = json.loads(pl.read_parquet_metadata(files[0]).get("huggingface", "{}"))
-    except _DAMAGE:  # reading the table says what is wrong with the file
+    except ValueError:  # what says nothing about the columns leaves them to be found out
         about = {}
     info = about.get("info") if isinstance(about, dict) else None
     return ArrowPart(tuple(files), name, _features(info))

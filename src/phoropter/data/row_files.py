@@ -11,7 +11,7 @@ from typing import Literal
 import polars as pl
 
 from phoropter.core.errors import InputError, UsageError
-from phoropter.core.records import Rejected
+from phoropter.core.records import PARTS, Rejected
 from phoropter.data.images import SUFFIXES as IMAGE_SUFFIXES
 from phoropter.data.images import contains_image
 from phoropter.data.locate import ImageFinder
@@ -121,6 +121,7 @@ def gather(path: Path) -> RowFiles:
         )
     parts = [file for file in files if part_of(file.stem)]
     if any(part_of(file.stem) == "train" for file in parts):
+        parts.sort(key=lambda file: (PARTS.index(part_of(file.stem) or "train"), file.name))
         beside = tuple(
             Rejected(file.name, "lies beside the parts and is not read", "unlisted")
             for file in files

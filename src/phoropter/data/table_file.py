@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from phoropter.core.errors import InputError
+from phoropter.data.sound_file import read_binary
 from phoropter.data.table_text import decoded, encoding_of, has_header, text_rows
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -196,14 +197,8 @@ def _content(path: Path, most: int | None) -> bytes:
 
 
 def _read_parquet(path: Path, most: int | None) -> TableFile:
-    try:
-        table = pl.scan_parquet(path)
-        cells = cells_of((table if most is None else table.head(most)).collect())
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise InputError(
-            f"{str(path)!r} cannot be read as a Parquet table: {error}.",
-            hint="Check that it is complete.",
-        ) from error
+    table = read_binary(path, "parquet")
+    cells = cells_of(table if most is None else table.head(most))
     return TableFile(cells, tuple(range(1, cells.height + 1)))
 
 

@@ -74,6 +74,7 @@ def look_and_note(
         proposed=len(issues),
         issues=str(project.folder.issues),
         report=str(report),
+        modality=dataset.modality,
     )
 
 

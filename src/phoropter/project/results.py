@@ -28,6 +28,7 @@ class LookResult:
         proposed: Corrections in `issues`, those that were accepted before included.
         issues: A table of corrections to accept or not (`path, problem, suggestion, accept`).
         report: The HTML page, or "" where none was asked for.
+        modality: What a sample is: "image", "text" or "table" (a row).
     """
 
     project: str
@@ -43,6 +44,7 @@ class LookResult:
     proposed: int = 0
     issues: str = ""
     report: str = ""
+    modality: str = "image"
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,22 @@ def _text(root: Path) -> Path:
     return root / "reviews.csv"
 
 
+def _lines(root: Path) -> Path:
+    words = ["good old film", "bad new film", "what a dull story", "one more good story"]
+    rows = [
+        json.dumps({"text": f"{words[n % 4]} no. {n}", "stars": n % 3, "tags": ["a", "b"][: n % 3]})
+        for n in range(COUNT)
+    ]
+    (root / "reviews.jsonl").write_text("\n".join(rows))
+    return root / "reviews.jsonl"
+
+
+def _parquet(root: Path) -> Path:
+    frame = pl.DataFrame({"size": [n / 3 for n in range(COUNT)], "label": ["u", "v"] * 6})
+    frame.write_parquet(root / "measured.parquet")
+    return root / "measured.parquet"
+
+
 def _table(root: Path) -> Path:
     rows = "".join(f"{n};{n / 3:.3f};{'xyz'[n % 3]};{'uv'[n % 2]}\n" for n in range(COUNT))
     (root / "measured.csv").write_text("id;size;kind;label\n" + rows)
@@ -112,6 +128,8 @@ EXAMPLES: dict[str, Callable[[Path], Path]] = {
     "csv": _csv,
     "folders": _folders,
     "hf": _hf,
+    "lines": _lines,
+    "parquet": _parquet,
     "table": _table,
     "text": _text,
     "unlabelled": _unlabelled,

@@ -12,13 +12,19 @@ from phoropter.core.errors import PhoropterError
 from phoropter.data.open import open_dataset
 
 FUZZED = {
-    "arrays": "set.npz",
-    "csv": "labels.csv",
-    "hf": "data-00000-of-00001.arrow",
-    "table": "measured.csv",
-    "text": "reviews.csv",
-    "webdataset": "train-0000.tar",
+    "arrays": ("arrays", "set.npz", 60, 4_000),
+    "csv": ("csv", "labels.csv", 60, 4_000),
+    "table": ("table", "measured.csv", 60, 4_000),
+    "text": ("text", "reviews.csv", 60, 4_000),
+    "lines": ("text", "reviews.jsonl", 60, 4_000),
+    "webdataset": ("webdataset", "train-0000.tar", 60, 4_000),
+    "hf": ("hf", "data-00000-of-00001.arrow", 4, 500),  # another process reads each of these
+    "hf state": ("hf", "state.json", 40, 1_000),
+    "hf info": ("hf", "dataset_info.json", 40, 1_000),
+    "parquet": ("table", "measured.parquet", 4, 500),
 }
+"""Of each example the reader, the file that is damaged, and how often: shortly and nightly."""
+
 TELLING = (b"\x00", b"\xff", b'"', b"\n", b",", b"\t", b"99999999", b"-1", b"{", b"PK", b"nan")
 
 
@@ -59,26 +65,27 @@ def survive(name: str, place: Path, target: Path, content: bytes) -> str:
     return "read"
 
 
-def fuzz(name: str, examples, folder: Path, rounds: int) -> dict[str, int]:
-    place = examples[name](folder)
-    target = place if place.is_file() else folder / FUZZED[name]
+def fuzz(name: str, examples, folder: Path, *, nightly: bool) -> dict[str, int]:
+    reader, file, *rounds = FUZZED[name]
+    place = examples[name.split(maxsplit=1)[0]](folder)
+    target = place if place.is_file() else folder / file
     content = target.read_bytes()
     outcomes = {"read": 0, "refused": 0}
     rng = np.random.default_rng(sorted(FUZZED).index(name))
-    for _ in range(rounds):
-        outcomes[survive(name, place, target, mutated(content, rng))] += 1
+    for _ in range(rounds[nightly]):
+        outcomes[survive(reader, place, target, mutated(content, rng))] += 1
     return outcomes
 
 
 @pytest.mark.parametrize("name", FUZZED)
 def test_damaged_files_are_read_or_refused(name, examples, tmp_path):
-    outcomes = fuzz(name, examples, tmp_path, 60)
-    assert sum(outcomes.values()) == 60
+    outcomes = fuzz(name, examples, tmp_path, nightly=False)
+    assert sum(outcomes.values()) == FUZZED[name][2]
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", FUZZED)
 def test_many_damaged_files_are_read_or_refused(name, examples, tmp_path):
-    outcomes = fuzz(name, examples, tmp_path, 4_000)
+    outcomes = fuzz(name, examples, tmp_path, nightly=True)
     assert min(outcomes.values()) > 0

@@ -18,6 +18,9 @@ CRITICAL_SHARE = 0.05
 TOLERANCE = 0.1
 """Numbers of one file may differ by this many standard deviations of the target."""
 
+TEXT_DISTANCE = 0.1
+"""Copies of a text that have less than nine tenths in common may differ in the word that counts."""
+
 _SAME = {
     "image": "of files show the same picture and have different targets; at least one of each "
     "pair is wrong",
@@ -33,7 +36,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
         return
     pairs = _twin_pairs(evidence)
     if evidence.labels is not None:
-        pairs = np.concatenate([pairs, evidence.copies.pairs])
+        pairs = np.concatenate([pairs, _surely_alike(evidence)])
     conflicts = pairs[_differ(evidence, pairs)]
     if not len(conflicts):
         return
@@ -72,6 +75,14 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
     )
 
 
+def _surely_alike(evidence: LookEvidence) -> NDArray[np.int64]:
+    """Copies; of texts those that differ in so little that they cannot mean something else."""
+    copies = evidence.copies
+    if evidence.dataset.modality != "text":
+        return copies.pairs
+    return copies.pairs[copies.distances <= TEXT_DISTANCE]
+
+
 def _twin_pairs(evidence: LookEvidence) -> NDArray[np.int64]:
     """Each further member of a group of identical files beside the group's first."""
     pairs = [(int(rows[0]), int(row)) for rows in evidence.twins for row in rows[1:]]
@@ -87,7 +98,14 @@ def _differ(evidence: LookEvidence, pairs: NDArray[np.int64]) -> NDArray[np.bool
         return np.asarray(spelt[pairs[:, 0]] != spelt[pairs[:, 1]])
     values = table.cast(pl.Float64).to_numpy()
     gap = np.abs(values[pairs[:, 0]] - values[pairs[:, 1]])
-    return np.asarray((gap > TOLERANCE * np.nanstd(values, axis=0)).any(axis=1))
+    return np.asarray((gap > TOLERANCE * _spread(values)).any(axis=1))
+
+
+def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard deviation of each column of targets, (k,), without what lies far out of range."""
+    low, high = np.nanquantile(values, [0.05, 0.95], axis=0)
+    middle = np.where(high > low, np.clip(values, 2 * low - high, 2 * high - low), values)
+    return np.asarray(np.nanstd(middle, axis=0))
 
 
 def _shown(target: tuple[object, ...]) -> object:

@@ -30,14 +30,14 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
             nearly.append(column.name)
     if not constant and not nearly:
         return
-    first = [*constant, *nearly][0]
+    first = (constant or nearly)[0]
     yield Finding(
         code="constant-column",
         severity="warning" if constant else "info",
         confidence=1.0,
         message=(
-            f"{counted(len(constant), 'column')} always the same or empty, "
-            f"{len(nearly)} nearly so: {first!r} first."
+            f"{counted(len(constant), 'column')} always the same or empty and {len(nearly)} nearly "
+            f"so: {', '.join(map(repr, [*constant, *nearly][:5]))}."
         ),
         evidence={"constant": listed(constant), "nearly": listed(nearly), "nearly_share": NEARLY},
         prescriptions=(

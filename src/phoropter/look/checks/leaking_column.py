@@ -54,7 +54,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
         severity="critical",
         confidence=0.9,
         message=(
-            f"{counted(len(leaks), 'column')} that alone give the target away: {name!r} predicts "
+            f"{counted(len(leaks), 'column')} enough to tell the target alone: {name!r} predicts "
             f"{evidence.dataset.targets[0]!r} with {score:.3f} {measure}."
         ),
         evidence={

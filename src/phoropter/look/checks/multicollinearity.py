@@ -144,9 +144,9 @@ def _message(
     inflated: Mapping[str, float],
 ) -> str:
     if copies:
-        first, second = copies[0]
-        told = f"{counted(len(copies), 'pair')} of columns say the same: {first!r} and {second!r}"
-        return f"{told}, ..." if len(copies) > 1 else f"{told}."
+        shown = "; ".join(f"{first!r} and {second!r}" for first, second in copies[:3])
+        more = "; ..." if len(copies) > 3 else "."
+        return f"{counted(len(copies), 'pair')} of columns that say the same: {shown}{more}"
     if pairs:
         first, second, value = pairs[0]
         return (

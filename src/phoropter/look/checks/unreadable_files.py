@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -9,6 +10,8 @@ from phoropter.core.records import Finding, Prescription, Rejected, Severity
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.listing import counted, listed
 from phoropter.look.wording import wording
+
+_LINE = re.compile(r"line \d+: ")  # of the table; the same fault on many lines is one reason
 
 CRITICAL_SHARE = 0.05
 """Share of the images that cannot be read from which the source, not a file, is broken: a copy
@@ -36,7 +39,9 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
             "lost_share": share,
             "critical_share": CRITICAL_SHARE,
             "kinds": dict(Counter(item.kind for item in rejected).most_common()),
-            "reasons": dict(listed(Counter(item.reason for item in rejected).most_common())),
+            "reasons": dict(
+                listed(Counter(_LINE.sub("", item.reason) for item in rejected).most_common())
+            ),
             "files": listed(
                 {"path": item.path, "reason": item.reason} for item in lost or rejected
             ),
@@ -48,7 +53,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
 def _message(rejected: tuple[Rejected, ...], lost: list[Rejected], share: float) -> str:
     if not lost:
         return f"{counted(len(rejected), 'file')} beside the samples: no samples, left out."
-    reason, count = Counter(item.reason for item in lost).most_common(1)[0]
+    reason, count = Counter(_LINE.sub("", item.reason) for item in lost).most_common(1)[0]
     return (
         f"{counted(len(lost), 'sample')} ({share:.1%}) cannot be used; "
         f"most often: {reason} ({count:,})."
