@@ -6,7 +6,7 @@ from PIL import Image
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
 from phoropter.core.records import Split
-from phoropter.look.checks.label_errors import FEWEST_OF_CLASS, check, form_opinion
+from phoropter.look.checks.label_errors import FEWEST_OF_CLASS, check
 from phoropter.look.class_probabilities import family_folds
 from phoropter.look.noise_floor import fit_noise_floor
 from phoropter.prediction.handcrafted import described
@@ -116,14 +116,21 @@ def test_a_copy_under_another_label_cannot_vouch_for_itself(evidence_of, digits,
     assert {row for row in found if row < len(labels)} >= set(rows)
 
 
-def test_too_little_to_tell_gives_no_opinion(evidence_of, digits):
+def test_too_little_to_tell_is_passed_over(evidence_of, digits):
     thumbnails, labels = digits
-    assert form_opinion(evidence_of(thumbnails[:30], labels[:30])) is None
-    assert form_opinion(evidence_of(thumbnails[:100])) is None
+    rng = np.random.default_rng(0)
+    assert list(check(evidence_of(thumbnails[:30], rng.choice(["a", "b"], 30)))) == []
+    assert list(check(evidence_of(thumbnails[:100]))) == []
     rare = np.array(["a"] * 80 + ["b"] * (FEWEST_OF_CLASS - 1))
-    assert form_opinion(evidence_of(thumbnails[: len(rare)], rare)) is None
+    assert list(check(evidence_of(thumbnails[: len(rare)], rare))) == []
     blank = np.zeros((200, 32, 32), dtype=np.uint8)
-    assert form_opinion(evidence_of(blank, labels[:200])) is None
+    assert list(check(evidence_of(blank, labels[:200]))) == []
+
+
+def test_a_class_of_one_family_is_judged_without_a_fall(evidence_of, digits):
+    thumbnails, labels = digits
+    groups = [None if label != "7" else "one sitting" for label in labels[:400]]
+    assert list(check(evidence_of(thumbnails[:400], labels[:400], group=groups))) == []
 
 
 @given(

@@ -1,0 +1,153 @@
+"""What samples say of each other's labels, whatever they are described by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phoropter.core.records import Finding, Prescription
+from phoropter.look.class_probabilities import family_folds, out_of_fold_probabilities
+from phoropter.look.confident import contradicted
+from phoropter.look.evidence import LookEvidence
+from phoropter.look.listing import counted
+from phoropter.look.noise_floor import NoiseFloor, fit_noise_floor
+from phoropter.look.threads import one_thread
+
+ALPHA = 0.001
+"""False alarms on labels that are right, by the likelihood ratio of there being wrong ones."""
+
+CRITICAL_SHARE = 0.15
+"""Lower end of the share of wrong labels from which no result can be trusted."""
+
+DOUBT = 0.5
+"""Labels are listed that are more likely drawn at random than not."""
+
+STRENGTH = 0.02
+"""Of the logistic regression on standardised columns: strong regularisation, for wrong labels must
+not be learnt. Set on handwritten digits and photographs with and without planted errors."""
+
+LONGEST = 1_000
+"""Entries of the list: every one has to be looked at by somebody."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opinion:
+    """What the other samples say of each label.
+
+    Args:
+        labels: Given classes as numbers from 0 to k - 1, shape (m,).
+        probabilities: Of each class, by a model that has not seen the sample, shape (m, k).
+        floor: The fitted share of wrong labels.
+    """
+
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    floor: NoiseFloor
+
+    @property
+    def likely(self) -> NDArray[np.int64]:
+        """The most probable class of each sample, shape (m,)."""
+        return np.asarray(self.probabilities.argmax(axis=1))
+
+    @property
+    def suspects(self) -> NDArray[np.int64]:
+        """Places of the labels that are likely wrong, the likeliest first."""
+        found = np.flatnonzero((self.floor.wrong > DOUBT) & (self.likely != self.labels))
+        return np.asarray(found[np.argsort(-self.floor.wrong[found], kind="stable")])
+
+
+def judge_labels(
+    columns: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    families: NDArray[np.int64],
+    *,
+    seed: int,
+) -> Opinion:
+    """Judges every label by the others.
+
+    A logistic regression is fitted twice, the second time without the labels that the first one
+    contradicts (confident learning), so that wrong labels do not speak for each other. Families
+    are judged as a whole: a copy under another label cannot vouch for itself.
+
+    Args:
+        columns: Descriptions of the samples, standardised, shape (m, d).
+        labels: Classes as numbers from 0 to k - 1, shape (m,), several samples each.
+        families: A number for each sample, shape (m,); equal where samples belong together.
+        seed: Draws the folds.
+    """
+    fold = family_folds(labels, families, seed=seed)
+    judge = partial(out_of_fold_probabilities, columns, labels, fold, strength=STRENGTH, seed=seed)
+    trusted = np.ones(len(labels), dtype=bool)
+    with one_thread():
+        trusted[contradicted(labels, judge(trusted=trusted))] = False
+        probabilities = judge(trusted=trusted)
+    return Opinion(labels, probabilities, fit_noise_floor(labels, probabilities))
+
+
+def doubtful_labels(
+    evidence: LookEvidence,
+    opinion: Opinion,
+    *,
+    rows: NDArray[np.int64],
+    names: NDArray[np.str_],
+    source: str,
+) -> Finding | None:
+    """The finding of an opinion, or None where sound labels explain what is seen.
+
+    Args:
+        evidence: The samples.
+        opinion: On the labels of some of them.
+        rows: Positions in the table of the samples judged, shape (m,).
+        names: Of the classes, shape (k,).
+        source: What the samples were described by.
+    """
+    floor, suspects = opinion.floor, opinion.suspects
+    if floor.p_value > ALPHA or not len(suspects):
+        return None
+    return Finding(
+        code="label-errors",
+        severity="critical" if floor.low >= CRITICAL_SHARE else "warning",
+        confidence=0.95,
+        message=(
+            f"{counted(len(suspects), 'label')} of {len(rows):,} are likely wrong: what "
+            f"other samples teach contradicts them. About {floor.share:.1%} of all labels "
+            f"are wrong (95 % interval {floor.low:.1%} to {floor.high:.1%})."
+        ),
+        evidence={
+            "count": len(suspects),
+            "judged": len(rows),
+            "share": floor.share,
+            "low": floor.low,
+            "high": floor.high,
+            "p_value": floor.p_value,
+            "alpha": ALPHA,
+            "critical_share": CRITICAL_SHARE,
+            "features": source,
+            "agreement": float((opinion.likely == opinion.labels).mean()),
+            "samples": [
+                {
+                    "id": str(evidence.ids[rows[place]]),
+                    "given": str(names[opinion.labels[place]]),
+                    "suggested": str(names[opinion.likely[place]]),
+                    "doubt": round(float(floor.wrong[place]), 3),
+                    "part": str(evidence.parts[rows[place]]),
+                }
+                for place in suspects[:LONGEST].tolist()
+            ],
+        },
+        prescriptions=(_PRESCRIPTION,),
+    )
+
+
+_PRESCRIPTION = Prescription(
+    change={},
+    advice="Look at the listed samples, the most doubtful first, and correct or delete those "
+    "whose label is wrong; in the test part too, where nothing is ever changed for you.",
+    expected_gain=None,
+    cost=0.0,
+    why="A wrong label teaches the wrong thing, and in a held-out part a right answer counts "
+    "as a mistake (Northcutt et al. 2021).",
+)
