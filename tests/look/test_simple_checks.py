@@ -122,28 +122,25 @@ def test_digits_have_no_near_duplicates(evidence_of, digits):
     assert list(near_duplicates.check(evidence_of(*digits))) == []
 
 
-def test_near_duplicates_are_named_nearest_first_and_listed_briefly(evidence_of, digits):
-    thumbnails, labels = digits
-    doubled = np.concatenate([thumbnails[:300], thumbnails[:30] // 2])
-    evidence = evidence_of(doubled, np.concatenate([labels[:300], labels[:30]]))
+def test_near_duplicates_are_named_with_their_families_and_listed_briefly(evidence_of):
+    pictures = noise(130)
+    pictures[100:130] = pictures[:30] // 2
+    pictures[0] = pictures[101] + 3  # a copy of a copy
+    labels = np.where(np.arange(130) % 100 < 50, "a", "b")
+    evidence = evidence_of(pictures, labels, part=["train"] * 100 + ["test"] * 30)
     finding = only(near_duplicates.check(evidence))
     assert finding.severity == "warning"
-    assert finding.evidence["pairs"] == 30
-    assert len(finding.evidence["samples"]) == 20
+    assert finding.evidence["pairs"] == 31
+    assert finding.evidence["share"] == pytest.approx(30 / 130)
+    assert len(finding.evidence["samples"]) == len(finding.evidence["how"]) == 20
+    assert set(finding.evidence["how"]) == {"in place"}
+    assert finding.evidence["family_count"] == 29
+    assert finding.evidence["families"][0] == [
+        {"id": "00000.jpg", "part": "train", "label": "a"},
+        {"id": "00001.jpg", "part": "train", "label": "a"},
+        {"id": "00101.jpg", "part": "test", "label": "a"},
+    ]
     assert list(conflicting_duplicates.check(evidence)) == []
-
-
-def test_features_find_what_thumbnails_do_not(evidence_of):
-    class Features:
-        name = "table"
-
-        def __call__(self, dataset, rows):
-            table = np.random.default_rng(1).normal(size=(100, 16)).astype(np.float32)
-            table[99] = table[7] + 0.01
-            return table[rows]
-
-    evidence = evidence_of(noise(100), features=Features())
-    assert only(near_duplicates.check(evidence)).evidence["samples"] == [["00007.jpg", "00099.jpg"]]
 
 
 def test_flat_pictures_are_not_copies_of_each_other(evidence_of):

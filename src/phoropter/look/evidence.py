@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,22 +11,10 @@ from numpy.typing import NDArray
 
 from phoropter.core.protocols import FeatureFunction, Features
 from phoropter.core.records import Dataset, Split
-from phoropter.look.copies import (
-    NEIGHBOURS,
-    NO_COPIES,
-    SMALLEST_SET,
-    Copies,
-    find_copies,
-    united,
-)
+from phoropter.look.copies import NO_COPIES, Copies, find_copies
 from phoropter.look.families import first_of_each, joined
 from phoropter.look.masks import MeasuredMask, measured_masks
-from phoropter.look.neighbours import (
-    picture_neighbours,
-    shows_something,
-    unit_vectors,
-    vector_neighbours,
-)
+from phoropter.look.neighbours import shows_something
 from phoropter.look.objects import placed_objects
 from phoropter.look.text_copies import text_copies
 from phoropter.prediction.row_features import joined_texts
@@ -142,24 +130,17 @@ class LookEvidence:
         """Pairs of rows whose files differ and whose pictures are the same.
 
         Flat pictures are left out (all of them look the same), and of twins only the first takes
-        part. Thumbnails find what was re-encoded, resized, mirrored or changed in brightness or
-        colour; features, where given, also what was cropped, turned or framed. Copies of texts
-        are told by their wording; rows of a table have none but repeats.
+        part. What was re-encoded, resized, mirrored, cropped, shifted, turned a little or changed
+        in brightness or colour is found, see `copies`. Copies of texts are told by their wording;
+        rows of a table have none but repeats.
         """
         if self.dataset.modality == "text":
             return self._text_copies
         if self.dataset.modality == "table":
             return NO_COPIES
         rows = np.flatnonzero(self.shows_something & first_of_each(len(self.dataset), self.twins))
-        if len(rows) < SMALLEST_SET:
-            return NO_COPIES
-        near = picture_neighbours(self.thumbnails[rows], NEIGHBOURS, seed=self.seed)
-        found = find_copies(near)
-        if self.feature_table is not None:
-            vectors = unit_vectors(self.feature_table[rows], seed=self.seed)
-            near = vector_neighbours(vectors, NEIGHBOURS, seed=self.seed)
-            found = united(found, find_copies(near))
-        return Copies(rows[found.pairs], found.distances, found.rule)
+        found = find_copies(self.thumbnails[rows], seed=self.seed)
+        return replace(found, pairs=rows[found.pairs])
 
     @cached_property
     def texts(self) -> list[str]:

@@ -33,3 +33,14 @@ def first_of_each(count: int, groups: Iterable[NDArray[np.int64]]) -> NDArray[np
     for rows in groups:
         kept[rows[1:]] = False
     return kept
+
+
+def several(numbers: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The rows of each number (n,) that more than one row has, largest family first.
+
+    >>> [rows.tolist() for rows in several(np.array([7, 3, 7, 5, 3, 7]))]
+    [[0, 2, 5], [1, 4]]
+    """
+    order = np.argsort(numbers, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+    return sorted((rows for rows in parts if len(rows) > 1), key=lambda rows: (-len(rows), rows[0]))

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TypeVar
 
+from phoropter.core.records import Rows
+from phoropter.look.evidence import LookEvidence
+
 LONGEST = 20
 """Entries of a list in a finding's evidence."""
 
@@ -28,3 +31,18 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     ('1 class', '1,200 pictures')
     """
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def members(evidence: LookEvidence, rows: Rows) -> list[dict[str, str]]:
+    """Rows that belong together, as evidence lists them: identifier, part and, of classes, label.
+
+    A page can show their pictures side by side; no more than `LONGEST` are listed.
+    """
+    return listed(_member(evidence, row) for row in rows.tolist())
+
+
+def _member(evidence: LookEvidence, row: int) -> dict[str, str]:
+    member = {"id": str(evidence.ids[row]), "part": str(evidence.parts[row])}
+    if evidence.labels is not None:
+        member["label"] = str(evidence.labels[row])
+    return member
