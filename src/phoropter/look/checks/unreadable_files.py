@@ -46,7 +46,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
 
 def _message(rejected: tuple[Rejected, ...], lost: list[Rejected], share: float) -> str:
     if not lost:
-        return f"{counted(len(rejected), 'file')} beside the samples: not images, left out."
+        return f"{counted(len(rejected), 'file')} beside the samples, left out."
     reason, count = Counter(item.reason for item in lost).most_common(1)[0]
     return (
         f"{counted(len(lost), 'sample')} ({share:.1%}) cannot be used; "
