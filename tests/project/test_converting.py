@@ -6,6 +6,7 @@ from PIL import Image
 
 import phoropter
 from phoropter.core.errors import InputError, UsageError
+from phoropter.data.open import open_dataset
 
 
 @pytest.fixture
@@ -37,6 +38,12 @@ def test_a_look_at_annotated_images(annotated, tmp_path):
     assert codes["unreadable-files"] == "critical"
     assert codes["object-statistics"] == "info"
     assert sum(phoropter.split(annotated, project=tmp_path / "p").parts.values()) == 5
+
+
+def test_objects_may_be_taken_for_boxes_or_masks_and_for_nothing_else(annotated):
+    assert open_dataset(annotated, task="instances").task == "instances"
+    with pytest.raises(UsageError, match="for detection, not for 'classification'"):
+        open_dataset(annotated, task="classification")
 
 
 def test_from_coco_to_yolo_and_back(annotated, tmp_path):

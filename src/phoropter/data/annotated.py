@@ -53,12 +53,13 @@ class AnnotatedImage:
 def samples(images: Iterable[AnnotatedImage]) -> pl.DataFrame:
     """The table of these images, sorted by path."""
     rows = sorted(images, key=lambda image: image.path)
+    parts = {name: part_of(name) for name in {row.part_name for row in rows} if name}
     columns: dict[str, list[object]] = {
         "id": [row.path for row in rows],
         "path": [row.path for row in rows],
         "group": [None] * len(rows),
-        "part": [row.part for row in rows],
-        "part_name": [row.part_name if row.part else None for row in rows],
+        "part": [parts.get(row.part_name or "") for row in rows],
+        "part_name": [row.part_name if parts.get(row.part_name or "") else None for row in rows],
         "annotation": [row.annotation for row in rows],
         "stated_height": [row.stated_height for row in rows],
         "stated_width": [row.stated_width for row in rows],

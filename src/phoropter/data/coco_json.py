@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from msgspec import UNSET
 from numpy.typing import NDArray
 
 from phoropter.core.objects import OBJECTS_SCHEMA
@@ -25,7 +25,7 @@ from phoropter.data.coco_entries import (
     images_of,
     read_document,
 )
-from phoropter.data.problems import Problems
+from phoropter.data.problems import NAMED, Problems
 
 _CHUNK = 20_000
 _UNKNOWN = -1
@@ -72,10 +72,15 @@ def read_coco(path: Path, shown: str) -> CocoFile:
     )
     frames = []
     counted = _Counted()
-    for start in range(0, len(document.annotations), _CHUNK):
-        raws = document.annotations[start : start + _CHUNK]
+    total = len(document.annotations)
+    document.annotations.reverse()
+    for start in range(0, total, _CHUNK):
+        raws = document.annotations[: -_CHUNK - 1 : -1]
+        del document.annotations[-_CHUNK:]  # what was read is let go, to hold less at a time
         frames.append(_chunk(decoded(raws, problems, start), places, problems, counted))
-    _note_counts(counted, problems, len(document.annotations))
+        del raws
+    del document
+    _note_counts(counted, problems, total)
     empty = pl.DataFrame(schema=_CHUNK_SCHEMA)
     objects = pl.concat([empty, *frames], rechunk=False)
     return CocoFile(images, categories, objects, problems)
@@ -92,7 +97,23 @@ class _Counted:
 
     def __init__(self) -> None:
         self.with_mask = 0
-        self.identifiers: list[NDArray[np.int64]] = []
+        self._numbers: list[NDArray[np.int64]] = []
+        self._words: Counter[Identifier] = Counter()
+
+    def add_identifiers(self, found: Sequence[Annotation]) -> None:
+        """Remembers the identifiers, numbers in little space."""
+        given = [item.id for item in found if item.id is not None]
+        try:
+            self._numbers.append(np.array(given, dtype=np.int64))
+        except (ValueError, OverflowError, TypeError):
+            self._words.update(given)
+
+    def repeated(self) -> Iterator[Identifier]:
+        """The identifiers that occur more than once."""
+        numbers = np.concatenate([np.zeros(0, dtype=np.int64), *self._numbers])
+        values, counts = np.unique(numbers, return_counts=True)
+        yield from (int(value) for value in values[counts > 1])
+        yield from (word for word, count in self._words.items() if count > 1)
 
 
 _CHUNK_SCHEMA = pl.Schema(
@@ -110,15 +131,14 @@ def _chunk(
     """Annotations as columns."""
     images = [places.images.get(item.image_id, _UNKNOWN) for item in found]
     categories = [places.categories.get(item.category_id, _UNKNOWN) for item in found]
-    extras = [_extra(item) for item in found]
-    for row, item in enumerate(found):
-        if images[row] < 0 or categories[row] < 0:
-            extras[row] = _unknown(item, (images[row] < 0, categories[row] < 0), problems)
-        if item.area is None:
-            problems.add(_NO_AREA, f"annotation {item.id}")
-        if item.iscrowd is None:
-            problems.add(_NO_CROWD, f"annotation {item.id}")
-    counted.identifiers.append(_hashes(found))
+    extras = _extras(found)
+    if min(images) < 0 or min(categories) < 0:
+        for row, item in enumerate(found):
+            if images[row] < 0 or categories[row] < 0:
+                extras[row] = _unknown(item, (images[row] < 0, categories[row] < 0), problems)
+    _note(problems, _NO_AREA, [item.id for item in found if item.area is None])
+    _note(problems, _NO_CROWD, [item.id for item in found if item.iscrowd is None])
+    counted.add_identifiers(found)
     polygons, runs = _masks(found, problems, counted)
     corners = _corners(found)
     columns: dict[str, object] = {
@@ -134,11 +154,28 @@ def _chunk(
     return pl.DataFrame(columns, schema=_CHUNK_SCHEMA)
 
 
+def _note(problems: Problems, reason: str, identifiers: Sequence[Identifier | None]) -> None:
+    places = [f"annotation {identifier}" for identifier in identifiers[:NAMED]]
+    problems.add_many(reason, places, count=len(identifiers))
+
+
+def _extras(found: Sequence[Annotation]) -> list[str | None]:
+    """The column `extra`; most files say the same few things of every annotation."""
+    usual = all(
+        type(item.id) is int
+        and item.area is not None
+        and item.extra is None
+        and type(item.segmentation) is not Runs
+        for item in found
+    )
+    if usual:
+        return [f'{{"id":{item.id},"area":{item.area}}}' for item in found]
+    return [_extra(item) for item in found]
+
+
 def _extra(item: Annotation) -> str | None:
     """Identifier, area, size of run lengths and whatever else was said, as JSON."""
     runs = item.segmentation if isinstance(item.segmentation, Runs) else None
-    if type(item.id) is int and item.area is not None and item.extra is None and runs is None:
-        return f'{{"id":{item.id},"area":{item.area}}}'
     said = {"id": item.id, "area": item.area, "rle_size": runs and runs.size}
     text = as_extra({key: value for key, value in said.items() if value is not None})
     if item.extra is None:
@@ -159,11 +196,6 @@ def _unknown(item: Annotation, which: tuple[bool, bool], problems: Problems) -> 
     return as_extra(said)
 
 
-def _hashes(found: Sequence[Annotation]) -> NDArray[np.int64]:
-    """A number for each identifier, so that repeats can be looked for without keeping them."""
-    return np.fromiter((hash(item.id) for item in found if item.id is not None), dtype=np.int64)
-
-
 def _corners(found: Sequence[Annotation]) -> list[pl.Series]:
     """x1, y1, x2, y2 of each annotation, null where it has no box but a mask."""
     nothing = (np.nan,) * 4
@@ -176,22 +208,23 @@ def _masks(
     found: Sequence[Annotation], problems: Problems, counted: _Counted
 ) -> tuple[list[list[list[float]] | None] | None, list[str | None] | None]:
     """The columns polygons and rle; None for one that is empty."""
+    _note(problems, _EMPTY, [item.id for item in found if item.segmentation == []])
+    if not any(item.segmentation for item in found):
+        return None, None
     polygons: list[list[list[float]] | None] = [None] * len(found)
     runs: list[str | None] = [None] * len(found)
     for row, item in enumerate(found):
         mask = item.segmentation
-        if mask is UNSET or mask is None:
+        if not mask:
             continue
         place = f"annotation {item.id}"
         if isinstance(mask, Runs):
             runs[row] = _packed(mask, place, problems)
-        elif mask:
+        else:
             polygons[row] = mask
             if any(len(ring) < 6 or len(ring) % 2 for ring in mask):
                 problems.add("a polygon of fewer than three points or an odd number", place)
-        else:
-            problems.add(_EMPTY, place)
-        counted.with_mask += bool(mask)
+        counted.with_mask += 1
     return (
         polygons if any(item is not None for item in polygons) else None,
         runs if any(item is not None for item in runs) else None,
@@ -217,7 +250,4 @@ def _note_counts(counted: _Counted, problems: Problems, total: int) -> None:
         problems.forget_if_usual(_EMPTY, of=0)
     for reason in (_NO_AREA, _NO_CROWD):
         problems.forget_if_usual(reason, of=total)
-    everything = np.concatenate([np.zeros(0, dtype=np.int64), *counted.identifiers])
-    values, counts = np.unique(everything, return_counts=True)
-    for value in values[counts > 1]:
-        problems.add("an annotation id is used more than once", f"annotation {value}")
+    _note(problems, "an annotation id is used more than once", list(counted.repeated()))

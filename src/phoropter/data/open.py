@@ -18,6 +18,7 @@ from phoropter.data.usable import usable
 
 READERS = "phoropter.readers"
 _TASKS = ("classification", "regression")
+_OBJECT_TASKS = ("detection", "instances")
 
 
 def open_dataset(
@@ -105,6 +106,8 @@ def _forced(dataset: Dataset, task: str | None) -> Dataset:
     """The data set with its targets read for the task that the user asks for."""
     if task is None or task == dataset.task:
         return dataset
+    if not dataset.targets:
+        return _without_column(dataset, task)
     known = sorted({*_TASKS, *registry.names("phoropter.tasks")})
     if task not in known:
         raise UsageError(f"Unknown task {task!r}.", hint=nearest(task, known))
@@ -113,6 +116,16 @@ def _forced(dataset: Dataset, task: str | None) -> Dataset:
     if task == "regression":
         return _as_values(dataset)
     return replace(dataset, task=task)
+
+
+def _without_column(dataset: Dataset, task: str) -> Dataset:
+    """Objects with masks have boxes too, and may be taken for either; nothing else can change."""
+    if dataset.objects is not None and task in _OBJECT_TASKS:
+        return replace(dataset, task=task)
+    raise UsageError(
+        f"These data are for {dataset.task}, not for {task!r}: {dataset.description}.",
+        hint="Leave --task out.",
+    )
 
 
 def _as_classes(dataset: Dataset) -> Dataset:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from phoropter.core.records import Rejected
 
 NAMED = 10
@@ -28,10 +30,18 @@ class Problems:
 
     def add(self, reason: str, place: str) -> None:
         """Notes one more place with this fault."""
-        self._counts[reason] = self._counts.get(reason, 0) + 1
-        places = self._places.setdefault(reason, [])
-        if len(places) < NAMED:
-            places.append(place)
+        count = self._counts[reason] = self._counts.get(reason, 0) + 1
+        if count == 1:
+            self._places[reason] = [place]
+        elif count <= NAMED:
+            self._places[reason].append(place)
+
+    def add_many(self, reason: str, places: Sequence[str], *, count: int) -> None:
+        """Notes this fault at `count` places, of which the first are named."""
+        for place in places[:NAMED]:
+            self.add(reason, place)
+        if count > NAMED:
+            self._counts[reason] += count - min(NAMED, len(places))
 
     def forget_if_usual(self, reason: str, *, of: int) -> None:
         """Drops a reason that holds for at least half of `of` places: then it is the file's way."""

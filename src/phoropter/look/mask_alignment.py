@@ -29,12 +29,13 @@ FEWEST = 10
 MOST = 2000
 """Pairs that are compared; a larger set is sampled."""
 
-_FOREIGN = 8
+_FOREIGN = 32
 _REACH_PX = 32
 _SHIFT_PX = 3
 _SHIFT_RATIO = 0.6
 _WEAK_SHARE = 0.5
-_FOREIGN_SD = 2.0
+_STRANGER_SD = 0.5
+_MOVED_SD = 5.0
 _LEAST_SPREAD = 0.01
 _USUAL_SD = 3.0
 
@@ -108,10 +109,10 @@ def _judged(fits: Sequence[_Fit]) -> list[Misplaced]:
         far = max(abs(fit.shift[0]), abs(fit.shift[1])) >= _SHIFT_PX
         strong = fit.best >= _WEAK_SHARE * usual
         elsewhere = far and strong and fit.own < _SHIFT_RATIO * fit.best
-        stranger = fit.own < fit.foreign + _FOREIGN_SD * fit.spread
+        stranger = fit.own < fit.foreign + _STRANGER_SD * fit.spread
         weak = fit.own < _WEAK_SHARE * usual
         # A wrong mask fits at no shift; one that was moved fits there as well as others unmoved.
-        moved = elsewhere and fit.best >= fit.foreign + 3 * _FOREIGN_SD * fit.spread
+        moved = elsewhere and fit.best >= fit.foreign + _MOVED_SD * fit.spread
         if moved or (weak and stranger):
             shift = fit.shift if moved else None
             found.append(Misplaced(fit.row, fit.own, fit.best, shift, usual))

@@ -143,7 +143,8 @@ class _Gathered:
         for image in content.images:
             if "\\" in image.file_name:
                 content.problems.add("a file name with backslashes", repr(image.file_name))
-        found = [_locate(image, file, part_name, finder) for image in content.images]
+        locator = _Locator(finder, (file.parent.name, part_name))
+        found = [locator.find(image.file_name) for image in content.images]
         for image, where in zip(content.images, found, strict=True):
             if where.reason:
                 self._missing[where.sample] = where.reason
@@ -204,19 +205,33 @@ def _numbers(identifiers: Sequence[Identifier]) -> tuple[int, ...]:
     return tuple(numbers) if len(set(numbers)) == len(identifiers) else ()
 
 
-def _locate(image: CocoImage, file: Path, part_name: str | None, finder: ImageFinder) -> _Found:
-    """The image's file: beside the JSON, in the folder of its part, or the only one of its name."""
-    name = image.file_name.replace("\\", "/")
-    beside = file.parent.name
-    for folder in (beside, part_name):
-        if folder and not name.startswith("/"):
-            located = finder.find(f"{folder}/{name}")
+class _Locator:
+    """Finds the images of one JSON file: in the folder beside it, in that of its part, or anywhere.
+
+    Args:
+        finder: Knows the images.
+        places: Names of folders, first the ones to prefer.
+    """
+
+    def __init__(self, finder: ImageFinder, places: Iterable[str | None]) -> None:
+        self._finder = finder
+        folders = {part for image in finder.images for part in image.split("/")[:-1]}
+        self._places = [place for place in places if place and place in folders]
+        self._before: dict[str, str] = {}
+
+    def find(self, file_name: str) -> _Found:
+        """The image of that name."""
+        name = file_name.replace("\\", "/")
+        for place in self._places if not name.startswith("/") else ():
+            quick = f"{self._before.get(place, place)}/{name}"
+            if quick in self._finder.images and ".." not in name:
+                return _Found(quick, "")
+            located = self._finder.find(f"{place}/{name}")
             if located.path:
+                self._before[place] = located.path.removesuffix(f"/{name}")
                 return _Found(located.path, "")
-    located = finder.find(name)
-    if located.path:
-        return _Found(located.path, "")
-    return _Found(str(PurePosixPath(name)), located.reason)
+        located = self._finder.find(name)
+        return _Found(located.path or str(PurePosixPath(name)), located.reason)
 
 
 def _named(content: CocoFile, paths: Sequence[str]) -> pl.DataFrame:

@@ -22,6 +22,7 @@ image is told by `unreadable-files`."""
 SIZE_TOLERANCE_PX = 1
 
 _NAMED = 6
+_FILES = "an entry of an annotation file"
 
 
 def check(evidence: LookEvidence) -> Iterable[Finding]:
@@ -73,9 +74,11 @@ _Entry = tuple[str, str, str]
 
 def _faults(objects: pl.DataFrame) -> pl.DataFrame:
     """Columns row, id, fault and where; an object may have several faults."""
+    geometry = geometric_faults(objects)
+    plain = geometry.is_null() | geometry.is_in(list(ODD))  # else the mask is far for that reason
     columns = {
-        "geometry": geometric_faults(objects),
-        "mask": _when(off_mask(objects), "far from its own mask"),
+        "geometry": geometry,
+        "mask": _when(off_mask(objects) & plain, "far from its own mask"),
         "class": _when(objects["label"].is_null(), "an unknown class"),
         "image": _when(objects["image_width"].is_null(), "an image that is not there"),
         "twice": _when(repeated(objects, same_class=True), "the same box twice"),
@@ -154,7 +157,7 @@ def _spelling(evidence: LookEvidence) -> list[_Entry]:
 def _files(evidence: LookEvidence) -> list[_Entry]:
     """What the reader noticed in the annotation files."""
     return [
-        ("an entry of an annotation file", item.path, item.reason)
+        (_FILES, item.path, item.reason)
         for item in evidence.dataset.rejected
         if item.kind == "annotation"
     ]
@@ -179,7 +182,8 @@ def _examples(
 
 
 def _message(bad: int, total: int, entries: int, kinds: dict[str, int]) -> str:
-    first = sorted(kinds, key=lambda kind: (kind in REMARKS, -kinds[kind]))[:_NAMED]
+    order = sorted(kinds, key=lambda kind: (kind in REMARKS, kind == _FILES, -kinds[kind]))
+    first = order[:_NAMED]
     most = ", ".join(f"{kind} ({kinds[kind]:,})" for kind in first)
     if not bad and not entries:
         return f"Boxes worth a look: {most}."
