@@ -27,6 +27,7 @@ from phoropter.data.table_columns import (
     wanted_columns,
 )
 from phoropter.data.table_targets import Target, are_flags
+from phoropter.data.table_text import decoded
 
 Modality = Literal["text", "table"]
 
@@ -40,6 +41,8 @@ RARE_SPELLING = 0.05
 """A class name that differs from another in case only is that one where it is this much rarer;
 where both are common, they are meant as different ("a" and "A")."""
 
+_NAME_FILES = ("classes.txt", "labels.txt", "class_names.txt")
+_LONGEST_NAMES = 1 << 20
 _AMBIGUOUS = frozenset({"class", "category"})  # of the ship, of the goods: mostly not the target
 
 
@@ -80,7 +83,8 @@ def dataset_of_rows(
     source = _with_target(source, roles)
     frame, rejected = _samples(source, roles)
     frame, spelling = _one_spelling(frame, roles)
-    notes = (*spelling, *_blanks(source, frame), *source.notes)
+    frame, named = _named_classes(frame, roles, source.root)
+    notes = (*spelling, *named, *_blanks(source, frame), *source.notes)
     return Dataset(
         name=source.name,
         root=source.root,
@@ -328,6 +332,27 @@ def _one_spelling(frame: pl.DataFrame, roles: Roles) -> tuple[pl.DataFrame, list
         return frame, []
     notes = [f"{label!r} read as {used!r}" for label, used in merged.items()]
     return frame.with_columns(pl.col(name).replace(merged)), notes
+
+
+def _named_classes(frame: pl.DataFrame, roles: Roles, root: Path) -> tuple[pl.DataFrame, list[str]]:
+    """The table with class numbers replaced by the lines of a file such as classes.txt beside it.
+
+    The file must have as many lines as there are classes, and these must count from 0 or 1.
+    """
+    if roles.target is None or roles.target.kind != "class":
+        return frame, []
+    name = roles.target.names[0]
+    found = set(frame[name].to_list())
+    for file in (root / word for word in _NAME_FILES):
+        if not file.is_file() or file.stat().st_size > _LONGEST_NAMES:
+            continue
+        names = [line.strip() for line in decoded(file.read_bytes()).splitlines() if line.strip()]
+        for first in (0, 1):
+            numbers = [str(first + at) for at in range(len(names))]
+            if found == set(numbers) and len(set(names)) == len(names):
+                replaced = pl.col(name).replace(dict(zip(numbers, names, strict=True)))
+                return frame.with_columns(replaced), [f"class names from {file.name}"]
+    return frame, []
 
 
 def _blanks(source: RowFiles, frame: pl.DataFrame) -> list[str]:

@@ -135,7 +135,7 @@ def are_flags(column: pl.Series) -> bool:
 def separator_of(cells: Sequence[str]) -> str:
     """What separates several labels in one cell; "" where cells hold one label each.
 
-    A mark separates labels if what it divides comes back in other cells, so that there are fewer
+    A mark separates labels if what it divides comes back in other cells, so that there are no more
     different labels than different cells, and if cells differ in how many they hold.
 
     >>> separator_of(["cat|dog", "dog", "cat", "cat|bird|dog"]), separator_of(["hot dog", "car"])
@@ -149,7 +149,7 @@ def separator_of(cells: Sequence[str]) -> str:
         lengths = {len(labels) for labels in lists}
         several = [labels for labels in lists if len(labels) > 1]
         different = {label for labels in lists for label in labels}
-        if len(several) >= 2 and len(lengths) > 1 and len(different) < len(filled):
+        if len(several) >= 2 and len(lengths) > 1 and len(different) <= len(filled):
             shared = sum(len(labels) for labels in lists) > len(different)
             if shared and (mark != " " or len(lengths) > 2):
                 return mark

@@ -43,9 +43,10 @@ def read(path: Path, *, target: str | None) -> Dataset:
         raise InputError(f"There is no tar file at {str(path)!r}.")
     key = digest_of(*shards)
     kind, by_folder = _labels(shards)
+    place = path.parent if path.is_file() else path
     what = shards[0].name if len(shards) == 1 else f"{len(shards)} tar shards of {path.name}"
     folder = unpack(
-        lambda: _packed(shards, kind, by_folder=by_folder),
+        lambda: _packed(shards, kind, by_folder=by_folder, place=place),
         About("webdataset", f"images of {what}", kind),
         name=path.name.split(".")[0] if path.is_file() else path.name,
         key=key,
@@ -94,9 +95,12 @@ def _images(shards: Sequence[Path]) -> Iterator[Member]:
         yield from (member for member in members_of(shard) if member.image is not None)
 
 
-def _packed(shards: Sequence[Path], kind: Kind, *, by_folder: bool) -> Iterator[Packed]:
+def _packed(
+    shards: Sequence[Path], kind: Kind, *, by_folder: bool, place: Path
+) -> Iterator[Packed]:
     for shard in shards:
-        word = next((w for w in (shard.name.split(".")[0], shard.parent.name) if part_of(w)), None)
+        words = [shard.name.split(".")[0], *([shard.parent.name] if shard.parent != place else [])]
+        word = next((word for word in words if part_of(word)), None)
         for member in members_of(shard):
             if member.image is None:
                 continue

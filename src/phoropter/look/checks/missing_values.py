@@ -22,7 +22,8 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
     missing = {name: share for name, share in shares.items() if share > 0}
     if not missing:
         return
-    lacking = _lacking(evidence, [name for name in missing if missing[name] < 1])
+    partly = [name for name in missing if missing[name] < 1]
+    lacking = _lacking(evidence, partly) if partly else {}
     worst = max(missing, key=lambda name: missing[name])
     severe = missing[worst] >= WARNING_SHARE or bool(lacking)
     told = "".join(

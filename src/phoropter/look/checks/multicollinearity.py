@@ -20,6 +20,9 @@ linear model's coefficient is ten times what it would be if the columns were ind
 
 SPOKEN_CORRELATION = 0.95
 
+LIKELY_CORRELATION = 0.7
+"""From here two columns may be the same but for a few cells; that is looked at cell by cell."""
+
 SAME_SHARE = 0.98
 """Share of the rows in which one column is the other, perhaps in another unit, from which they say
 the same; a few cells of a copy are often changed later."""
@@ -31,14 +34,15 @@ MOST_COLUMNS = 500
 def check(evidence: LookEvidence) -> Iterable[Finding]:
     """One finding for columns that repeat another one or nearly so."""
     columns = dict(list(number_columns(evidence.dataset).items())[:MOST_COLUMNS])
-    pairs = _correlated(columns)
+    likely = _correlated(columns)
+    copies = [(a, b) for a, b, _ in likely if _same_share(columns[a], columns[b]) >= SAME_SHARE]
+    pairs = [pair for pair in likely if abs(pair[2]) >= SPOKEN_CORRELATION]
     factors = _factors(columns)
     renamed = _renamed(evidence)
     inflated = {name: factor for name, factor in factors.items() if factor >= SPOKEN_VIF}
-    if not pairs and not inflated and not renamed:
-        return
-    copies = [(a, b) for a, b, _ in pairs if _same_share(columns[a], columns[b]) >= SAME_SHARE]
     copies += renamed
+    if not pairs and not inflated and not copies:
+        return
     yield Finding(
         code="multicollinearity",
         severity="warning" if copies else "info",
@@ -63,7 +67,7 @@ def _correlated(columns: Mapping[str, NDArray[np.float64]]) -> list[tuple[str, s
     matrix = correlations(np.stack([_clipped(values) for values in columns.values()], axis=1))
     found = [
         (names[a], names[b], float(matrix[a, b]))
-        for a, b in np.argwhere(np.triu(np.abs(matrix) >= SPOKEN_CORRELATION, k=1)).tolist()
+        for a, b in np.argwhere(np.triu(np.abs(matrix) >= LIKELY_CORRELATION, k=1)).tolist()
     ]
     return sorted(found, key=lambda item: -abs(item[2]))
 
