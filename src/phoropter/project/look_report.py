@@ -21,7 +21,7 @@ from phoropter.report.look_content import ClassGallery, LookContent, wanted_pict
 from phoropter.report.look_page import write_look_page
 from phoropter.report.small_pictures import SIDE_PX, cell, mean_of, sheet_of, squashed, webp
 
-_EACH = 6
+_EACH = 5
 _MOST_CLASSES = 24
 _STAGE = "drawing the page"
 
