@@ -146,10 +146,17 @@ def _inside(entry: str, base: object, root: Path) -> str | None:
             relative = os.path.relpath(relative, root)
         if relative.startswith("..") or "\0" in relative:
             continue
-        place = root / relative
-        if place.exists() and place.resolve().is_relative_to(root.resolve()):
+        if _is_inside(root / relative, root):
             return Path(relative).as_posix()
     return None
+
+
+def _is_inside(place: Path, root: Path) -> bool:
+    """Whether there is something at `place`, wherever links lead, that lies below `root`."""
+    try:
+        return place.exists() and place.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):  # a name that is too long, links in a circle: nothing is there
+        return False
 
 
 def listed_images(file: Path) -> list[str]:

@@ -173,6 +173,13 @@ def test_parts_may_be_lists_of_images_or_folders_of_exports(written, tmp_path):
     assert table["part"].to_list() == ["train", None]
 
 
+@pytest.mark.parametrize("place", ["x" * 5000, "../../..", "/etc", "a\\0b", "loop"])
+def test_folders_that_cannot_be_are_not_there(written, place):
+    folder = written({"1": "0 .5 .5 .1 .1"}, config=f'train: "{place}"\nnames: [cat]\n')
+    (folder / "loop").symlink_to(folder / "loop")
+    assert "a folder that is not there (train:" in said(yolo.read(folder, target=None))
+
+
 def test_labels_beside_their_images(tmp_path, paint):
     paint(tmp_path / "train" / "1.png")
     (tmp_path / "train" / "1.txt").write_text("0 .5 .5 .1 .1\n")
