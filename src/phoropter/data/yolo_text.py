@@ -139,7 +139,7 @@ def _inside(entry: str, base: object, root: Path) -> str | None:
     """
     text = entry.strip().replace("\\", "/")
     bases = [str(base), ""] if isinstance(base, str) else [""]
-    wanted = [*(f"{start}/{text}" if start else text for start in bases), text.lstrip("./")]
+    wanted = [*(f"{start}/{text}" if start else text for start in bases), text.lstrip("./") or ".."]
     for candidate in wanted:
         relative = os.path.normpath(candidate)
         if relative.startswith("/"):
