@@ -188,11 +188,16 @@ def unlisted(images: Iterable[str], known: Iterable[str]) -> list[Rejected]:
 
 def described(kind: str, table: pl.DataFrame, *, classes: int, objects: int | None = None) -> str:
     """One line on annotated images ("COCO detection, 3 classes, 364 images, 1,200 objects")."""
-    text = f"{kind}, {classes} {'class' if classes == 1 else 'classes'}, {table.height:,} images"
+    names = "1 class" if classes == 1 else f"{classes:,} classes"
+    text = f"{kind}, {names}, {_counted(table.height, 'image')}"
     if objects is not None:
-        text += f", {objects:,} objects"
+        text += f", {_counted(objects, 'object')}"
     parts = [part for part in PARTS if part in table["part"].unique()]
     return f"{text}, given parts: {', '.join(parts)}" if parts else text
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def part_in(path: str) -> str | None:

@@ -42,7 +42,7 @@ def test_boxes_become_pixels(written):
     dataset = open_dataset(folder)
     assert dataset.layout == "yolo"
     assert dataset.description == (
-        "YOLO detection, 2 classes, 3 images, 1 objects, given parts: train, val"
+        "YOLO detection, 2 classes, 3 images, 1 object, given parts: train, val"
     )
     [row] = dataset.objects.to_dicts()
     assert (row["id"], row["label"]) == ("images/train/1.png", "dog")
