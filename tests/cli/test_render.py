@@ -22,7 +22,7 @@ def test_a_conversion_says_what_was_not_carried(samples):
 def test_faults_in_annotation_files_are_no_lost_samples(samples):
     fault = Rejected("a.json", "no 'area'", "annotation")
     lines = render.look(replace(samples.LOOK, rejected=(fault,))).splitlines()
-    assert "1 faults in annotation files:" in lines
+    assert "faults in annotation files (1):" in lines
     assert not any("files are no samples" in line for line in lines)
 
 

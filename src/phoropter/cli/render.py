@@ -43,9 +43,9 @@ def look(result: LookResult) -> str:
     ]
     what = "files" if result.modality == "image" else "rows or files"
     lost = [item for item in result.rejected if item.kind != "annotation"]
-    lines += _rejected(lost, f"{what} are no samples")
+    lines += _rejected(lost, f"{len(lost)} {what} are no samples")
     remarks = [item for item in result.rejected if item.kind == "annotation"]
-    lines += _rejected(remarks, "faults in annotation files")
+    lines += _rejected(remarks, f"faults in annotation files ({len(remarks)})")
     lines += _findings(result.findings, nothing="Nothing wrong was found.")
     if result.proposed:
         lines.append(
@@ -67,7 +67,7 @@ def conversion(result: ConvertResult) -> str:
             f"  {f'{item.count:,} ' if item.count else ''}{item.what}: {item.why}"
             for item in result.lost
         ]
-    lines += _rejected(result.rejected, "files or annotations of the source were left out or odd")
+    lines += _rejected(result.rejected, f"left out or odd in the source ({len(result.rejected)})")
     return _text(lines, f"folder {result.folder}")
 
 
@@ -252,7 +252,7 @@ def _rejected(items: Sequence[Rejected], what: str) -> list[str]:
     if not items:
         return []
     shown = [f"  {item.path}: {item.reason}" for item in items[:SHOWN]]
-    return [f"{len(items)} {what}:", *shown, *_more(len(items))]
+    return [f"{what}:", *shown, *_more(len(items))]
 
 
 def _prescription(item: Prescription) -> str:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import polars as pl
 
 from phoropter.core.objects import OBJECTS_SCHEMA
 from phoropter.core.records import PARTS, Part, Rejected
+from phoropter.data.images import is_shown
 from phoropter.data.parts import part_of
 
 Polygons = list[list[float]]
+
+_PEEK_FOLDERS = 150
+_PEEK_FILES = 20
 
 SAMPLES_SCHEMA = pl.Schema(
     {
@@ -112,6 +117,21 @@ def as_extra(values: Mapping[str, Any]) -> str:
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
+def peeked(root: Path, suffixes: Collection[str]) -> Iterator[Path]:
+    """Some files with these extensions below `root`: the first by name of the first folders.
+
+    Looks into every folder a little, because a folder of images may hold a million of them.
+    """
+    for count, (place, folders, names) in enumerate(os.walk(root)):
+        folders[:] = sorted(name for name in folders if is_shown(Path(name)))
+        if count >= _PEEK_FOLDERS:
+            return
+        fitting = sorted(name for name in names if Path(name).suffix.casefold() in suffixes)
+        for name in fitting[:_PEEK_FILES]:
+            if not name.startswith("."):
+                yield Path(place, name)
+
+
 def extent(polygons: Iterable[Sequence[float]]) -> tuple[float, float, float, float] | None:
     """The smallest box around polygons (x, y, x, y, ...), or None where there is no point.
 
@@ -168,11 +188,16 @@ def unlisted(images: Iterable[str], known: Iterable[str]) -> list[Rejected]:
 
 def described(kind: str, table: pl.DataFrame, *, classes: int, objects: int | None = None) -> str:
     """One line on annotated images ("COCO detection, 3 classes, 364 images, 1,200 objects")."""
-    text = f"{kind}, {classes} {'class' if classes == 1 else 'classes'}, {table.height:,} images"
+    names = "1 class" if classes == 1 else f"{classes:,} classes"
+    text = f"{kind}, {names}, {_counted(table.height, 'image')}"
     if objects is not None:
-        text += f", {objects:,} objects"
+        text += f", {_counted(objects, 'object')}"
     parts = [part for part in PARTS if part in table["part"].unique()]
     return f"{text}, given parts: {', '.join(parts)}" if parts else text
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def part_in(path: str) -> str | None:

@@ -24,6 +24,8 @@ MAX_BYTES = 4 * 2**30
 
 Identifier = int | str
 
+_UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+
 
 class Runs(Struct, gc=False):
     """A mask as run lengths, packed or not."""
@@ -84,7 +86,7 @@ def read_document(path: Path, problems: Problems) -> Document:
     content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     try:
         return _DOCUMENT.decode(content)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         strict = error
     try:  # Python and JavaScript write NaN and Infinity, which are no JSON
         parsed = json.loads(content, parse_constant=lambda _: None)
@@ -111,7 +113,7 @@ def _value(raw: Raw) -> Any:
     """Any JSON value; None where it cannot be read."""
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except _UNREADABLE:
         return None
 
 
@@ -160,12 +162,12 @@ def decoded(raws: Sequence[Raw], problems: Problems, start: int) -> list[Annotat
     """The annotations that can be read; the others are noted as problems."""
     try:
         return _MANY.decode(b"[" + b",".join(raws) + b"]")
-    except (msgspec.MsgspecError, RecursionError):
+    except _UNREADABLE:
         found = []
     for place, raw in enumerate(raws, start=start + 1):
         try:
             found.append(_ONE.decode(raw))
-        except (msgspec.MsgspecError, RecursionError):
+        except _UNREADABLE:
             odd = _odd(_value(raw), f"annotation number {place}", problems)
             if odd is not None:
                 found.append(odd)

@@ -121,21 +121,29 @@ def decode_values(path: Path) -> tuple[Header, NDArray[np.int32]]:
     """
     with _opened(path) as image:
         head = _header(image)
-        image.load()
-        if image.mode in {"LA", "La", "PA"}:
-            image = image.getchannel(0)  # noqa: PLW2901 - the same picture without its transparency
-        if image.mode not in {"1", "L", "P"} and not image.mode.startswith("I"):
-            if image.mode == "F":
-                raise UnreadableImageError("its values are no whole numbers")
-            return head, _packed(np.asarray(image.convert("RGB"), dtype=np.int32))
-        return head, np.asarray(image).astype(np.int32)
+        if image.width * image.height <= LARGE_PIXELS:
+            return head, _values(image)
+        with _large_gate:
+            return head, _values(image)
 
 
-def _packed(colours: NDArray[np.int32]) -> NDArray[np.int32]:
+def _values(image: Image.Image) -> NDArray[np.int32]:
+    image.load()
+    if image.mode == "F":
+        raise UnreadableImageError("its values are no whole numbers")
+    if image.mode in {"LA", "La", "PA"}:
+        image = image.getchannel(0)
+    if image.mode in {"1", "L", "P"} or image.mode.startswith("I"):
+        return np.asarray(image).astype(np.int32)
+    colours = np.asarray(image.convert("RGB"))
     red, green, blue = colours[..., 0], colours[..., 1], colours[..., 2]
+    packed = red.astype(np.int32)
     if (red == green).all() and (green == blue).all():
-        return red
-    return red << 16 | green << 8 | blue
+        return packed
+    for channel in (green, blue):
+        packed <<= 8
+        packed |= channel
+    return packed
 
 
 def _header(image: Image.Image) -> Header:

@@ -27,7 +27,8 @@ class YoloLine:
     Args:
         number: Of the line, from 1.
         class_id: The number of its class.
-        values: Centre x, centre y, width and height, or 6 and more numbers: a polygon x, y, ...
+        values: Centre x, centre y, width and height, then any keypoints; or 6 and more numbers: a
+            polygon x, y, ...
     """
 
     number: int
@@ -35,8 +36,10 @@ class YoloLine:
     values: tuple[float, ...]
 
 
-def parse_lines(text: str, problems: Problems) -> Iterator[YoloLine]:
+def parse_lines(text: str, problems: Problems, *, keypoints: bool = False) -> Iterator[YoloLine]:
     """The objects in a label file; lines that say nothing usable are noted.
+
+    With `keypoints` the numbers behind a box are points of the object, not a polygon.
 
     >>> [line.values for line in parse_lines("0 .5 .5 .2 .1", Problems("a.txt"))]
     [(0.5, 0.5, 0.2, 0.1)]
@@ -45,14 +48,14 @@ def parse_lines(text: str, problems: Problems) -> Iterator[YoloLine]:
         cells = line.split()
         if not cells:
             continue
-        reason = _fault(cells)
+        reason = _fault(cells, keypoints=keypoints)
         if reason:
             problems.add(f"{reason}, left out", f"line {number}: {line.strip()[:60]!r}")
             continue
         yield YoloLine(number, int(float(cells[0])), tuple(float(cell) for cell in cells[1:]))
 
 
-def _fault(cells: list[str]) -> str:
+def _fault(cells: list[str], *, keypoints: bool = False) -> str:
     """What is wrong with the cells of a line, "" for nothing."""
     if any("," in cell for cell in cells):
         return "commas between the numbers"
@@ -60,6 +63,8 @@ def _fault(cells: list[str]) -> str:
         return "the class is no whole number"
     if not all(_is_finite(cell) for cell in cells[1:]):
         return "not all are finite numbers"
+    if keypoints and len(cells) >= 5:
+        return ""
     if len(cells) == 6:
         return "six numbers: a prediction with its confidence?"
     if len(cells) < 5 or len(cells) % 2 == 0:
@@ -82,11 +87,13 @@ class YoloConfig:
         names: Class names by number.
         folders: The part's word of each folder or list of images, relative to the root.
         problems: What is wrong in it.
+        keypoints: Whether lines hold points behind their box (`kpt_shape`).
     """
 
     names: Names
     folders: Mapping[str, str]
     problems: Problems
+    keypoints: bool = False
 
 
 def find_config(root: Path) -> Path | None:
@@ -122,7 +129,7 @@ def read_config(file: Path, root: Path) -> YoloConfig:
                 problems.add("a folder that is not there", f"{part}: {entry!r}")
             else:
                 folders[place] = part
-    return YoloConfig(names, folders, problems)
+    return YoloConfig(names, folders, problems, keypoints="kpt_shape" in content)
 
 
 def _inside(entry: str, base: object, root: Path) -> str | None:
@@ -132,17 +139,24 @@ def _inside(entry: str, base: object, root: Path) -> str | None:
     """
     text = entry.strip().replace("\\", "/")
     bases = [str(base), ""] if isinstance(base, str) else [""]
-    wanted = [*(f"{start}/{text}" if start else text for start in bases), text.lstrip("./")]
+    wanted = [*(f"{start}/{text}" if start else text for start in bases), text.lstrip("./") or ".."]
     for candidate in wanted:
         relative = os.path.normpath(candidate)
         if relative.startswith("/"):
             relative = os.path.relpath(relative, root)
         if relative.startswith("..") or "\0" in relative:
             continue
-        place = root / relative
-        if place.exists() and place.resolve().is_relative_to(root.resolve()):
+        if _is_inside(root / relative, root):
             return Path(relative).as_posix()
     return None
+
+
+def _is_inside(place: Path, root: Path) -> bool:
+    """Whether there is something at `place`, wherever links lead, that lies below `root`."""
+    try:
+        return place.exists() and place.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):  # a name that is too long, links in a circle: nothing is there
+        return False
 
 
 def listed_images(file: Path) -> list[str]:

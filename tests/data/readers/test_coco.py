@@ -2,12 +2,15 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from pycocotools.coco import COCO
 
 from phoropter.core.errors import InputError, UsageError
 from phoropter.core.objects import OBJECTS_SCHEMA
 from phoropter.data import rle
+from phoropter.data.object_masks import with_measured_masks
 from phoropter.data.open import open_dataset
 from phoropter.data.readers import coco
 
@@ -232,3 +235,45 @@ def test_a_huge_image_folder_without_json_is_no_coco(tmp_path):
     Image.new("L", (4, 4)).save(tmp_path / "1.png")
     (tmp_path / "notes.json").write_text('{"images": "none"}')
     assert coco.detects(tmp_path) == 0
+
+
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from([1, 3, 99, "1", [[1, 1, 5, 1, 5, 5]], [1, 2, 3, 4], {"size": [2, 2]}]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=6,
+)
+FIELDS = ["id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation", "size", "x"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    entries=st.lists(st.dictionaries(st.sampled_from(FIELDS), ODD), max_size=5),
+    images=st.lists(st.dictionaries(st.sampled_from(["id", "file_name", "height"]), ODD)),
+    names=st.lists(st.dictionaries(st.sampled_from(["id", "name"]), ODD), max_size=3),
+)
+def test_any_values_in_any_field_are_read_or_told(tmp_path, paint, entries, images, names):
+    if not (tmp_path / "1.png").exists():
+        paint(tmp_path / "1.png")
+    sound = annotation(1, image=1, category=3)
+    document = {
+        "images": [{"id": 1, "file_name": "1.png"}, *images],
+        "annotations": [sound, *({**sound, **entry} for entry in entries), *entries],
+        "categories": [{"id": 3, "name": "cat"}, *names],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    dataset = coco.read(tmp_path, target=None)
+    assert len(dataset) == 1
+    assert dataset.objects.schema == OBJECTS_SCHEMA
+    assert dataset.objects.height >= 1
+    assert dataset.objects["label"][0] == "cat"
+    told = sum(item.kind == "annotation" for item in dataset.rejected)
+    assert told or dataset.objects.height == len(document["annotations"])
+    measured = with_measured_masks(dataset)
+    assert measured.height == dataset.objects.height
+    for text in dataset.objects["extra"].drop_nulls():
+        assert isinstance(json.loads(text), dict)

@@ -42,7 +42,7 @@ def test_boxes_become_pixels(written):
     dataset = open_dataset(folder)
     assert dataset.layout == "yolo"
     assert dataset.description == (
-        "YOLO detection, 2 classes, 3 images, 1 objects, given parts: train, val"
+        "YOLO detection, 2 classes, 3 images, 1 object, given parts: train, val"
     )
     [row] = dataset.objects.to_dicts()
     assert (row["id"], row["label"]) == ("images/train/1.png", "dog")
@@ -137,6 +137,26 @@ def test_names_may_come_from_a_list_or_from_nowhere(written):
     assert dataset.objects["label"].to_list() == ["dog"]
 
 
+def test_keypoints_are_no_polygon(written):
+    folder = written(
+        {"train/1": "0 .5 .5 .25 .5 .1 .2 2 .3 .4 1"},
+        config="kpt_shape: [2, 3]\nnames: [cat]\nnc: 1\n",
+    )
+    [row] = yolo.read(folder, target=None).objects.to_dicts()
+    assert corners(row) == [6, 3, 10, 9]
+    assert row["polygons"] is None
+    assert json.loads(row["extra"])["yolo_keypoints"] == [0.1, 0.2, 2, 0.3, 0.4, 1]
+
+
+def test_many_images_before_the_labels_do_not_hide_them(tmp_path):
+    (tmp_path / "images").mkdir()
+    for number in range(3000):
+        (tmp_path / "images" / f"{number}.jpg").touch()
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "1.txt").write_text("0 .5 .5 .1 .1\n")
+    assert yolo.detects(tmp_path) == pytest.approx(0.85)
+
+
 def test_numbers_with_gaps_are_kept(written):
     folder = written({"train/1": "5 .5 .5 .1 .1"}, config="names: {2: cat, 5: dog}\nnc: 2\n")
     dataset = yolo.read(folder / "data.yaml", target=None)
@@ -151,6 +171,13 @@ def test_parts_may_be_lists_of_images_or_folders_of_exports(written, tmp_path):
     (folder / "train.txt").write_text("./images/1.png\n/etc/passwd\n")
     table = yolo.read(folder, target=None).table
     assert table["part"].to_list() == ["train", None]
+
+
+@pytest.mark.parametrize("place", ["x" * 5000, "../../..", "/etc", "a\\0b", "loop"])
+def test_folders_that_cannot_be_are_not_there(written, place):
+    folder = written({"1": "0 .5 .5 .1 .1"}, config=f'train: "{place}"\nnames: [cat]\n')
+    (folder / "loop").symlink_to(folder / "loop")
+    assert "a folder that is not there (train:" in said(yolo.read(folder, target=None))
 
 
 def test_labels_beside_their_images(tmp_path, paint):

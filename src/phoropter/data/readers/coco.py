@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -81,10 +82,12 @@ def _files(folder: Path) -> list[Path]:
     for _ in range(3):
         below: list[Path] = []
         for place in places[:_MOST_FILES]:
-            entries = sorted(place.iterdir())[: 50 * _MOST_FILES]
-            found += [item for item in entries if item.suffix.casefold() == ".json"][:_MOST_FILES]
-            below += [item for item in entries if item.is_dir() and is_shown(item)]
-        places = below
+            with os.scandir(place) as entries:
+                named = [(entry.name, entry.is_dir()) for entry in entries]
+            files = sorted(name for name, _ in named if name.casefold().endswith(".json"))
+            found += [place / name for name in files[:_MOST_FILES]]
+            below += [place / name for name, is_folder in sorted(named) if is_folder]
+        places = [folder for folder in below if is_shown(folder)]
     return [file for file in found[:_MOST_FILES] if file.is_file() and _is_coco(file)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,16 +9,14 @@ import polars as pl
 
 from phoropter.core.errors import InputError, UsageError
 from phoropter.core.records import Dataset, Rejected
-from phoropter.data.annotated import AnnotatedImage, described, part_in, samples
+from phoropter.data.annotated import AnnotatedImage, described, part_in, peeked, samples
 from phoropter.data.decode import UnreadableImageError, header
-from phoropter.data.images import SUFFIXES, is_shown
+from phoropter.data.images import SUFFIXES
 from phoropter.data.locate import ImageFinder
 from phoropter.data.mask_classes import MaskClasses, classes_of, looks_like_mask
 from phoropter.data.mask_pairs import Pairs, key, paired
 from phoropter.data.parallel import ordered
 
-_PEEK_FOLDERS = 400
-_PEEK_FILES = 100
 _PEEK_MASKS = 5
 _MOST_LISTS = 20
 
@@ -28,14 +25,14 @@ def detects(path: Path) -> float:
     """How sure this reader is that `path` holds images and their masks, in [0, 1]."""
     if not path.is_dir():
         return 0.0
-    pairs = paired(_peeked(path))
+    pairs = paired(file.relative_to(path).as_posix() for file in peeked(path, SUFFIXES))
     masks = sorted(set(pairs.masks.values()))
     if not masks or len(pairs.orphans) > len(masks):
         return 0.0
     step = max(len(masks) // _PEEK_MASKS, 1)
-    peeked = masks[::step][:_PEEK_MASKS]
-    good = sum(looks_like_mask(path / mask) for mask in peeked)
-    return 0.88 if 2 * good > len(peeked) else 0.0
+    chosen = masks[::step][:_PEEK_MASKS]
+    good = sum(looks_like_mask(path / mask) for mask in chosen)
+    return 0.88 if 2 * good > len(chosen) else 0.0
 
 
 def read(path: Path, *, target: str | None) -> Dataset:
@@ -73,17 +70,6 @@ def read(path: Path, *, target: str | None) -> Dataset:
     }
     classes = classes_of(path, _list_folders(path, masks), masks)
     return _dataset(path, pairs, classes, unreadable)
-
-
-def _peeked(path: Path) -> Iterator[str]:
-    """Some pictures of each folder: the first by name, which are the same for images and masks."""
-    for count, (place, folders, names) in enumerate(os.walk(path)):
-        folders[:] = sorted(name for name in folders if is_shown(Path(name)))
-        if count >= _PEEK_FOLDERS:
-            return
-        pictures = sorted(name for name in names if Path(name).suffix.casefold() in SUFFIXES)
-        for name in pictures[:_PEEK_FILES]:
-            yield Path(place, name).relative_to(path).as_posix()
 
 
 def _fault(mask: Path) -> str:

@@ -15,6 +15,7 @@ from phoropter.data.annotated import (
     ObjectRows,
     described,
     part_in,
+    peeked,
     samples,
     unlisted,
 )
@@ -27,8 +28,7 @@ from phoropter.data.voc_xml import VocFile, read_annotation
 from phoropter.data.xml_tree import XmlError, read_xml
 
 _PEEK_BYTES = 2048
-_PEEK_FILES = 2000
-_PEEK_XML = 5
+_PEEK_XML = 20
 _SIGNS = (b"<annotation", b"<filename>", b"<size>", b"<object>", b"<bndbox>")
 _LISTS = "ImageSets"
 
@@ -37,8 +37,8 @@ def detects(path: Path) -> float:
     """How sure this reader is that the XML files below `path` are Pascal VOC's, in [0, 1]."""
     if not path.is_dir():
         return 0.0
-    found = (file for file in islice(files_below(path), _PEEK_FILES) if _is_xml(file))
-    return 0.92 if any(_is_voc(file) for file in islice(found, _PEEK_XML)) else 0.0
+    found = islice(peeked(path, {".xml"}), _PEEK_XML)
+    return 0.92 if any(_is_voc(file) for file in found if file.is_file()) else 0.0
 
 
 def read(path: Path, *, target: str | None) -> Dataset:

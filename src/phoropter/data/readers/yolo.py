@@ -14,6 +14,7 @@ from phoropter.data.annotated import (
     described,
     extent,
     part_in,
+    peeked,
     samples,
     unlisted,
 )
@@ -34,8 +35,7 @@ from phoropter.data.yolo_text import (
     read_config,
 )
 
-_PEEK_FILES = 4000
-_PEEK_TEXTS = 5
+_PEEK_TEXTS = 50
 _IMAGES, _LABELS = "images", "labels"
 
 
@@ -44,9 +44,8 @@ def detects(path: Path) -> float:
     if path.is_file():
         named = path.suffix.casefold() in {".yaml", ".yml"} and find_config(path.parent) == path
         return 1.0 if named else 0.0
-    files = islice(files_below(path), _PEEK_FILES)
-    texts = islice((file for file in files if _is_label_file(file)), _PEEK_TEXTS)
-    if not any(looks_like_labels(file) for file in texts):
+    texts = (file for file in peeked(path, {".txt"}) if _is_label_file(file) and file.is_file())
+    if not any(looks_like_labels(file) for file in islice(texts, _PEEK_TEXTS)):
         return 0.0
     if find_config(path):
         return 0.9
@@ -240,7 +239,7 @@ class _Reading:
             content = ""
         else:
             content = file.read_bytes().decode("utf-8-sig", "replace")
-        found = list(parse_lines(content, problems))
+        found = list(parse_lines(content, problems, keypoints=self._config.keypoints))
         if not quiet:
             if content and not content.strip():
                 problems.add("it holds nothing but white space, read as empty", "no object")
@@ -267,11 +266,14 @@ class _Reading:
         problems = Problems(self._texts[_key(path)])
         for line in lines:
             label = names.get(line.class_id)
-            extra: dict[str, int] = {"line": line.number}
+            values = line.values
+            extra: dict[str, object] = {"line": line.number}
+            if self._config.keypoints:
+                values, extra["yolo_keypoints"] = values[:4], list(values[4:])
             if label is None:
                 problems.add("a class that has no name", f"line {line.number}: {line.class_id}")
                 extra["class"] = line.class_id
-            box, polygon = _in_pixels(line.values, size.width, size.height)
+            box, polygon = _in_pixels(values, size.width, size.height)
             polygons = [polygon] if polygon else None
             objects.add(path, label, box, polygons=polygons, extra=extra)
         self._rejected += problems.rejected()

@@ -91,8 +91,9 @@ def _faults(objects: pl.DataFrame) -> pl.DataFrame:
     wide = named.with_row_index("row").with_columns(
         column.alias(name) for name, column in columns.items()
     )
+    faulty = wide.filter(pl.any_horizontal(pl.col(list(columns)).is_not_null()))
     return (
-        wide.unpivot(list(columns), index=["row", *named.columns], value_name="fault")
+        faulty.unpivot(list(columns), index=["row", *named.columns], value_name="fault")
         .filter(pl.col("fault").is_not_null())
         .sort("row", maintain_order=True)
     )
