@@ -362,7 +362,7 @@ def _blanks(source: RowFiles, frame: pl.DataFrame) -> list[str]:
         column = frame[name] if name in frame.columns else None
         few = count < 0.5 * frame.height
         if few and column is not None and column.dtype == pl.String and not is_language(column):
-            notes.append(f"blanks behind {count} cells of {name} left out")
+            notes.append(f"blanks left out behind {name} ({count})")
     return notes
 
 

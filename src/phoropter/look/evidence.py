@@ -100,7 +100,9 @@ class LookEvidence:
 
     @cached_property
     def shows_something(self) -> NDArray[np.bool_]:
-        """Whether a row's picture is more than one flat colour, shape (n,)."""
+        """Whether a row is more than a picture of one flat colour, shape (n,)."""
+        if self.dataset.modality != "image":
+            return np.ones(len(self.dataset), dtype=bool)
         return shows_something(self.thumbnails)
 
     @cached_property

@@ -54,7 +54,7 @@ def _text(root: Path) -> Path:
 def _lines(root: Path) -> Path:
     words = ["good old film", "bad new film", "what a dull story", "one more good story"]
     rows = [
-        json.dumps({"text": f"{words[n % 4]} no. {n}", "stars": n % 3, "tags": ["a", "b"][: n % 3]})
+        json.dumps({"text": f"{words[n % 4]} no. {n}", "tags": ["a", "b"][: n % 3]})
         for n in range(COUNT)
     ]
     (root / "reviews.jsonl").write_text("\n".join(rows))
