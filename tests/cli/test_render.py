@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from phoropter.cli import render
 
 
@@ -7,6 +9,12 @@ def test_a_look_lists_classes_rejections_and_findings(samples):
     assert "  x0.jpg: truncated" in lines
     assert "  and 2 more (see --json)" in lines
     assert "warning: overfit: The validation loss rises after epoch 4." in lines
+
+
+def test_the_page_of_look_is_named_last(samples):
+    text = render.look(replace(samples.LOOK, report="p.phoropter/look.html"))
+    assert text.splitlines()[-1] == "report  p.phoropter/look.html"
+    assert "report" not in render.look(samples.LOOK)
 
 
 def test_a_prescription_can_be_pasted_back(samples):
