@@ -26,6 +26,12 @@ def test_faults_in_annotation_files_are_no_lost_samples(samples):
     assert not any("files are no samples" in line for line in lines)
 
 
+def test_the_page_of_look_is_named_last(samples):
+    text = render.look(replace(samples.LOOK, report="p.phoropter/look.html"))
+    assert text.splitlines()[-1] == "report  p.phoropter/look.html"
+    assert "report" not in render.look(samples.LOOK)
+
+
 def test_a_prescription_can_be_pasted_back(samples):
     text = render.diagnosis(samples.BY_COMMAND["diagnose"])
     assert "--set train.lr=0.01 --set data.augment.flip=false: Learn slower." in text

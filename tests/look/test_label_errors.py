@@ -8,7 +8,8 @@ from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from phoropter.core.records import Split
 from phoropter.look.checks.label_errors import FEWEST_OF_CLASS, check
 from phoropter.look.class_probabilities import family_folds
-from phoropter.look.noise_floor import fit_noise_floor
+from phoropter.look.label_opinion import Opinion, doubtful_labels
+from phoropter.look.noise_floor import NoiseFloor, fit_noise_floor
 from phoropter.prediction.handcrafted import described
 
 
@@ -90,6 +91,26 @@ def test_pure_noise_is_no_label_error(evidence_of, seed):
     labels = rng.choice(["a", "b", "c"], 200)
     features = Given(rng.normal(size=(200, 20)).astype(np.float32))
     assert list(check(evidence_of(pictures, labels, features=features))) == []
+
+
+@pytest.mark.parametrize(
+    ("agreement", "low", "severity"),
+    [(0.57, 0.006, None), (0.57, 0.05, "warning"), (0.97, 0.0001, None), (0.97, 0.004, "info"),
+     (0.97, 0.014, "warning"), (0.6, 0.2, "critical")],
+)  # fmt: skip
+def test_weak_models_are_not_believed_about_rare_errors(evidence_of, agreement, low, severity):
+    evidence = evidence_of(np.zeros((1000, 32, 32), dtype=np.uint8), np.repeat(["a", "b"], 500))
+    labels = np.zeros(1000, dtype=np.int64)
+    other = np.arange(1000) >= 1000 * agreement
+    chances = np.where(other[:, None], (0.1, 0.9), (0.9, 0.1))
+    floor = NoiseFloor(2 * low, low, 3 * low, 1e-9, np.where(np.arange(1000) >= 995, 0.9, 0.1))
+    rows, names = np.arange(1000), np.array(["a", "b"])
+    found = doubtful_labels(
+        evidence, Opinion(labels, chances, floor), rows=rows, names=names, source="drawn"
+    )
+    assert (found.severity if found else None) == severity
+    if found:
+        assert [item["suggested"] for item in found.evidence["samples"]] == ["b"] * 5
 
 
 def test_labels_of_the_test_part_are_named_as_such(evidence_of, digits, digit_features):

@@ -59,7 +59,7 @@ def _of_one(evidence: LookEvidence, rows: Rows, count: int) -> Exemplars:
     total = units.sum(axis=0)
     others = total - units
     length = np.maximum(np.linalg.norm(others, axis=1), 1e-12)
-    likeness = np.einsum("nd,nd->n", units, others) / length
+    likeness = np.einsum("ij,ij->i", units, others) / length
     order = rows[np.argsort(-likeness, kind="stable")]
     named = min(count, len(rows) // 2) or min(len(rows), 1)
     return Exemplars(order[:named], order[::-1][: min(named, len(rows) // 2)])
