@@ -25,6 +25,7 @@ class Options:
         recipe: A recipe or a YAML file with one.
         settings: Dotted recipe keys to set on top.
         seed: Decides split and recipe.
+        groups: What the split keeps together: "found", "none" or a column.
     """
 
     data: Place
@@ -35,6 +36,7 @@ class Options:
     recipe: Place | Recipe | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
+    groups: str | None = None
 
     def given_recipe(self) -> Recipe | None:
         """The recipe the user brought, before `settings`, or None."""
