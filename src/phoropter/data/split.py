@@ -43,12 +43,17 @@ _ALIKE = {
 
 
 def make_split(
-    dataset: Dataset, *, seed: int = 0, ratios: tuple[float, float, float] | None = None
+    dataset: Dataset,
+    *,
+    seed: int = 0,
+    ratios: tuple[float, float, float] | None = None,
+    because: tuple[str, ...] = (),
 ) -> Split:
     """Divides a data set, each class (or range of the target) alike.
 
     Samples of one `group` stay together, and so do exact copies of an image, and rows that share
-    a value in a column `family`, where the table has one. Parts that the data
+    a value in a column `family` (near copies) or `found` (groups), where the table has one. Parts
+    that the data
     bring are kept; a missing one is cut from train. The outcome depends on the samples'
     identifiers and the seed, not on the order of the rows.
 
@@ -56,6 +61,7 @@ def make_split(
         dataset: The samples; indexed, so that copies are known.
         seed: Decides the draw.
         ratios: Wanted shares of train, val and test, in any unit; by size where left out.
+        because: Sentences on where the column `found` comes from, kept with the reasons.
 
     Raises:
         UsageError: If the ratios are not three positive numbers.
@@ -81,6 +87,7 @@ def make_split(
     _check_filled(result, dataset)
     reasons = (
         *_reasons(dataset, given, missing, shares=shares, why=why),
+        *because,
         *_togetherness(table, cut),
         *_rare(result, dataset),
     )

@@ -19,8 +19,8 @@ SAMPLES_PER_BIN = 10
 def units(dataset: Dataset) -> pl.Series:
     """For each row the name of the samples it must stay with: the least of their identifiers.
 
-    Rows belong together that share a group, the content of their image or, where near copies were
-    looked for, a family, directly or through others.
+    Rows belong together that share a group, the content of their image or, where near copies and
+    groups were looked for, a family or a found group, directly or through others.
     """
     table = dataset.table
     leader = {name: name for name in table["id"]}
@@ -31,7 +31,7 @@ def units(dataset: Dataset) -> pl.Series:
             name = leader[name]
         return name
 
-    for column in ("group", "digest", "family"):
+    for column in ("group", "digest", "family", "found"):
         if column not in table.columns:
             continue
         for members in _shared(table, column):

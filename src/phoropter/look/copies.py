@@ -212,11 +212,11 @@ def _judged(compared: _Compared, near: Candidates, rows: NDArray[np.int64]) -> C
     known = np.flatnonzero((ends >= 0).all(axis=1))
     ends = ends[known]
     deviation = ((values[known, None] - centre[ends]) / spread[ends]).min(axis=1)
-    chance = LARGEST_FAMILY * np.exp(dimension[ends] * (gaps[known, None] - reach[ends]))
+    chance = np.log(LARGEST_FAMILY) + dimension[ends] * (gaps[known, None] - reach[ends])
     thin = dimension[ends].min(axis=1) < THIN
     allowed = np.where(thin, min(CHANCE / total, CHANCE_OF_ONE), CHANCE_OF_ONE)
     threshold = float(student.isf(FALSE_ALARMS / (total * count), DEGREES))
-    copied = (deviation > threshold) & (chance.max(axis=1) < allowed)
+    copied = (deviation > threshold) & (chance.max(axis=1) < np.log(allowed))
     rule = CopyRule(threshold, *(float(np.median(one)) for one in (centre, spread, dimension)))
     return _ordered(compared, known[copied], rule)
 

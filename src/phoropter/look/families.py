@@ -23,6 +23,18 @@ def joined(count: int, links: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(component, dtype=np.int64)
 
 
+def links(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Ties between rows (n,) of one number, as `joined` takes them; negative numbers tie nothing.
+
+    >>> links(np.array([3, -1, 3, -1, 3])).tolist()
+    [[0, 2], [2, 4]]
+    """
+    order = np.argsort(numbers, kind="stable")
+    order = order[numbers[order] >= 0]
+    same = numbers[order[1:]] == numbers[order[:-1]]
+    return np.asarray(np.stack([order[:-1], order[1:]], axis=1)[same], dtype=np.int64)
+
+
 def first_of_each(count: int, groups: Iterable[NDArray[np.int64]]) -> NDArray[np.bool_]:
     """A mask of `count` rows without the second and later members of each group.
 

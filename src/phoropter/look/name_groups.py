@@ -1,15 +1,17 @@
-"""Groups that nobody declared, found in file names such as `00003140_012` (patient, visit)."""
+"""Groups that nobody declared, told by names, as `00003140_012` (patient, visit), or by time."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phoropter.core.seed import generator
+from phoropter.data.exif import Shot, shots
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.families import first_of_each
 from phoropter.look.neighbours import picture_vectors, unit_vectors
@@ -24,20 +26,25 @@ LARGEST_SHARE = 0.1
 """Prefixes count as groups where at least ten occur more than once and none names more than a
 tenth of the files: `image_0001`, `cat_0001` and the like name all of a set or of a class."""
 
+PAUSE = timedelta(minutes=15)
+"""Photographs of one camera that follow each other faster belong to one session."""
+
 _GROUPED = re.compile(r"(?P<group>.*\d.*?)[_\-. ]+\(?\d{1,6}\)?")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NameGroups:
-    """Files that share the first part of their name and look alike.
+    """Files that share part of their name, folder or time, and look alike.
 
     Args:
-        numbers: A number for each row, shape (n,); -1 where the name has no such part.
-        p_value: Of pictures with one prefix being no more alike than others of their class.
+        numbers: A number for each row, shape (n,); -1 where a row says nothing.
+        p_value: Of pictures of one group being no more alike than others of their class.
+        kind: "file name", "folder" or "camera time".
     """
 
     numbers: NDArray[np.int64]
     p_value: float
+    kind: str = "file name"
 
 
 def group_of(path: str) -> str | None:
@@ -60,6 +67,55 @@ def find_name_groups(evidence: LookEvidence) -> NameGroups | None:
     Repeats of one file are left out, so that they cannot make the point alone.
     """
     names = [group_of(path) or "" for path in evidence.dataset.table["path"].to_list()]
+    return _tested(evidence, names, "file name")
+
+
+def find_folder_groups(evidence: LookEvidence) -> NameGroups | None:
+    """The same for folders that are neither a class nor a part: `cat/monday/7.jpg`."""
+    table = evidence.dataset.table
+    labels = evidence.labels
+    names = []
+    for row, path in enumerate(table["path"].to_list()):
+        folder = PurePosixPath(path).parent
+        own = {"" if labels is None else str(labels[row]).casefold(), *_parts(evidence, row)}
+        names.append("" if folder.name.casefold() in own else str(folder))
+    return _tested(evidence, names, "folder")
+
+
+def find_sessions(evidence: LookEvidence) -> NameGroups | None:
+    """The same for photographs that one camera took shortly after each other, by their EXIF."""
+    dataset = evidence.dataset
+    if dataset.modality != "image" or not dataset.root.is_dir():
+        return None
+    said = shots(dataset.root, dataset.table["path"].to_list())
+    return _tested(evidence, sessions(said), "camera time")
+
+
+def sessions(said: list[Shot]) -> list[str]:
+    """A name for the session of each photograph, "" where the time is not said.
+
+    >>> from datetime import datetime
+    >>> clock = [datetime(2024, 5, 1, 9, minute) for minute in (0, 40, 50)]
+    >>> sessions([Shot("A", clock[0]), Shot("A", clock[2]), Shot("A", clock[1]), Shot("B", None)])
+    ['A 2024-05-01 09:00:00', 'A 2024-05-01 09:40:00', 'A 2024-05-01 09:40:00', '']
+    """
+    names = [""] * len(said)
+    timed = [(one.camera, one.taken, row) for row, one in enumerate(said) if one.taken]
+    begun, last = "", None
+    for camera, taken, row in sorted(timed):
+        if last is None or last[0] != camera or taken - last[1] > PAUSE:
+            begun = f"{camera} {taken}"
+        names[row], last = begun, (camera, taken)
+    return names
+
+
+def _parts(evidence: LookEvidence, row: int) -> tuple[str, ...]:
+    """Words of a folder that say the part, and the top folder's."""
+    name = evidence.dataset.table["part_name"][row]
+    return ("", ".", str(name).casefold())
+
+
+def _tested(evidence: LookEvidence, names: list[str], kind: str) -> NameGroups | None:
     distinct, numbers, counts = np.unique(names, return_inverse=True, return_counts=True)
     numbers = np.where(distinct[numbers] == "", -1, numbers).astype(np.int64)
     named = counts[distinct != ""]
@@ -71,7 +127,7 @@ def find_name_groups(evidence: LookEvidence) -> NameGroups | None:
         & first_of_each(len(names), [*evidence.twins, *evidence.copies.pairs])
     )
     p = _likeness_p_value(evidence, rows, numbers[rows])
-    return NameGroups(numbers, p) if p <= ALPHA else None
+    return NameGroups(numbers, p, kind) if p <= ALPHA else None
 
 
 def _likeness_p_value(
@@ -85,9 +141,9 @@ def _likeness_p_value(
     classes = np.zeros(len(evidence.dataset), dtype=np.int64)
     if evidence.labels is not None:
         classes = np.unique(evidence.labels, return_inverse=True)[1].astype(np.int64)
-    table = evidence.feature_table
-    described = picture_vectors(evidence.thumbnails)[0] if table is None else table
-    vectors = unit_vectors(described[rows], seed=evidence.seed, most=COMPONENTS)
+    # Thumbnails even where features are at hand: the split, which has none, must find the same.
+    described = picture_vectors(evidence.thumbnails[rows])[0]
+    vectors = unit_vectors(described, seed=evidence.seed, most=COMPONENTS)
     vectors = vectors - vectors.mean(axis=0)
     rng = generator(evidence.seed, "name-groups")
     drawn = shuffles(np.arange(len(rows)), classes[rows], SHUFFLES, rng)

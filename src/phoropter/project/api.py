@@ -111,18 +111,28 @@ def split(
     task: str | None = None,
     layout: str | None = None,
     seed: int | None = None,
+    groups: str | None = None,
     listener: Listener = silent,
 ) -> SplitResult:
     """The project's split, made on first use and kept.
+
+    Args:
+        data: A folder, a file or a built-in name.
+        project: Folder of the project.
+        target: The target column.
+        task: The task, where the data leave it open.
+        seed: Decides the draw.
+        groups: What stays together besides declared groups and copies: "found" (groups that
+            phoropter finds, also if left out), "none", or a column of the table.
+        listener: Told what is going on.
 
     Raises:
         PhoropterError: If the data cannot be split.
     """
     from phoropter.project.single import split_of
 
-    return split_of(
-        Options(data, project, target, task, seed=seed, layout=layout), listener=listener
-    )
+    options = Options(data, project, target, task, seed=seed, layout=layout, groups=groups)
+    return split_of(options, listener=listener)
 
 
 def convert(

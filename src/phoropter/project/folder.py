@@ -16,6 +16,9 @@ from phoropter.core.files import storage_errors, write_text
 
 SUFFIX = ".phoropter"
 
+_DEFAULTS = {"groups": "found"}
+"""What a setting is where it was not said."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -28,6 +31,8 @@ class Settings:
         metric: The primary metric, or None to choose by the data.
         seed: The seed of the split and of the first recipe.
         layout: The reader, or None to follow the data.
+        groups: What the split keeps together besides declared groups and copies: "found", "none"
+            or a column; None where not said, which is "found".
     """
 
     data: str
@@ -36,6 +41,7 @@ class Settings:
     metric: str | None = None
     seed: int = 0
     layout: str | None = None
+    groups: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +120,8 @@ def start(folder: Folder, settings: Settings) -> Settings:
         write_text(folder.settings, yaml.safe_dump(asdict(settings), sort_keys=False))
         return settings
     old = read_settings(folder)
-    for field in ("data", "task", "target", "metric", "layout"):
-        asked, has = getattr(settings, field), getattr(old, field)
+    for field in ("data", "task", "target", "metric", "layout", "groups"):
+        asked, has = getattr(settings, field), getattr(old, field) or _DEFAULTS.get(field)
         if asked is not None and asked != has:
             raise UsageError(
                 f"The project {str(folder.path)!r} was started with {field} {has!r}, "

@@ -7,24 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import polars as pl
-
 from phoropter.core import registry
 from phoropter.core.errors import InputError, UsageError
 from phoropter.core.events import Listener, Note, silent
 from phoropter.core.protocols import Task
 from phoropter.core.records import PARTS, Dataset, Split
 from phoropter.data.corrections import corrected, read_corrections
-from phoropter.data.index import index, thumbnails
+from phoropter.data.index import index
 from phoropter.data.open import open_dataset
 from phoropter.data.sample_objects import is_dataset_object, unpack_object
 from phoropter.data.split import digest as split_digest
 from phoropter.data.split import make_split, read_split, rows, write_split
-from phoropter.look.evidence import LookEvidence
-from phoropter.look.families import joined
 from phoropter.metrics import named, registry_names
 from phoropter.metrics.primary import PrimaryChoice, choose_primary
 from phoropter.project.folder import Folder, Settings, folder_for, locked, read_settings, start
+from phoropter.project.grouping import with_groups
 from phoropter.project.notebook import Notebook
 from phoropter.project.options import Options
 from phoropter.training.problem import Problem, data_digest, problem_digest
@@ -81,24 +78,15 @@ class Project:
             kept = read_split(self.folder.split)
             self._check_unchanged(kept)
             return kept
-        made = make_split(self._with_families(), seed=self.settings.seed)
+        grouped, because = with_groups(
+            self.found, self.folder, self.settings.groups, seed=self.settings.seed
+        )
+        made = make_split(grouped, seed=self.settings.seed, because=because)
         write_split(self.folder.split, made)
         parts = {part: len(rows(self.dataset, made, part)) for part in PARTS}
         self.notebook.record_split(split_digest(made), {"parts": parts, "reasons": made.reasons})
         self.listener(Note(f"Split: {', '.join(f'{n} {p}' for p, n in parts.items())}."))
         return made
-
-    def _with_families(self) -> Dataset:
-        """The data with a column `family` for pictures that are near copies of each other."""
-        pictures = thumbnails(self.found, self.folder.index)
-        evidence = LookEvidence(self.found, None, None, pictures, self.settings.seed)
-        copies = joined(len(self.found), evidence.copies.pairs)
-        families = pl.Series("family", copies.astype(str), dtype=pl.String)
-        several = families.is_duplicated()
-        table = self.found.table.with_columns(
-            pl.when(several).then(families).otherwise(None).alias("family")
-        )
-        return replace(self.found, table=table)
 
     def choice(self, split: Split) -> PrimaryChoice:
         """The primary metric and the reason for it."""
@@ -150,6 +138,7 @@ def started(options: Options, *, listener: Listener) -> Iterator[Project]:
         metric=options.metric,
         seed=options.seed or 0,
         layout=options.layout,
+        groups=options.groups,
     )
     if folder.settings.exists():
         settings = start(folder, settings)  # before opening: the target may be kept there

@@ -28,6 +28,7 @@ class Options:
         settings: Dotted recipe keys to set on top.
         seed: Decides split and recipe.
         layout: The reader, where the one that is found is wrong.
+        groups: What the split keeps together: "found", "none" or a column.
     """
 
     data: Data
@@ -39,6 +40,7 @@ class Options:
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
     layout: str | None = None
+    groups: str | None = None
 
     def given_recipe(self) -> Recipe | None:
         """The recipe the user brought, before `settings`, or None."""
