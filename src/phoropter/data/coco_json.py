@@ -26,6 +26,7 @@ from phoropter.data.coco_entries import (
     read_document,
 )
 from phoropter.data.problems import NAMED, Problems
+from phoropter.data.ragged import polygons_column
 
 _CHUNK = 20_000
 _UNKNOWN = -1
@@ -206,7 +207,7 @@ def _corners(found: Sequence[Annotation]) -> list[pl.Series]:
 
 def _masks(
     found: Sequence[Annotation], problems: Problems, counted: _Counted
-) -> tuple[list[list[list[float]] | None] | None, list[str | None] | None]:
+) -> tuple[pl.Series | None, list[str | None] | None]:
     """The columns polygons and rle; None for one that is empty."""
     _note(problems, _EMPTY, [item.id for item in found if item.segmentation == []])
     if not any(item.segmentation for item in found):
@@ -226,7 +227,7 @@ def _masks(
                 problems.add("a polygon of fewer than three points or an odd number", place)
         counted.with_mask += 1
     return (
-        polygons if any(item is not None for item in polygons) else None,
+        polygons_column(polygons) if any(item is not None for item in polygons) else None,
         runs if any(item is not None for item in runs) else None,
     )
 

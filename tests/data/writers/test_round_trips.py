@@ -107,8 +107,7 @@ def test_there_and_back(tmp_path_factory, name, drawn):
     assert_same(dataset, back, PIXELS[name])
     if name != "voc" or len(dataset.objects):
         assert back.classes == dataset.classes
-    wordless = "parts without a word for training, validation or test"
-    assert {item.what for item in lost} <= {wordless}
+    assert {item.what for item in lost} <= {"images of no part"}
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -143,7 +142,7 @@ def test_what_a_format_cannot_hold_is_said(tmp_path):
         "numbers and areas of objects": 1,
         "'pose' of objects": 1,
         "numbers of images": 1,
-        "parts without a word for training, validation or test": 1,
+        "images of no part": 1,
     }
     back, lost = written(dataset, tmp_path / "voc", "voc")
     assert {item.what for item in lost} >= {"crowds", "masks", "numbers of images"}

@@ -53,10 +53,8 @@ def write(plan: Plan, folder: Path) -> Iterable[Lost]:
         lost["numbers of classes", "they are 0, 1, 2, ... in their order"] = len(plan.classes)
     if any(image.source_id for image in plan.images):
         lost["numbers of images", "a file is known by its name"] = len(plan.images)
-    unassigned = sum(not part_of(part) for part in plan.parts)
-    if unassigned:
-        why = "data.yaml names no folder for them: divide them before training"
-        lost["parts without a word for training, validation or test", why] = unassigned
+    why = "data.yaml names no folder for them: divide them before training"
+    lost["images of no part", why] = sum(not part_of(image.part) for image in plan.images)
     return tallied(lost)
 
 
