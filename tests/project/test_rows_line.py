@@ -69,8 +69,8 @@ def test_the_layout_is_kept_with_the_project(reviews):
     assert phoropter.look(reviews, project="p").modality == "table"
     with pytest.raises(UsageError, match="started with layout 'table', got 'text'"):
         phoropter.look(reviews, layout="text", project="p")
-    with pytest.raises(UsageError, match="Unknown reader 'tabel'"):
-        phoropter.look(reviews, layout="tabel", project="q")
+    with pytest.raises(UsageError, match="Unknown reader 'tablo'"):
+        phoropter.look(reviews, layout="tablo", project="q")
 
 
 @pytest.mark.parametrize(

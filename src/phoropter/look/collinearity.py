@@ -30,7 +30,7 @@ def variance_inflation(columns: NDArray[np.float64]) -> NDArray[np.float64]:
         return factors
     matrix = np.corrcoef(columns[:, varied], rowvar=False)
     values, vectors = np.linalg.eigh(matrix)
-    weak = np.maximum(values, 1 / LARGEST_VIF)  # an exact tie has the eigenvalue 0
+    weak = np.maximum(values, 1e-12)  # an exact tie has the eigenvalue 0, but for rounding
     factors[varied] = np.clip((vectors**2 / weak).sum(axis=1), 1.0, LARGEST_VIF)
     return factors
 

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn.datasets
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from phoropter.data.open import open_dataset
 from phoropter.data.readers import builtin
 from phoropter.data.readers.builtin import builtin_folder, builtin_names
 
@@ -75,3 +77,21 @@ def test_without_the_variable_the_users_cache_is_used(monkeypatch: pytest.Monkey
 def test_names_are_sorted() -> None:
     assert "digits" in builtin_names()
     assert list(builtin_names()) == sorted(builtin_names())
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "diabetes", "iris", "wine"])
+def test_tables_are_scikit_learns(cache: Path, name: str) -> None:
+    truth = getattr(sklearn.datasets, f"load_{name}")()
+    dataset = open_dataset(name)
+    assert dataset.inputs == tuple(truth.feature_names)
+    assert np.array_equal(dataset.table.select(dataset.inputs).to_numpy(), truth.data)
+    target = dataset.table["target"].to_numpy()
+    names = getattr(truth, "target_names", None)
+    assert np.array_equal(target, truth.target if names is None else names[truth.target])
+
+
+def test_blobs_are_four_clouds(cache: Path) -> None:
+    points, numbers = sklearn.datasets.make_blobs(1000, centers=4, cluster_std=2, random_state=2)
+    dataset = open_dataset("blobs")
+    assert np.array_equal(dataset.table.select("x", "y").to_numpy(), points)
+    assert dataset.table["target"].to_list() == [f"blob {number}" for number in numbers]

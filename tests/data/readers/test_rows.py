@@ -48,7 +48,7 @@ def test_texts_with_and_without_a_header(tmp_path, delimiter, header):
     ("encoding", "texts"),
     [
         ("cp949", ["오늘 날씨가 좋다", "내일 다시 만나", "어제 힘들었다", "이 영화 좋아"]),
-        ("cp1252", ["ça va très bien", "où est le café", "¿qué tal hoy?", "schöne Grüße an alle"]),
+        ("cp1252", ["ça va très bien", "où est le café", "¿qué tal hoy?", "schöne Grüße an dich"]),
         ("utf-16", ["ça va très bien", "오늘 날씨가 참 좋다", "où est le café", "one more line"]),
     ],
 )

@@ -17,7 +17,7 @@ REACH = 10.0
 it (and, where all are positive, `LOG_REACH` times on a logarithmic scale): heavy tails of real
 measurements, such as fares and incomes, do not reach there."""
 
-LOG_REACH = 3.0
+LOG_REACH = 2.0
 
 IMPOSSIBLE = 100.0
 """At this many spans it is no rare value but another unit, or a code such as -9999."""
@@ -79,8 +79,8 @@ def distances(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
     0 within, infinite for infinities, and 0 for numbers that a logarithmic scale explains.
 
-    >>> distances(np.array([*range(100), 5000.0])).max().round(1)
-    54.4
+    >>> float(distances(np.array([*range(-50, 50), 5000.0])).max().round(1))
+    55.1
     """
     result = np.zeros(len(values))
     result[np.isinf(values)] = np.inf
