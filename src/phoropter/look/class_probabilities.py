@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from phoropter.core.seed import derive, generator
 from phoropter.look.evidence import LookEvidence
+from phoropter.look.neighbours import picture_vectors
 
 FOLDS = 5
 
@@ -22,19 +23,21 @@ COMPONENTS = 256
 
 
 def described_rows(evidence: LookEvidence, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Standardised columns (m, d) that describe these rows: their features, else their pixels."""
-    from sklearn.decomposition import PCA
+    """Columns (m, d) that describe these rows: their features, else their pixels.
 
+    Each row is scaled to length one; then the columns are centred and all scaled alike, to a
+    variance of one on average.
+    """
     table = evidence.feature_table
-    if table is None:
-        small = evidence.thumbnails[rows].astype(np.float32)
-        table = small.reshape(len(rows), 16, 2, 16, 2).mean(axis=(2, 4)).reshape(len(rows), -1)
-    else:
-        table = table[rows]
-    spread = table.std(axis=0)
-    columns = (table - table.mean(axis=0)) / np.where(spread > 1e-6, spread, 1.0)
+    described = picture_vectors(evidence.thumbnails[rows])[0] if table is None else table[rows]
+    length = np.linalg.norm(described, axis=1, keepdims=True)
+    columns = described / np.maximum(length, 1e-12)
+    columns -= columns.mean(axis=0)
+    columns /= max(float(columns.std()), 1e-12)
     if min(columns.shape) <= COMPONENTS:
         return np.asarray(columns, dtype=np.float32)
+    from sklearn.decomposition import PCA
+
     seed = derive(evidence.seed, "described-rows") % 2**32
     reduction = PCA(COMPONENTS, svd_solver="randomized", random_state=seed)
     return np.asarray(reduction.fit_transform(columns), dtype=np.float32)
@@ -72,7 +75,7 @@ def out_of_fold_probabilities(
     """Class probabilities of a logistic regression that has not seen the row, shape (n, k).
 
     Args:
-        columns: Shape (n, d), standardised.
+        columns: Shape (n, d), centred, of a variance of one on average.
         labels: Numbers of the classes, from 0 to k - 1, shape (n,).
         fold: Shape (n,).
         trusted: The rows that may be fitted, shape (n,); all are judged.
