@@ -4,8 +4,8 @@ Run: python benchmarks/neighbour_search.py [--rows 10000 30000 100000] [--dimens
 
 Vectors lie in clusters, as features of pictures do, and one in fifty is a near copy of another. The
 peer is scikit-learn's exact brute-force search over all pairs, measured on a sample of the queries
-and scaled to all; both alternate. Aim: 100,000 rows in less than a minute on two cores, and a growth
-well below quadratic (exponent 2).
+and scaled to all; both alternate. Aim: 100,000 rows in less than a minute on two cores, and a
+growth well below quadratic (exponent 2).
 """
 
 from __future__ import annotations
