@@ -1,12 +1,12 @@
 """Which changed copies are found: planted ones, by kind, against equal perceptual hashes.
 
-Run: python benchmarks/planted_copies.py --data FOLDER [--kinds] [--copies 150] [--limit N]
+Run: python benchmarks/planted_copies.py --data FOLDER [--copies 150] [--limit N]
 
-FOLDER holds images, for example CIFAR-10 as files. Copies of each kind are made of its pictures, other
-ones for each kind, and saved as files would be. Real near copies that the folder itself holds are
-looked for first and do not count as errors; `--show FILE` writes them side by side, so that you can
-judge them. The peer, in the same run, calls pictures copies if their 64-bit perceptual hashes are
-equal (the `imagehash` package, its usual rule). Aim: recall and precision of 0.95 for each kind.
+FOLDER holds images, for example CIFAR-10 as files. Copies of each kind are made of its pictures,
+other ones for each kind, and saved as files would be. Real near copies that the folder itself holds
+are looked for first and do not count as errors; `--show FILE` writes them side by side, so that you
+can judge them. The peer, in the same run, calls pictures copies if their 64-bit perceptual hashes
+are equal (the `imagehash` package, its usual rule). Aim: recall and precision of 0.95 for each.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ def shifted(image: Picture, rng: np.random.Generator) -> Picture:
 
 
 KINDS: dict[str, Callable[[Picture, np.random.Generator], Picture]] = {
-    "JPEG quality 50": lambda image, rng: encoded(image, 50),
+    "JPEG quality 50": lambda image, _: encoded(image, 50),
     "resized": resized,
     "cropped 28 to 32": cropped,
     "shifted by 2 px": shifted,
-    "mirrored": lambda image, rng: ImageOps.mirror(image),
-    "grey": lambda image, rng: image.convert("L"),
+    "mirrored": lambda image, _: ImageOps.mirror(image),
+    "grey": lambda image, _: image.convert("L"),
     "brightness": lambda image, rng: ImageEnhance.Brightness(image).enhance(rng.choice([0.6, 1.4])),
     "turned by 5 degrees": lambda image, rng: image.rotate(rng.choice([-5, 5]), 3),
 }
@@ -117,9 +117,8 @@ def table(name: str, pairs: Pairs, truth: dict[tuple[int, int], str], real: Pair
     for first, second in pairs:
         if leader[first] != leader[second]:
             wrong[kind_of.get(second, "none")] += 1
-    print(
-        f"\n{name}: {len(pairs)} pairs, {sum(wrong.values())} wrong ({wrong['none']} without copies)"
-    )
+    errors = sum(wrong.values())
+    print(f"\n{name}: {len(pairs)} pairs, {errors} wrong ({wrong['none']} without copies)")
     for kind in KINDS:
         planted_pairs = [pair for pair, of in truth.items() if of == kind]
         hits = sum(pair in pairs for pair in planted_pairs)
