@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -26,7 +27,8 @@ def samples(labels, *, groups=None):
 
 def sealing(dataset, sealed=()):
     parts = ["test" if name in sealed else "train" for name in dataset.table["id"]]
-    return Split(dataset.table.select("id").with_columns(part=pl.Series(parts)), (), 0)
+    whole = dataset.table.select("id", pl.coalesce("group", "id").alias("unit"))
+    return Split(whole.with_columns(part=pl.Series(parts, dtype=pl.String)), (), 0)
 
 
 def by_fold(dataset, folds, label, repeat=0):
@@ -85,12 +87,8 @@ def test_repeats_deal_anew_and_seeds_repeat():
     assert make_folds(dataset, sealing(dataset), count=3, repeats=2, seed=1).table.equals(
         folds.table
     )
-    shuffled = Dataset(
-        **{
-            **{f: getattr(dataset, f) for f in dataset.__dataclass_fields__},
-            "table": dataset.table.sample(fraction=1, shuffle=True, seed=3),
-        }
-    )
+    mixed = dataset.table.sample(fraction=1, shuffle=True, seed=3)
+    shuffled = replace(dataset, table=mixed)
     again = make_folds(shuffled, sealing(dataset), count=3, repeats=2, seed=1)
     assert again.table.sort("repeat", "id").equals(folds.table.sort("repeat", "id"))
 

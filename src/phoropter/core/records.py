@@ -94,14 +94,18 @@ class Split:
     """Which samples are for training, validation and the sealed test.
 
     Args:
-        table: Columns `id` and `part`, one row for every sample of the data set.
+        table: Columns `id`, `part` and `unit` (a name that samples which stay together share), one
+            row for every sample of the data set.
         reasons: One sentence for each decision that shaped it.
         seed: The seed of whatever was drawn at random.
+        grouped: Whether whole groups (patients, writers, sessions) are held out, so that what is
+            measured is measured on new ones.
     """
 
     table: pl.DataFrame
     reasons: tuple[str, ...]
     seed: int
+    grouped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

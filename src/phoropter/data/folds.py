@@ -13,7 +13,7 @@ from phoropter.core.files import whole_file
 from phoropter.core.records import Dataset, Split
 from phoropter.core.seed import derive
 from phoropter.data.assign import fold_numbers
-from phoropter.data.units import strata, units
+from phoropter.data.units import strata
 
 LEAVE_ONE_OUT = "leave-one-out"
 
@@ -39,12 +39,12 @@ def make_folds(
 ) -> Folds:
     """Divides what is not sealed into folds, each class (or range of the target) alike.
 
-    Samples that a split keeps together (a group, exact copies, a family of near copies) are held
-    out together. Every repeat deals them anew.
+    Samples that the split keeps together (a group, exact copies, near copies) are held out
+    together. Every repeat deals them anew.
 
     Args:
         dataset: The samples; indexed, so that copies are known.
-        split: Its test part stays out.
+        split: Its test part stays out, its units stay whole.
         count: Folds a repeat, at least 2; or "leave-one-out": one for every sample or group.
         repeats: How often, at least 1.
         seed: Decides the draws.
@@ -53,9 +53,9 @@ def make_folds(
         UsageError: If count or repeats do not fit.
         NothingUsableError: If there are fewer samples or groups than folds.
     """
-    table = dataset.table.with_columns(unit=units(dataset), stratum=strata(dataset))
-    sealed = split.table.filter(pl.col("part") == "test").select("id")
-    pool = table.join(sealed, on="id", how="anti")
+    table = dataset.table.with_columns(stratum=strata(dataset))
+    held = split.table.filter(pl.col("part") != "test").select("id", "unit")
+    pool = table.join(held, on="id", how="inner", maintain_order="left")
     available = pool["unit"].n_unique()
     alone = count == LEAVE_ONE_OUT
     wanted = available if alone else _whole(count)

@@ -29,16 +29,9 @@ RATIOS: tuple[tuple[int, tuple[float, float, float], str], ...] = (
 
 _ALIKE = {
     "classification": "each class divided alike",
-    "regression": "each range of the target divided alike",
-    "multilabel": "each combination of labels divided alike",
-    "unpaired": "each set divided alike",
-}
-
-
-_ALIKE = {
-    "classification": "each class divided alike",
     "multilabel": "each class divided alike",
     "regression": "each range of the target divided alike",
+    "unpaired": "each set divided alike",
 }
 
 
@@ -53,9 +46,8 @@ def make_split(
 
     Samples of one `group` stay together, and so do exact copies of an image, and rows that share
     a value in a column `family` (near copies) or `found` (groups), where the table has one. Parts
-    that the data
-    bring are kept; a missing one is cut from train. The outcome depends on the samples'
-    identifiers and the seed, not on the order of the rows.
+    that the data bring are kept; a missing one is cut from train. The outcome depends on the
+    samples' identifiers and the seed, not on the order of the rows.
 
     Args:
         dataset: The samples; indexed, so that copies are known.
@@ -81,8 +73,8 @@ def make_split(
         )
     cut = assign(pool, _cut_shares(shares, missing), held=_held(table), seed=seed)
     parts = {**dict(table.filter("fixed").select("id", "part").iter_rows()), **cut.parts}
-    result = pl.DataFrame(
-        {"id": dataset.table["id"], "part": [parts[name] for name in dataset.table["id"]]}
+    result = table.select(
+        "id", pl.Series("part", [parts[name] for name in table["id"]], dtype=pl.String), "unit"
     )
     _check_filled(result, dataset)
     reasons = (
@@ -91,7 +83,8 @@ def make_split(
         *_togetherness(table, cut),
         *_rare(result, dataset),
     )
-    return Split(table=result, reasons=reasons, seed=seed)
+    grouped = bool(because) or table["group"].null_count() < table.height
+    return Split(table=result, reasons=reasons, seed=seed, grouped=grouped)
 
 
 def rows(dataset: Dataset, split: Split, part: Part) -> Rows:
@@ -123,7 +116,11 @@ def digest(split: Split) -> str:
 
 def write_split(path: Path, split: Split) -> None:
     """Writes the split as Parquet, reasons and seed in its metadata, whole or not at all."""
-    about = {"reasons": json.dumps(split.reasons), "seed": str(split.seed)}
+    about = {
+        "reasons": json.dumps(split.reasons),
+        "seed": str(split.seed),
+        "grouped": json.dumps(split.grouped),
+    }
     with whole_file(path) as partial:
         split.table.write_parquet(partial, metadata=about)
 
@@ -136,9 +133,10 @@ def read_split(path: Path) -> Split:
     """
     try:
         about = pl.read_parquet_metadata(path)
-        table = pl.read_parquet(path, columns=["id", "part"])
+        table = pl.read_parquet(path, columns=["id", "part", "unit"])
         reasons = tuple(json.loads(about["reasons"]))
-        return Split(table=table, reasons=reasons, seed=int(about["seed"]))
+        grouped = bool(json.loads(about["grouped"]))
+        return Split(table=table, reasons=reasons, seed=int(about["seed"]), grouped=grouped)
     except (pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
         raise CorruptFileError(
             f"The split {str(path)!r} cannot be read: {error}.",

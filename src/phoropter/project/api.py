@@ -121,6 +121,7 @@ def split(
         project: Folder of the project.
         target: The target column.
         task: The task, where the data leave it open.
+        layout: How the data are to be read, where what is found is wrong.
         seed: Decides the draw.
         groups: What stays together besides declared groups and copies: "found" (groups that
             phoropter finds, also if left out), "none", or a column of the table.

@@ -106,6 +106,7 @@ def planned_baseline(project: Project, problem: Problem, options: Options) -> Pl
             project.dataset,
             train_samples=len(problem.rows("train")),
             seed=project.settings.seed,
+            grouped=problem.split.grouped,
         )
     for reason in plan.reasons:
         project.listener(Note(reason))
