@@ -74,7 +74,7 @@ def test_images_of_which_nothing_is_said(tmp_path: Path, paint: Painter) -> None
     dataset = open_dataset(tmp_path)
     assert (dataset.layout, dataset.task, dataset.targets) == ("unlabelled", "unlabelled", ())
     assert dataset.table["part"].to_list() == ["test", "train"]
-    with pytest.raises(UsageError, match="cannot be read for regression"):
+    with pytest.raises(UsageError, match="are for unlabelled"):
         open_dataset(tmp_path, task="regression")
 
 

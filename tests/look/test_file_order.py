@@ -29,13 +29,14 @@ def drawn(table):
 
 
 def frames(count, seed=0):
-    """A film: a scene that drifts slowly, and a number that follows from it, as in driving."""
+    """A film: a scene that drifts slowly, and a number that swings with time, as in driving."""
     rng = np.random.default_rng(seed)
     scenes = rng.normal(size=(12, 32, 32))
     path = rng.normal(size=(count, 12)).cumsum(axis=0)
     path /= np.sqrt(np.arange(1, count + 1))[:, None]
     pictures = 128 + 20 * np.tensordot(path, scenes, axes=1)
-    return np.clip(pictures, 0, 255).astype(np.uint8), rng.normal(size=count).cumsum()
+    swings = np.sin(np.arange(count) / 15) + 0.1 * rng.normal(size=count)
+    return np.clip(pictures, 0, 255).astype(np.uint8), swings
 
 
 def test_the_writers_of_digits_are_found(evidence_of, digits):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -53,8 +54,8 @@ def assign(
 
     First every stratum gets whole-numbered quotas whose errors cancel over the strata. Then the
     units, large ones first, go where they exceed the quotas least. With units of one sample each,
-    the quotas are met exactly. Where samples count for several strata, the unit that holds the
-    rarest one goes first, to the part that lacks most of it (Sechidis, Tsoumakas and Vlahavas, "On
+    the quotas are met exactly. Where samples count for several strata, they are dealt stratum by
+    stratum, the rarest of what is left first (Sechidis, Tsoumakas and Vlahavas, "On
     the stratification of multi-label data", ECML PKDD 2011).
 
     Args:
@@ -68,7 +69,10 @@ def assign(
     parts = list(shares)
     totals = _totals(units, len(names))
     room = quotas(totals, list(shares.values()), first_served=True)
-    place = _dealt(units, room, totals, held=held, several=_several(pool))
+    if _several(pool):
+        place = _dealt_by_rarity(units, room, held=held)
+    else:
+        place = _dealt(units, room, totals, held=held)
     _give_train_every_stratum(units, place, len(names))
     by_sample = {name: parts[place[unit]] for name, unit in pool.select("id", "unit").iter_rows()}
     return Assignment(by_sample, _kept_whole(units, names, totals) if len(parts) > 1 else ())
@@ -85,7 +89,10 @@ def fold_numbers(pool: pl.DataFrame, count: int, *, seed: int) -> dict[str, int]
     names, units = _counted(pool, seed)
     totals = _totals(units, len(names))
     room = quotas(totals, [1 / count] * count, first_served=False)
-    place = _dealt(units, room, totals, held=(), several=_several(pool))
+    if _several(pool):
+        place = _dealt_by_rarity(units, room, held=())
+    else:
+        place = _dealt(units, room, totals, held=())
     return {name: place[unit] for name, unit in pool.select("id", "unit").iter_rows()}
 
 
@@ -127,22 +134,45 @@ def _counted(pool: pl.DataFrame, seed: int) -> tuple[list[str], list[_Unit]]:
 
 
 def _dealt(
-    units: Sequence[_Unit], room: Counts, totals: Counts, *, held: Collection[str], several: bool
+    units: Sequence[_Unit], room: Counts, totals: Counts, *, held: Collection[str]
 ) -> dict[str, int]:
-    """The part of each unit; `room`, the quotas left, is used up."""
-    choose = _most_wanted if several else _best
+    """The part of each unit, large ones first; `room`, the quotas left, is used up."""
     place: dict[str, int] = {}
-
-    def urgency(unit: _Unit) -> tuple[bool, int, int]:
-        first = int(totals[list(unit.strata)].min()) if several else -unit.size
-        return unit.name not in held, first, unit.draw
-
-    for unit in sorted(units, key=urgency):
-        part = 0 if unit.name in held else choose(room, totals, unit)
-        for stratum, count in zip(unit.strata, unit.counts, strict=True):
-            room[stratum, part] -= count
-        place[unit.name] = part
+    for unit in sorted(units, key=lambda unit: (unit.name not in held, -unit.size, unit.draw)):
+        place[unit.name] = 0 if unit.name in held else _best(room, totals, unit)
+        _take(room, unit, place[unit.name])
     return place
+
+
+def _dealt_by_rarity(
+    units: Sequence[_Unit], room: Counts, *, held: Collection[str]
+) -> dict[str, int]:
+    """The same where units count for several strata: those of the rarest stratum left go first.
+
+    Each goes to the part that lacks most of that stratum, of equals to the one that lacks most of
+    the unit's others.
+    """
+    place = {unit.name: 0 for unit in units if unit.name in held}
+    for unit in units:
+        if unit.name in held:
+            _take(room, unit, 0)
+    left = sorted((unit for unit in units if unit.name not in held), key=lambda unit: unit.draw)
+    while left:
+        counts = Counter(stratum for unit in left for stratum in unit.strata)
+        rarest = min(counts, key=lambda stratum: (counts[stratum], stratum))
+        for unit in left:
+            if rarest in unit.strata:
+                others = room[list(unit.strata)].sum(axis=0)
+                part = int(np.lexsort((others, room[rarest]))[-1])
+                place[unit.name] = part
+                _take(room, unit, part)
+        left = [unit for unit in left if rarest not in unit.strata]
+    return place
+
+
+def _take(room: Counts, unit: _Unit, part: int) -> None:
+    for stratum, count in zip(unit.strata, unit.counts, strict=True):
+        room[stratum, part] -= count
 
 
 def _units(pool: pl.DataFrame, names: Sequence[str], seed: int) -> list[_Unit]:
@@ -180,12 +210,6 @@ def _best(room: Counts, totals: Counts, unit: _Unit) -> int:
     of_strata = (growth / totals[list(unit.strata), None]).sum(axis=0)
     of_sizes = (unit.size - 2 * room.sum(axis=0)) * unit.size / totals.sum()
     return int(np.argmin(of_strata + of_sizes))
-
-
-def _most_wanted(room: Counts, totals: Counts, unit: _Unit) -> int:
-    """The part that lacks most of the unit's rarest stratum, then of the next one, and so on."""
-    by_rarity = sorted(unit.strata, key=lambda stratum: totals[stratum])
-    return max(range(room.shape[1]), key=lambda part: [room[s, part] for s in by_rarity])
 
 
 def _give_train_every_stratum(units: Sequence[_Unit], place: dict[str, int], strata: int) -> None:

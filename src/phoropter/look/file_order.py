@@ -155,7 +155,7 @@ class _Judge:
         """Whether the order is that of the numbers: stretches are then ranges, not groups."""
         from scipy.stats import rankdata
 
-        if self.measure != "absolute error":
+        if self.measure != "absolute error" or np.ptp(self.target) == 0:
             return False
         ranks = rankdata(self.target)
         return bool(abs(np.corrcoef(np.arange(len(ranks)), ranks)[0, 1]) > SORTED)

@@ -194,7 +194,7 @@ def test_files_with_the_same_columns_are_read_together(tmp_path):
     dataset = open_dataset(tmp_path)
     assert len(dataset) == 40
     assert dataset.table["digest"].n_unique() == 20
-    parts = dict(make_split(dataset).table.iter_rows())
+    parts = dict(make_split(dataset).table.select("id", "part").iter_rows())
     for line in range(2, 22):
         assert parts[f"red.csv#line{line}"] == parts[f"white.csv#line{line}"]
     write(tmp_path / "white.csv", [("size", "other"), (1, 2)])
