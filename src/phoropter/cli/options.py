@@ -67,6 +67,35 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """How the data are divided."""
+
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            "--groups",
+            metavar="found|none|COLUMN",
+            help="What stays together besides declared groups and copies (default: found).",
+        ),
+    ] = None
+    ratios: Annotated[
+        str | None,
+        typer.Option("--ratios", metavar="A:B:C", help="Shares of train, val and test, as 6:2:2."),
+    ] = None
+    folds: Annotated[
+        str | None,
+        typer.Option(
+            "--folds",
+            metavar="K|leave-one-out",
+            help="Deal folds for cross-validation too, without the test part.",
+        ),
+    ] = None
+    repeats: Annotated[
+        int, typer.Option("--repeats", metavar="N", min=1, help="How often the folds are dealt.")
+    ] = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What to train."""
 

@@ -74,6 +74,9 @@ def conversion(result: ConvertResult) -> str:
 def split(result: SplitResult) -> str:
     """The answer of `phoropter split`."""
     lines = table([(name, str(count)) for name, count in result.parts.items()])
+    if result.folds:
+        shown = ", ".join(map(str, result.folds[:SHOWN]))
+        lines.append(f"folds  {shown}{', ...' if len(result.folds) > SHOWN else ''}")
     return _text(lines, *result.reasons, f"project {result.project}")
 
 

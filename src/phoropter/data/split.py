@@ -87,6 +87,32 @@ def make_split(
     return Split(table=result, reasons=reasons, seed=seed, grouped=grouped)
 
 
+def read_ratios(text: str) -> tuple[float, float, float]:
+    """The shares of train, val and test that a text such as "7:1.5:1.5" asks for.
+
+    Of two numbers the second is shared by val and test.
+
+    >>> read_ratios("6:2:2"), read_ratios("8:2")
+    ((6.0, 2.0, 2.0), (8.0, 1.0, 1.0))
+
+    Raises:
+        UsageError: If these are not two or three positive numbers.
+    """
+    try:
+        numbers = [float(word) for word in text.split(":")]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 2:
+        numbers = [numbers[0], numbers[1] / 2, numbers[1] / 2]
+    if len(numbers) != 3 or not all(np.isfinite(share) and share > 0 for share in numbers):
+        raise UsageError(
+            f"Ratios are positive numbers for train, val and test, got {text!r}.",
+            hint="For example 6:2:2 or 7:1.5:1.5; 8:2 leaves 8 for training.",
+        )
+    train, val, test = numbers
+    return train, val, test
+
+
 def rows(dataset: Dataset, split: Split, part: Part) -> Rows:
     """Positions in `dataset.table` of the samples of one part, ascending, int64.
 

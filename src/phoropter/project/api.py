@@ -112,6 +112,9 @@ def split(
     layout: str | None = None,
     seed: int | None = None,
     groups: str | None = None,
+    ratios: str | None = None,
+    folds: int | str | None = None,
+    repeats: int = 1,
     listener: Listener = silent,
 ) -> SplitResult:
     """The project's split, made on first use and kept.
@@ -125,15 +128,22 @@ def split(
         seed: Decides the draw.
         groups: What stays together besides declared groups and copies: "found" (groups that
             phoropter finds, also if left out), "none", or a column of the table.
+        ratios: Shares of train, val and test, such as "6:2:2"; by size if left out.
+        folds: How many folds to deal besides, from all but the test part, or "leave-one-out".
+        repeats: How often the folds are dealt.
         listener: Told what is going on.
 
     Raises:
         PhoropterError: If the data cannot be split.
     """
-    from phoropter.project.single import split_of
+    from phoropter.project.single import folds_of, split_of
 
-    options = Options(data, project, target, task, seed=seed, layout=layout, groups=groups)
-    return split_of(options, listener=listener)
+    options = Options(
+        data, project, target, task, seed=seed, layout=layout, groups=groups, ratios=ratios
+    )
+    if folds is None:
+        return split_of(options, listener=listener)
+    return folds_of(options, count=folds, repeats=repeats, listener=listener)
 
 
 def convert(

@@ -33,6 +33,7 @@ class Settings:
         layout: The reader, or None to follow the data.
         groups: What the split keeps together besides declared groups and copies: "found", "none"
             or a column; None where not said, which is "found".
+        ratios: Shares of train, val and test ("6:2:2"), or None to choose by size.
     """
 
     data: str
@@ -42,6 +43,7 @@ class Settings:
     seed: int = 0
     layout: str | None = None
     groups: str | None = None
+    ratios: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,11 @@ class Folder:
     def issues(self) -> Path:
         """Proposed corrections, and which of them the user accepts."""
         return self.path / "data" / "issues.csv"
+
+    @property
+    def folds(self) -> Path:
+        """In which fold each sample is held out."""
+        return self.path / "data" / "folds.parquet"
 
     @property
     def cache(self) -> Path:
@@ -120,7 +127,7 @@ def start(folder: Folder, settings: Settings) -> Settings:
         write_text(folder.settings, yaml.safe_dump(asdict(settings), sort_keys=False))
         return settings
     old = read_settings(folder)
-    for field in ("data", "task", "target", "metric", "layout", "groups"):
+    for field in ("data", "task", "target", "metric", "layout", "groups", "ratios"):
         asked, has = getattr(settings, field), getattr(old, field) or _DEFAULTS.get(field)
         if asked is not None and asked != has:
             raise UsageError(

@@ -17,7 +17,7 @@ from phoropter.data.index import index
 from phoropter.data.open import open_dataset
 from phoropter.data.sample_objects import is_dataset_object, unpack_object
 from phoropter.data.split import digest as split_digest
-from phoropter.data.split import make_split, read_split, rows, write_split
+from phoropter.data.split import make_split, read_ratios, read_split, rows, write_split
 from phoropter.metrics import named, registry_names
 from phoropter.metrics.primary import PrimaryChoice, choose_primary
 from phoropter.project.folder import Folder, Settings, folder_for, locked, read_settings, start
@@ -81,7 +81,13 @@ class Project:
         grouped, because = with_groups(
             self.found, self.folder, self.settings.groups, seed=self.settings.seed
         )
-        made = make_split(grouped, seed=self.settings.seed, because=because)
+        asked = self.settings.ratios
+        made = make_split(
+            grouped,
+            seed=self.settings.seed,
+            ratios=None if asked is None else read_ratios(asked),
+            because=because,
+        )
         write_split(self.folder.split, made)
         parts = {part: len(rows(self.dataset, made, part)) for part in PARTS}
         self.notebook.record_split(split_digest(made), {"parts": parts, "reasons": made.reasons})
@@ -139,7 +145,10 @@ def started(options: Options, *, listener: Listener) -> Iterator[Project]:
         seed=options.seed or 0,
         layout=options.layout,
         groups=options.groups,
+        ratios=options.ratios,
     )
+    if options.ratios is not None:
+        read_ratios(options.ratios)  # refused before a project is begun
     if folder.settings.exists():
         settings = start(folder, settings)  # before opening: the target may be kept there
     dataset = _read(settings, data)

@@ -29,6 +29,7 @@ class Options:
         seed: Decides split and recipe.
         layout: The reader, where the one that is found is wrong.
         groups: What the split keeps together: "found", "none" or a column.
+        ratios: Shares of train, val and test, such as "6:2:2".
     """
 
     data: Data
@@ -41,6 +42,7 @@ class Options:
     seed: int | None = None
     layout: str | None = None
     groups: str | None = None
+    ratios: str | None = None
 
     def given_recipe(self) -> Recipe | None:
         """The recipe the user brought, before `settings`, or None."""

@@ -49,12 +49,16 @@ class LookResult:
 
 @dataclass(frozen=True, slots=True)
 class SplitResult:
-    """How many samples each part has and why."""
+    """How many samples each part has and why; `folds` are the sizes of those asked for, in order.
+
+    They are one after the other for every repeat, and lie in the project's `data/folds.parquet`.
+    """
 
     project: str
     parts: Mapping[str, int]
     reasons: tuple[str, ...]
     digest: str
+    folds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

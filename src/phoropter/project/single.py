@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener, silent
 from phoropter.core.records import PARTS
+from phoropter.data.folds import make_folds, write_folds
 from phoropter.data.split import digest, rows
 from phoropter.project.bench import ProjectBench
 from phoropter.project.closing import Outcome, write_bundle
@@ -49,6 +51,20 @@ def split_of(options: Options, *, listener: Listener) -> SplitResult:
             reasons=made.reasons,
             digest=digest(made),
         )
+
+
+def folds_of(
+    options: Options, *, count: int | str, repeats: int, listener: Listener
+) -> SplitResult:
+    """The project's split, and folds of everything but its test part, kept in the project."""
+    result = split_of(options, listener=listener)
+    with started(options, listener=listener) as project:
+        split = project.split()
+        seed = project.settings.seed
+        made = make_folds(project.dataset, split, count=count, repeats=repeats, seed=seed)
+        write_folds(project.folder.folds, made)
+    sizes = made.table.group_by("repeat", "fold").len().sort("repeat", "fold")["len"]
+    return replace(result, reasons=(*result.reasons, *made.reasons), folds=tuple(sizes.to_list()))
 
 
 def train_one(options: Options, *, budget_s: float | None, listener: Listener) -> RunResult:
