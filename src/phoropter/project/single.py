@@ -8,7 +8,7 @@ from pathlib import Path
 
 from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener, silent
-from phoropter.core.records import PARTS
+from phoropter.core.records import PARTS, Split
 from phoropter.data.folds import make_folds, write_folds
 from phoropter.data.split import digest, rows
 from phoropter.project.bench import ProjectBench
@@ -44,27 +44,31 @@ def split_of(options: Options, *, listener: Listener) -> SplitResult:
     """The project's split."""
     check_seed(options)
     with started(options, listener=listener) as project:
-        made = project.split()
-        return SplitResult(
-            project=str(project.folder.path),
-            parts={part: len(rows(project.dataset, made, part)) for part in PARTS},
-            reasons=made.reasons,
-            digest=digest(made),
-        )
+        return _split_result(project, project.split())
 
 
 def folds_of(
     options: Options, *, count: int | str, repeats: int, listener: Listener
 ) -> SplitResult:
     """The project's split, and folds of everything but its test part, kept in the project."""
-    result = split_of(options, listener=listener)
+    check_seed(options)
     with started(options, listener=listener) as project:
         split = project.split()
         seed = project.settings.seed
         made = make_folds(project.dataset, split, count=count, repeats=repeats, seed=seed)
         write_folds(project.folder.folds, made)
+        result = _split_result(project, split)
     sizes = made.table.group_by("repeat", "fold").len().sort("repeat", "fold")["len"]
     return replace(result, reasons=(*result.reasons, *made.reasons), folds=tuple(sizes.to_list()))
+
+
+def _split_result(project: Project, made: Split) -> SplitResult:
+    return SplitResult(
+        project=str(project.folder.path),
+        parts={part: len(rows(project.dataset, made, part)) for part in PARTS},
+        reasons=made.reasons,
+        digest=digest(made),
+    )
 
 
 def train_one(options: Options, *, budget_s: float | None, listener: Listener) -> RunResult:
