@@ -28,6 +28,8 @@ from phoropter.cli.run import run
 from phoropter.cli.split import split
 from phoropter.cli.test import test
 from phoropter.cli.train import train
+from phoropter.core.errors import UsageError
+from phoropter.project.together import is_lead, processes
 
 # Threads of torch that wait for each other spin by default. On a machine whose cores others use too
 # that made training steps six times slower (docs/log.md); it must be set before torch loads.
@@ -50,6 +52,9 @@ COMMANDS = (
     models,
     doctor,
 )
+
+SHARED = ("run", "train", "improve")
+"""Commands that train, and may be started in several processes at once."""
 
 
 def root(
@@ -86,12 +91,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             if not debug:
                 warnings.simplefilter("ignore")
+            if processes() > 1:
+                _join(words)
             return _invoke(words or ["--help"])
     except BrokenPipeError:
         discard_stdout()  # whoever read our output has had enough (`phoropter models | head`)
         return 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last line of defence
         return report_failure(error, as_json="--json" in options, debug=debug)
+
+
+def _join(words: Sequence[str]) -> None:
+    """Prepares a process that a launcher started beside others: only the lead prints results."""
+    if not words or words[0] not in SHARED:
+        raise UsageError(
+            f"A launcher started {processes()} processes, but only {', '.join(SHARED)} can share "
+            "their work among several.",
+            hint="Run this command without torchrun.",
+        )
+    if not is_lead():
+        discard_stdout()
 
 
 def _invoke(words: list[str]) -> int:

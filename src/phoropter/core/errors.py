@@ -92,6 +92,12 @@ class NothingUsableError(PhoropterError):
     exit_code = 3
 
 
+class TeamError(PhoropterError):
+    """One of several processes that train together is gone."""
+
+    code = "team"
+
+
 class InterruptedRunError(PhoropterError):
     """The user stopped the work; everything finished so far is kept."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from phoropter.core.events import Listener, silent
 from phoropter.core.recipe import Recipe
 from phoropter.project.options import Data, Options, Place
+from phoropter.project.together import together
 
 if TYPE_CHECKING:
     from phoropter.core.records import Comparison, ModelCard
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     )
 
 
+@together
 def run(
     data: Data,
     *,
@@ -64,6 +66,7 @@ def run(
     return run_project(options, budget_s=budget_s, listener=listener)
 
 
+@together
 def improve(
     project: Place,
     *,
@@ -171,6 +174,7 @@ def convert(
     return convert_data(data, folder, to=to, layout=layout, listener=listener)
 
 
+@together
 def train(
     data: Data,
     *,

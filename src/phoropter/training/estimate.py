@@ -21,6 +21,7 @@ from phoropter.training.plan import make_plan
 from phoropter.training.problem import Problem
 from phoropter.training.rehearsal import rehearsal
 from phoropter.training.sources import Source, backbone, frozen, open_images
+from phoropter.training.team import assembled
 
 _LEAST_EPOCHS = 3
 """A shorter run cannot finish its warm-up and decay, and says nothing about the change."""
@@ -140,6 +141,7 @@ def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimat
         recipe=recipe,
         plan=plan,
         accelerator=accelerator,
+        team=assembled(),
     )
     step_s = rehearse(fixed("float32", threads=torch.get_num_threads())).seconds
     rows = data.train_rows[: recipe.train.batch_size]

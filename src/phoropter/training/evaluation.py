@@ -12,8 +12,9 @@ from torch import nn
 
 from phoropter.core.protocols import Objective
 from phoropter.core.records import Rows
-from phoropter.training.feed import Feed
+from phoropter.training.feed import ALONE, Feed
 from phoropter.training.records import OutputMetric
+from phoropter.training.team import Team
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +41,7 @@ def evaluate(
     rows: Rows,
     metric: OutputMetric | None,
     precision: AbstractContextManager[object],
+    team: Team = ALONE,
 ) -> Evaluation:
     """Evaluates the rows; the network is left in train mode.
 
@@ -54,7 +56,8 @@ def evaluate(
             outputs.append(batch_outputs.float().cpu())
             losses.append(batch_losses.double().cpu())
     network.train()
-    said = torch.cat(outputs).numpy()
-    loss = float(torch.cat(losses).mean())
+    shares = team.gathered((outputs, losses))
+    said = torch.cat([piece for share in shares for piece in share[0]]).numpy()
+    loss = float(torch.cat([piece for share in shares for piece in share[1]]).mean())
     usable = metric is not None and bool(np.isfinite(said).all())
     return Evaluation(loss, float(metric(said, rows)) if metric and usable else None, said)

@@ -24,6 +24,7 @@ from phoropter.core.errors import CorruptFileError
 from phoropter.core.events import Listener, silent
 from phoropter.core.files import read_json, write_json, write_text
 from phoropter.core.predictions import Predictions, write_predictions
+from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe, read_recipe, to_yaml
 from phoropter.core.records import (
     Normalization,
@@ -43,6 +44,7 @@ from phoropter.training.loop import fit
 from phoropter.training.problem import Problem, run_id
 from phoropter.training.records import FitOutcome, TrainingData, Watch, sample_train_eval_rows
 from phoropter.training.sources import Source, open_images, open_source
+from phoropter.training.team import Job, assembled
 
 SUMMARY = "run.json"
 UNFINISHED = ("budget", "interrupted")
@@ -194,19 +196,30 @@ def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:
     recipe, problem = carried.recipe, carried.problem
     if is_classic(recipe):
         return _fitted_classic(carried)
-    network = build(recipe, problem.schema)
-    learner: nn.Module = network.head if carried.source.features else network
-    mix = None if carried.source.features else mixer(recipe.data.augment)
-    objective = problem.task.objective(learner, recipe, problem.schema, mix=mix)
-    data = training_data(recipe, problem, carried.source)
+    learner, objective, data = prepared(recipe, problem, carried.source)
     gates = run_gates(
         learner, data, recipe, task=problem.task, schema=problem.schema, watch=carried.watch
     )
-    outcome = fit(objective, learner, data, recipe, folder=carried.folder, watch=carried.watch)
+    team = assembled()
+    team.told(Job(recipe, problem, carried.folder))
+    outcome = fit(
+        objective, learner, data, recipe, folder=carried.folder, watch=carried.watch, team=team
+    )
     if outcome.best_epoch > 0:
         gates = (*gates, input_ignored(objective, learner, data, recipe))
     write_gates(carried.folder, gates)
     return learner, outcome
+
+
+def prepared(
+    recipe: Recipe, problem: Problem, source: Source
+) -> tuple[nn.Module, Objective, TrainingData]:
+    """What is trained, what for, and on what."""
+    network = build(recipe, problem.schema)
+    learner: nn.Module = network.head if source.features else network
+    mix = None if source.features else mixer(recipe.data.augment)
+    objective = problem.task.objective(learner, recipe, problem.schema, mix=mix)
+    return learner, objective, training_data(recipe, problem, source)
 
 
 def _fitted_classic(carried: Carried) -> tuple[nn.Module, FitOutcome]:

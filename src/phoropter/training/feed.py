@@ -8,6 +8,7 @@ from itertools import islice
 from math import prod
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,10 +18,13 @@ from phoropter.data.batches import batches
 from phoropter.training.numerics import Numerics
 from phoropter.training.plan import Plan
 from phoropter.training.records import Augment, TrainingData
+from phoropter.training.team import Team
 
 # Numbers of input an evaluation batch may hold: 170 images of 32 px. Eight times as many took twice
 # as long (activations leave the caches) and eight times the memory.
 EVALUATION_NUMBERS = 2**19
+
+ALONE = Team()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,11 +35,13 @@ class Batch:
         inputs: Shape (n, ...), float32.
         targets: Whatever the task encodes.
         generator: On the CPU; augmentation has already drawn from it.
+        whole: Samples of the batch in all processes together.
     """
 
     inputs: Tensor
     targets: Any
     generator: torch.Generator
+    whole: int
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -50,6 +56,7 @@ class Feed:
         seed: The recipe's; order and augmentation follow from it and the position alone.
         device: Where the network is.
         numerics: Whose memory layout images get.
+        team: Of whose batches this process serves its share.
     """
 
     def __init__(
@@ -60,12 +67,14 @@ class Feed:
         seed: int,
         device: torch.device,
         numerics: Numerics,
+        team: Team = ALONE,
     ) -> None:
         self._data = data
         self._plan = plan
         self._seed = seed
         self.device = device
         self._numerics = numerics
+        self._team = team
 
     def steps(self, epoch: int, *, start: int = 0) -> Iterator[list[Batch]]:
         """The batches of each optimiser step of a pass, from step `start` on."""
@@ -85,14 +94,17 @@ class Feed:
             yield step
 
     def training_batch(self, rows: Rows, epoch: int, index: int) -> Batch:
-        """The batch of these rows, varied as the position (epoch, index) decides."""
+        """This process's share of these rows, varied as the position (epoch, index) decides."""
         generator = torch.Generator()
-        generator.manual_seed(derive(self._seed, "batch", epoch, index))
-        inputs = self._prepared(self._data.inputs.batch(rows), generator)
-        return Batch(inputs, self._targets(rows), generator)
+        own = (self._team.rank,) if self._team.size > 1 else ()
+        generator.manual_seed(derive(self._seed, "batch", epoch, index, *own))
+        share = self._team.share(rows)
+        inputs = self._prepared(self._data.inputs.batch(share), generator)
+        return Batch(inputs, self._targets(share), generator, len(rows))
 
     def evaluation(self, rows: Rows) -> Iterator[tuple[Tensor, Any]]:
-        """Inputs and targets of these rows, in order and unvaried, in batches that fit memory."""
+        """Inputs and targets of this process's share, in order, in batches that fit memory."""
+        rows = np.array_split(rows, self._team.size)[self._team.rank]
         size = self._evaluation_batch(rows)
         for first in range(0, len(rows), size):
             chosen = rows[first : first + size]

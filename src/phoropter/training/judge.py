@@ -14,6 +14,7 @@ from phoropter.training.evaluation import Evaluation, evaluate
 from phoropter.training.feed import Feed
 from phoropter.training.numerics import Numerics
 from phoropter.training.records import TrainingData
+from phoropter.training.team import Team
 
 
 class Judge:
@@ -26,6 +27,7 @@ class Judge:
         feed: Serves them.
         numerics: The precision of the outputs.
         average: The averaged weights, or None.
+        team: The processes that share the work.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Judge:
         feed: Feed,
         numerics: Numerics,
         average: WeightAverage | None,
+        team: Team,
     ) -> None:
         self._objective = objective
         self._network = network
@@ -44,6 +47,7 @@ class Judge:
         self._feed = feed
         self._numerics = numerics
         self._average = average
+        self._team = team
         self.seconds = 0.0
 
     def __call__(self, clock: Callable[[], float]) -> tuple[Evaluation, Evaluation]:
@@ -67,4 +71,5 @@ class Judge:
             rows=rows,
             metric=self._data.metric,
             precision=self._numerics.precision(self._feed.device),
+            team=self._team,
         )

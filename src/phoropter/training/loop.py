@@ -15,7 +15,7 @@ from phoropter.core.files import read_json, write_json
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
 from phoropter.training.checkpoint import drop_state, load_state, read_weights, write_weights
-from phoropter.training.feed import Feed
+from phoropter.training.feed import ALONE, Feed
 from phoropter.training.history import read_history, write_history
 from phoropter.training.numerics import Numerics, fixed, measured, read_numerics, write_numerics
 from phoropter.training.optimizers import make_optimizers
@@ -25,6 +25,7 @@ from phoropter.training.rehearsal import memory_format, own_randomness, rehearsa
 from phoropter.training.run import Parts, Run, identity
 from phoropter.training.signals import interruptible
 from phoropter.training.step import Stepper
+from phoropter.training.team import Team
 
 OUTCOME = "outcome.json"
 
@@ -37,6 +38,7 @@ def fit(
     *,
     folder: Path,
     watch: Watch,
+    team: Team = ALONE,
 ) -> FitOutcome:
     """Trains the network until the recipe, patience, the deadline or a divergence ends it.
 
@@ -52,21 +54,23 @@ def fit(
         recipe: `seed` and `train` matter here.
         folder: The run's own folder.
         watch: Listener, deadline and clock.
+        team: The processes that train it together; only the lead reads and writes the folder.
 
     Raises:
         InterruptedRunError: If the user stopped it; everything so far is kept.
         StorageError: If the folder cannot be written.
     """
-    kept = _finished(network, data, recipe, folder)
+    kept: FitOutcome | None = team.told(
+        _finished(network, data, recipe, folder) if team.lead else None
+    )
     if kept is not None:
         return kept
     with interruptible() as stop, own_randomness(recipe.seed, "training"), threads_kept():
-        run = _opened(objective, network, data, recipe, folder=folder, watch=watch)
+        run = _opened(objective, network, data, recipe, folder=folder, watch=watch, team=team)
         while run.stopped_by is None:
             for batches in run.parts.feed.steps(run.epoch, start=run.position):
                 run.take_step(batches)
-                if stop.requested:
-                    run.interrupt()
+                run.look_up(asked_to_stop=stop.requested)
                 if run.stopped_by is not None:
                     break
             run.end_pass()
@@ -81,24 +85,48 @@ def _opened(
     *,
     folder: Path,
     watch: Watch,
+    team: Team,
 ) -> Run:
     """The run at its start, or where its checkpoint left it."""
     accelerator = Accelerator()
-    network.to(accelerator.device).train()
+    device = accelerator.device
+    network.to(device).train()
+    if team.size > 1:
+        network.load_state_dict(team.told(network.state_dict()))
     plan = make_plan(recipe.train, samples=len(data.train_rows))
-    numerics = read_numerics(folder)
-    if numerics is None:
-        numerics = _chosen(objective, network, data, recipe, plan=plan, accelerator=accelerator)
+    numerics = read_numerics(folder) if team.lead else None
+    if numerics is None and team.lead:
+        numerics = _chosen(
+            objective, network, data, recipe, plan=plan, accelerator=accelerator, team=team
+        )
         write_numerics(folder, numerics)
+    numerics = team.told(numerics)
     torch.set_num_threads(numerics.threads)
     network.to(memory_format=memory_format(numerics))
-    feed = Feed(data, plan, seed=recipe.seed, device=accelerator.device, numerics=numerics)
+    feed = Feed(data, plan, seed=recipe.seed, device=device, numerics=numerics, team=team)
     optimizers = make_optimizers(objective, recipe.train)
-    clip = recipe.train.clip
-    step = Stepper(objective, optimizers, accelerator=accelerator, numerics=numerics, clip=clip)
+    step = Stepper(
+        objective,
+        optimizers,
+        accelerator=accelerator,
+        numerics=numerics,
+        clip=recipe.train.clip,
+        team=team,
+    )
     run = Run(
         Parts(
-            objective, network, data, recipe, plan, numerics, feed, step, optimizers, folder, watch
+            objective,
+            network,
+            data,
+            recipe,
+            plan,
+            numerics,
+            feed,
+            step,
+            optimizers,
+            folder,
+            watch,
+            team,
         )
     )
     _begin(run)
@@ -107,12 +135,14 @@ def _opened(
 
 def _begin(run: Run) -> None:
     watch, folder = run.parts.watch, run.parts.folder
-    state = load_state(folder, listener=watch.listener)
+    team = run.parts.team
+    state = team.told(load_state(folder, listener=watch.listener) if team.lead else None)
     if state is not None and state["identity"] == identity(run.parts.recipe, run.parts.data):
         run.load_state_dict(state)
         watch.listener(Note(f"Going on after step {run.taken} of {run.parts.plan.total_steps}."))
     else:
-        write_history(folder, [])
+        if team.lead:
+            write_history(folder, [])
         run.measure_start()
 
 
@@ -124,11 +154,14 @@ def _chosen(
     *,
     plan: Plan,
     accelerator: Accelerator,
+    team: Team,
 ) -> Numerics:
     threads = torch.get_num_threads()
     if recipe.train.numerics != "auto":
         return fixed(recipe.train.numerics, threads=threads)
-    trial = rehearsal(objective, network, data, recipe=recipe, plan=plan, accelerator=accelerator)
+    trial = rehearsal(
+        objective, network, data, recipe=recipe, plan=plan, accelerator=accelerator, team=team
+    )
     images = data.inputs.batch(data.train_rows[:1]).ndim == 4
     return measured(trial, total_steps=plan.total_steps, images=images, threads=threads)
 
@@ -147,8 +180,14 @@ def _closed(run: Run) -> FitOutcome:
         seconds=run.seconds,
         samples_per_second=run.samples / run.training_s if run.training_s > 0 else 0.0,
         stopped_by=str(run.stopped_by),
-        numerics={"name": parts.numerics.name, **asdict(parts.numerics)},
+        numerics={
+            "name": parts.numerics.name,
+            "processes": parts.team.size,
+            **asdict(parts.numerics),
+        },
     )
+    if not parts.team.lead:
+        return outcome
     write_weights(parts.folder, parts.network)
     write_history(parts.folder, outcome.history)
     record = {name: value for name, value in asdict(outcome).items() if name != "history"}

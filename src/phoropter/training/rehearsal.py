@@ -20,6 +20,7 @@ from phoropter.training.optimizers import make_optimizers
 from phoropter.training.plan import Plan
 from phoropter.training.records import TrainingData
 from phoropter.training.step import Stepper
+from phoropter.training.team import Team
 
 TIMED_STEPS = 3
 
@@ -32,8 +33,13 @@ def own_randomness(seed: int, *names: str) -> Iterator[None]:
     """
     devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(derive(seed, *names))  # noqa: TID251 - forked above; dropout has no other
+        reseed(seed, *names)
         yield
+
+
+def reseed(seed: int, *names: str | int) -> None:
+    """Seeds the global generators of torch; only inside `own_randomness`."""
+    torch.manual_seed(derive(seed, *names))  # noqa: TID251 - forked; dropout has no other
 
 
 def rehearsal(
@@ -44,14 +50,19 @@ def rehearsal(
     recipe: Recipe,
     plan: Plan,
     accelerator: Accelerator,
+    team: Team,
 ) -> Callable[[Numerics], Trial]:
-    """A function that makes a few steps of this run under given numerics, from the same start."""
+    """A function that makes a few steps of this run under given numerics, from the same start.
+
+    The steps are those of this process's share, without the messages between processes.
+    """
 
     def trial(numerics: Numerics) -> Trial:
         # Copied together: the objective's reference must lead to the network's copy.
         twin, aim = copy.deepcopy((network, objective))
         twin.to(memory_format=memory_format(numerics)).train()
-        feed = Feed(data, plan, seed=recipe.seed, device=accelerator.device, numerics=numerics)
+        device = accelerator.device
+        feed = Feed(data, plan, seed=recipe.seed, device=device, numerics=numerics, team=team)
         step = Stepper(
             aim,
             make_optimizers(aim, recipe.train),

@@ -31,8 +31,10 @@ from phoropter.training.numerics import Numerics
 from phoropter.training.optimizers import set_lr
 from phoropter.training.plan import Plan
 from phoropter.training.records import TrainingData, Watch
+from phoropter.training.rehearsal import reseed
 from phoropter.training.schedules import lr_factor
 from phoropter.training.step import Stepper
+from phoropter.training.team import Team
 
 NORM_EVERY = 4  # steps between measured gradient norms; reading all weights costs a few per cent
 CHECK_EVERY = 32  # steps between checks for divergence; each one waits for the device
@@ -56,6 +58,7 @@ class Parts:
     optimizers: Mapping[str, Optimizer]
     folder: Path
     watch: Watch
+    team: Team
 
 
 class Companion(Protocol):
@@ -97,6 +100,7 @@ class Run:
             feed=parts.feed,
             numerics=parts.numerics,
             average=self.average,
+            team=parts.team,
         )
         self.companions: dict[str, Companion] = {
             "meter": self.meter,
@@ -125,7 +129,11 @@ class Run:
             self.taken, parts.plan.total_steps, schedule=train.schedule, warmup=train.warmup
         )
         set_lr(parts.optimizers, self.lr)
+        if parts.team.size > 1:
+            # Each process needs draws of its own, and a resumed one the same as before.
+            reseed(parts.recipe.seed, "training", self.taken, parts.team.rank)
         loss, norm = parts.step(batches, measure_norm=self.position % NORM_EVERY == 0)
+        parts.team.level_statistics(parts.network)
         self.meter.add(loss, norm)
         if self.average is not None:
             self.average.update(parts.network)
@@ -135,26 +143,32 @@ class Run:
         now = parts.watch.clock()
         self.training_s += now - self._now
         self._now = now
-        self._look_up()
 
-    def _look_up(self) -> None:
-        """Between two steps: is there a reason to stop, to tell, to save?"""
+    def look_up(self, *, asked_to_stop: bool) -> None:
+        """Between two steps: is there a reason to stop, to tell, to save?
+
+        Raises:
+            InterruptedRunError: If the user asked one of the processes to stop.
+        """
+        late, interrupted = self.parts.team.any(self._out_of_time(), asked_to_stop)
         if self.position % CHECK_EVERY == 0 and not self.meter.all_finite():
             self.stopped_by = "diverged"
-        elif self._out_of_time():
+        elif late:
             self.stopped_by = "budget"
             self.save()  # before the pass is cut short: with more time, it is continued instead
         if self._now - self._reported >= REPORT_EVERY_S:
             self.report()
         if self._now - self._saved >= max(SAVE_EVERY_S, self._saving_s / SAVING_SHARE):
             self.save()
+        if interrupted:
+            self._interrupt()
 
     def measure_start(self) -> None:
         """Row 0 of the history: what the network knows before the first step."""
         train, val = self.judge(self.parts.watch.clock)
         self._now = self.parts.watch.clock()
         self._note(_row(self, 0, train=train, val=val), val)
-        if self._out_of_time():
+        if self.parts.team.any(self._out_of_time())[0]:
             self.stopped_by = "budget"
             self.save()
 
@@ -181,12 +195,8 @@ class Run:
             if self._now - self._saved >= self._saving_s / SAVING_SHARE:
                 self.save()
 
-    def interrupt(self) -> None:
-        """Keeps everything and ends the process's work on the run.
-
-        Raises:
-            InterruptedRunError: Always.
-        """
+    def _interrupt(self) -> None:
+        """Keeps everything and ends the process's work on the run."""
         self.save()
         raise InterruptedRunError(
             f"Training was stopped in pass {self.epoch} of {self.parts.plan.epochs}, "
@@ -195,9 +205,10 @@ class Run:
         )
 
     def save(self) -> None:
-        """Writes a checkpoint."""
+        """Writes a checkpoint, where this process is the one that writes."""
         started = self.parts.watch.clock()
-        save_state(self.parts.folder, self.state_dict())
+        if self.parts.team.lead:
+            save_state(self.parts.folder, self.state_dict())
         self._now = self._saved = self.parts.watch.clock()
         self._saving_s = self._saved - started
 
@@ -233,7 +244,8 @@ class Run:
         torch.set_rng_state(own)
         if cuda:
             torch.cuda.set_rng_state_all(cuda)
-        write_history(parts.folder, self.history)
+        if parts.team.lead:
+            write_history(parts.folder, self.history)
 
     def report(self, *, final: bool = False) -> None:
         """Tells the listener how far the run has come."""
@@ -248,7 +260,7 @@ class Run:
 
     def _out_of_time(self) -> bool:
         """Whether only the last evaluation still fits before the deadline."""
-        deadline = self.parts.watch.deadline
+        deadline = self.parts.watch.deadline  # known to the lead alone
         closing = 1.2 * self.judge.seconds + self._saving_s
         return deadline is not None and self._now + closing >= deadline
 
@@ -261,7 +273,8 @@ class Run:
 
     def _record(self, row: Epoch) -> None:
         self.history.append(row)
-        append_history(self.parts.folder, row, seconds=self.seconds)
+        if self.parts.team.lead:
+            append_history(self.parts.folder, row, seconds=self.seconds)
 
 
 def _row(run: Run, number: int, *, train: Evaluation | None, val: Evaluation | None) -> Epoch:

@@ -11,8 +11,9 @@ from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from phoropter.core.protocols import Objective
-from phoropter.training.feed import Batch
+from phoropter.training.feed import ALONE, Batch
 from phoropter.training.numerics import Numerics
+from phoropter.training.team import Team
 
 
 class Stepper:
@@ -24,6 +25,7 @@ class Stepper:
         accelerator: Runs backward and clips.
         numerics: The precision of the losses.
         clip: Largest gradient norm, or None.
+        team: Whose gradients are summed before each update.
     """
 
     def __init__(
@@ -34,12 +36,14 @@ class Stepper:
         accelerator: Accelerator,
         numerics: Numerics,
         clip: float | None,
+        team: Team = ALONE,
     ) -> None:
         self._objective = objective
         self._optimizers = optimizers
         self._accelerator = accelerator
         self._numerics = numerics
         self._clip = clip
+        self._team = team
         self._parameters = {
             name: [p for group in optimizer.param_groups for p in group["params"]]
             for name, optimizer in optimizers.items()
@@ -57,7 +61,7 @@ class Stepper:
             The loss, summed over the named steps, and the gradient norm before clipping where it
             was asked for or needed.
         """
-        samples = sum(map(len, micro))
+        samples = sum(batch.whole for batch in micro)
         plans = [self._objective.steps(b.inputs, b.targets, b.generator) for b in micro]
         losses: list[Tensor] = []
         norms: list[Tensor] = []
@@ -66,16 +70,20 @@ class Stepper:
             optimizer = self._optimizers[name]
             optimizer.zero_grad()
             for batch, (_, loss_of) in zip(micro, column, strict=True):
+                if not len(batch):
+                    continue  # a small last batch is shared by fewer processes
                 with self._numerics.precision(batch.inputs.device):
                     loss = loss_of()
-                if len(micro) > 1:
+                if len(batch) < samples:
                     loss = loss * (len(batch) / samples)
                 self._accelerator.backward(loss)
                 losses.append(loss.detach())
+            self._team.add_gradients(self._parameters[name])
             if self._clip is not None or measure_norm:
                 norms.append(self._norm(name))
             optimizer.step()
-        return _sum(losses), _joint(norms)
+        loss = _sum(losses) if losses else torch.zeros((), device=self._accelerator.device)
+        return self._team.summed(loss), _joint(norms)
 
     def _norm(self, name: str) -> Tensor:
         parameters = self._parameters[name]
