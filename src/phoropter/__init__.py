@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from phoropter.project.api import split as split
     from phoropter.project.api import test as test
     from phoropter.project.api import train as train
+    from phoropter.project.cluster import spread as spread
 
     __version__: str
 
@@ -51,6 +52,7 @@ _HOMES = {
     "convert": _API,
     "models": _API,
     "doctor": _API,
+    "spread": "phoropter.project.cluster",
     "Recipe": "phoropter.core.recipe",
     "PhoropterError": "phoropter.core.errors",
 }
@@ -72,6 +74,7 @@ __all__ = [
     "report",
     "run",
     "split",
+    "spread",
     "test",
     "train",
 ]

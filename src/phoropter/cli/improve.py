@@ -5,12 +5,17 @@ from __future__ import annotations
 from phoropter.cli import render
 from phoropter.cli.console import listening
 from phoropter.cli.duration import seconds
-from phoropter.cli.options import Budget, ProjectArgument, Settings, Speech
+from phoropter.cli.options import Budget, Crew, ProjectArgument, Settings, Speech
 from phoropter.cli.output import show
 
 
 def improve(
-    project: ProjectArgument, *, settings: Settings = None, budget: Budget = "10m", speech: Speech
+    project: ProjectArgument,
+    *,
+    settings: Settings = None,
+    budget: Budget = "10m",
+    crew: Crew,
+    speech: Speech,
 ) -> None:
     """Go on with a project where it stopped.
 
@@ -21,7 +26,7 @@ def improve(
     from phoropter.project import api
 
     with listening(quiet=speech.quiet) as listener:
-        result = api.improve(
+        result = crew.of(api.improve)(
             project,
             settings=parse_settings(settings or ()),
             budget_s=budget_s,

@@ -11,9 +11,12 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, get_type_hints
 
 import typer
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Data = Annotated[
     str,
@@ -103,6 +106,31 @@ class Plan:
         Path | None, typer.Option("--recipe", metavar="FILE", help="A recipe in YAML.")
     ] = None
     settings: Settings = None
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Where it is trained."""
+
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="Train on a Ray cluster: its address, auto, or local for this machine.",
+        ),
+    ] = None
+    processes: Annotated[
+        int, typer.Option("--processes", metavar="N", min=1, help="Workers on the cluster.")
+    ] = 2
+
+    def of(self, function: Callable[P, R]) -> Callable[P, R]:
+        """The function as it is, or carried out on the cluster."""
+        if self.cluster is None:
+            return function
+        from phoropter.project.cluster import spread
+
+        return spread(function, address=self.cluster, processes=self.processes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import typer
 from phoropter.cli import render
 from phoropter.cli.console import listening
 from phoropter.cli.duration import seconds
-from phoropter.cli.options import Budget, Data, Plan, Source, Speech
+from phoropter.cli.options import Budget, Crew, Data, Plan, Source, Speech
 from phoropter.cli.output import show
 
 Metric = Annotated[
@@ -25,6 +25,7 @@ def run(
     plan: Plan,
     metric: Metric = None,
     budget: Budget = "10m",
+    crew: Crew,
     speech: Speech,
 ) -> None:
     """From data to a tested model with a report, within a budget.
@@ -37,7 +38,7 @@ def run(
     from phoropter.project import api
 
     with listening(quiet=speech.quiet) as listener:
-        result = api.run(
+        result = crew.of(api.run)(
             data,
             project=source.project,
             target=source.target,

@@ -5,18 +5,20 @@ from __future__ import annotations
 from phoropter.cli import render
 from phoropter.cli.console import listening
 from phoropter.cli.duration import seconds
-from phoropter.cli.options import Budget, Data, Plan, Source, Speech
+from phoropter.cli.options import Budget, Crew, Data, Plan, Source, Speech
 from phoropter.cli.output import show
 
 
-def train(data: Data, *, source: Source, plan: Plan, budget: Budget = None, speech: Speech) -> None:
+def train(
+    data: Data, *, source: Source, plan: Plan, budget: Budget = None, crew: Crew, speech: Speech
+) -> None:
     """One run of one recipe, measured on the validation part."""
     budget_s = None if budget is None else seconds(budget)
     from phoropter.core.recipe import parse_settings
     from phoropter.project import api
 
     with listening(quiet=speech.quiet) as listener:
-        result = api.train(
+        result = crew.of(api.train)(
             data,
             project=source.project,
             target=source.target,

@@ -7,6 +7,7 @@ PhoropterError                 exit code 2, one line and a hint, no traceback
 │   └── CorruptFileError       one of our own files is damaged
 ├── StorageError               the disk is full, or a folder cannot be written
 ├── ProjectBusyError           another process holds the project
+├── TeamError                  one of several processes that train together is gone
 ├── NothingUsableError         exit code 3: no sample survives
 └── InterruptedRunError        exit code 130: stopped by the user, state kept
 """
@@ -85,17 +86,17 @@ class ProjectBusyError(PhoropterError):
     code = "project-busy"
 
 
+class TeamError(PhoropterError):
+    """One of several processes that train together is gone."""
+
+    code = "team"
+
+
 class NothingUsableError(PhoropterError):
     """The data hold nothing that can be learnt from."""
 
     code = "nothing-usable"
     exit_code = 3
-
-
-class TeamError(PhoropterError):
-    """One of several processes that train together is gone."""
-
-    code = "team"
 
 
 class InterruptedRunError(PhoropterError):
