@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit
 
 from phoropter.core.errors import CorruptFileError, NothingUsableError, UsageError
 from phoropter.core.records import Dataset, Split
@@ -117,6 +117,63 @@ def test_what_cannot_be_folded(options, error, message):
         make_folds(dataset, sealing(dataset), **options)
 
 
+def in_time(count, moments=None, sealed=()):
+    dataset = samples("ab" * (count // 2))
+    split = sealing(dataset, sealed)
+    column = pl.Series("moment", range(count) if moments is None else moments, dtype=pl.Int64)
+    return dataset, replace(split, table=split.table.with_columns(column))
+
+
+@pytest.mark.parametrize(("size", "count"), [(24, 5), (100, 4), (30, 2)])
+def test_folds_in_time_are_those_of_scikit_learn(size, count):
+    dataset, split = in_time(size)
+    folds = make_folds(dataset, split, count=count)
+    expected = TimeSeriesSplit(count, test_size=size // (count + 1)).split(range(size))
+    for fold, (train, test) in enumerate(expected):
+        trained, held = folds.trained_and_held(fold)
+        assert trained.to_list() == [f"s{row:04d}" for row in train]
+        assert held.to_list() == [f"s{row:04d}" for row in test]
+
+
+@given(
+    moments=st.lists(st.integers(0, 30), min_size=20, max_size=60).filter(
+        lambda moments: len(set(moments)) >= 12
+    ),
+    count=st.integers(2, 6),
+)
+def test_folds_in_time_are_predicted_from_their_past(moments, count):
+    moments = moments[: len(moments) // 2 * 2]
+    dataset, split = in_time(len(moments), moments, sealed=("s0003",))
+    folds = make_folds(dataset, split, count=count)
+    when = dict(zip(dataset.table["id"], moments, strict=True))
+    seen = []
+    for fold in range(count):
+        trained, held = folds.trained_and_held(fold)
+        assert max(when[name] for name in trained) < min(when[name] for name in held)
+        assert "s0003" not in {*trained, *held}
+        seen += held.to_list()
+    first = folds.table.filter(pl.col("fold").is_null())["id"].to_list()
+    assert sorted([*seen, *first, "s0003"]) == sorted(dataset.table["id"])
+
+
+def test_drawn_folds_are_predicted_from_all_others():
+    dataset = samples("ab" * 10)
+    folds = make_folds(dataset, sealing(dataset, ("s0000",)), count=3, repeats=2)
+    trained, held = folds.trained_and_held(1, repeat=1)
+    assert not set(trained) & set(held)
+    assert len(trained) + len(held) == 19
+    assert len(held) in {6, 7}
+
+
+@pytest.mark.parametrize("options", [{"repeats": 2}, {"count": "leave-one-out"}])
+def test_folds_in_time_are_dealt_once(options):
+    dataset, split = in_time(20)
+    with pytest.raises(UsageError, match="in the order of time are dealt once"):
+        make_folds(dataset, split, **options)
+    with pytest.raises(NothingUsableError, match="20 different moments"):
+        make_folds(dataset, split, count=20)
+
+
 def test_folds_are_read_back_and_damage_is_told(tmp_path):
     dataset = samples("ab" * 10)
     folds = make_folds(dataset, sealing(dataset), count=3)
@@ -125,6 +182,9 @@ def test_folds_are_read_back_and_damage_is_told(tmp_path):
     again = read_folds(path)
     assert again.table.equals(folds.table)
     assert (again.reasons, again.seed) == (folds.reasons, folds.seed)
+    assert not again.in_time
+    write_folds(path, make_folds(*in_time(20), count=3))
+    assert read_folds(path).in_time
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(CorruptFileError, match="folds"):
         read_folds(path)

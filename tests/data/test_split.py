@@ -314,6 +314,39 @@ def several(sets: Sequence[set[str]]) -> Dataset:
     return replace(dataset, task="multilabel", table=dataset.table.with_columns(labels))
 
 
+@given(draw=st.integers(0, 2**32).map(np.random.default_rng), count=st.integers(20, 120))
+def test_in_the_order_of_time_nothing_to_train_on_is_younger(
+    draw: np.random.Generator, count: int
+) -> None:
+    moments = draw.integers(0, 3 * count, count)
+    pairs = draw.integers(0, 20 * count, count)
+    dataset = samples(list("ab") * (count // 2) + ["a"] * (count % 2))
+    table = dataset.table.with_columns(moment=pl.Series(moments), found=pl.Series(pairs).cast(str))
+    dataset = replace(dataset, table=table)
+    split = make_split(dataset, because=("The time is told.",))
+    frame = table.join(split.table.select("id", "part", "unit", late="moment"), on="id")
+    assert frame.group_by("unit").agg(pl.n_unique("part_right"))["part_right"].max() == 1
+    assert frame.group_by("found").agg(pl.n_unique("part_right"))["part_right"].max() == 1
+    ends = {part: frame.filter(part_right=part)["late"] for part in PARTS}
+    assert ends["train"].max() < ends["val"].min() <= ends["val"].max() < ends["test"].min()
+    # What is trained on is really older; what is held out may have older company.
+    assert frame.filter(part_right="train")["moment"].max() < ends["val"].min()
+    alone = frame.filter(pl.col("moment") == pl.col("late"), pl.col("part_right") != "train")
+    assert alone["moment"].min() > frame.filter(part_right="train")["moment"].max()
+    last = frame.filter(part_right="train")["moment"].max()
+    early = frame.filter(pl.col("part_right") != "train", pl.col("moment") <= last).height
+    assert ("older than the last one" in reasons(split)) == (early > 0)
+    assert digest(make_split(dataset, seed=9)) == digest(split)
+
+
+def test_a_given_test_part_leaves_the_latest_of_the_rest_for_validation() -> None:
+    dataset = samples(list("ab") * 50, parts=["train"] * 80 + ["test"] * 20)
+    late = pl.Series("moment", list(range(80)) + list(range(20)))
+    split = make_split(replace(dataset, table=dataset.table.with_columns(late)))
+    assert split.table["part"].to_list() == ["train"] * 60 + ["val"] * 20 + ["test"] * 20
+    assert "in the order of time" in reasons(split)
+
+
 def test_rows_of_a_changed_data_set() -> None:
     dataset = samples(list("ab") * 20)
     split = make_split(dataset)
@@ -332,6 +365,14 @@ def test_split_is_read_back(tmp_path: Path) -> None:
     assert again.reasons == split.reasons
     assert again.seed == 7
     assert digest(again) == digest(split)
+
+
+def test_a_split_in_the_order_of_time_is_read_back(tmp_path: Path) -> None:
+    dataset = samples(list("ab") * 20)
+    moments = pl.Series("moment", list(range(40)))
+    split = make_split(replace(dataset, table=dataset.table.with_columns(moments)))
+    write_split(tmp_path / "split.parquet", split)
+    assert read_split(tmp_path / "split.parquet").table.equals(split.table)
 
 
 def test_damaged_split(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_blobs, make_moons
 
-from phoropter.look.file_order import _cut, natural_order, probe
+from phoropter.data.moments import natural_order
+from phoropter.look.file_order import _cut, probe
 
 
 def named(count, order=None):

@@ -96,12 +96,24 @@ def test_stretches_in_order_are_no_division(evidence_of, digits):
     assert cut_anywhere(evidence_of(digits[0][:900], digits[1][:900], path=names, part=mixed))
 
 
+def test_stretches_are_cut_between_units_and_far_copies_do_not_tie_them(evidence_of):
+    names = [f"{row:04d}" for row in range(400)]
+    evidence = evidence_of(np.zeros((400, 32, 32), np.uint8), path=names)
+    units = np.arange(400)
+    units[35:45] = 35  # one second of film across the first cut
+    units[390] = 5  # a copy of a frame of the first stretch in the last
+    numbers = stretches(evidence, np.arange(400), units)
+    assert len(np.unique(numbers)) == 10
+    assert np.bincount(numbers).tolist() == [46, 35, *[40] * 7, 39]
+    assert numbers[390] == numbers[5]
+
+
 @pytest.mark.parametrize("by_class", [False, True])
 def test_stretches_hold_every_class(evidence_of, by_class):
     labels = np.array(["a", "b", "c", "d"] * 100)
     names = [f"{label if by_class else ''}{row:04d}" for row, label in enumerate(labels)]
     evidence = evidence_of(np.zeros((400, 32, 32), np.uint8), labels, path=names)
-    numbers = stretches(evidence, np.arange(400))
+    numbers = stretches(evidence, np.arange(400), np.arange(400))
     assert len(np.unique(numbers)) == (40 if by_class else 10)
     assert set(np.bincount(numbers)) == {10 if by_class else 40}
     for number in np.unique(numbers):

@@ -64,6 +64,44 @@ def test_a_column_may_be_named_and_must_be_there(tmp_path):
         phoropter.split(data, project=tmp_path / "q", groups="label")
 
 
+def test_any_column_of_the_table_keeps_groups_together_though_the_reader_drops_it(tmp_path):
+    data = visits(tmp_path / "clinic", patients=30, each=2)
+    table = pl.read_csv(data / "labels.csv")
+    wards = pl.Series("ward", [f"w{row // 6}" for row in range(60)])
+    table.with_columns(wards).write_csv(data / "labels.csv")
+    result = phoropter.split(data, project=tmp_path / "p", target="label", groups="ward")
+    placed = read_split(tmp_path / "p" / "data" / "split.parquet").table.sort("id")
+    placed = placed.with_columns(wards)
+    assert placed.group_by("ward").agg(pl.n_unique("part"))["part"].max() == 1
+    assert "one value of 'ward' stay together: named by you" in " ".join(result.reasons)
+
+
+def test_a_split_follows_the_time_in_names_or_in_a_column(tmp_path):
+    data = visits(tmp_path / "clinic", patients=30, each=2)
+    table = pl.read_csv(data / "labels.csv")
+    days = pl.Series("day", [f"2024-{1 + row % 12:02d}-0{1 + row % 5}" for row in range(60)])
+    table.with_columns(days).write_csv(data / "labels.csv")
+    asked = {"target": "label", "groups": "none"}
+    result = phoropter.split(data, project=tmp_path / "p", time="day", **asked)
+    placed = read_split(tmp_path / "p" / "data" / "split.parquet").table.sort("id")
+    placed = placed.with_columns(days)
+    assert placed.filter(part="train")["day"].max() < placed.filter(part="val")["day"].min()
+    assert placed.filter(part="val")["day"].max() < placed.filter(part="test")["day"].min()
+    assert "The time is told by the column 'day'." in result.reasons
+    with pytest.raises(UsageError, match="started with time 'day', got 'order'"):
+        phoropter.split(data, project=tmp_path / "p", time="order", **asked)
+    folded = phoropter.split(data, project=tmp_path / "p", time="day", folds=3, **asked)
+    assert len(folded.folds) == 3
+    ordered = phoropter.split(data, project=tmp_path / "q", time="order", **asked)
+    assert dict(ordered.parts) == {"train": 36, "val": 12, "test": 12}
+    assert not (tmp_path / "r" / "data" / "split.parquet").exists()
+    with pytest.raises(UsageError, match="no column 'when'"):
+        phoropter.split(data, project=tmp_path / "r", time="when", **asked)
+    again = phoropter.split(data, project=tmp_path / "r", time="order", **asked)
+    assert again.digest == ordered.digest
+    assert phoropter.split(data, project=tmp_path / "r", **asked).digest == ordered.digest
+
+
 def test_files_in_the_order_of_writers_are_cut_into_stretches(tmp_path):
     result = phoropter.split("digits", project=tmp_path / "p")
     assert any("found by the hidden-group probe, p = 0.001" in why for why in result.reasons)

@@ -85,6 +85,14 @@ class Cut:
         str | None,
         typer.Option("--ratios", metavar="A:B:C", help="Shares of train, val and test, as 6:2:2."),
     ] = None
+    time: Annotated[
+        str | None,
+        typer.Option(
+            "--time",
+            metavar="found|order|COLUMN",
+            help="Train on the past, test on the future, as clocks, names or a column tell it.",
+        ),
+    ] = None
     folds: Annotated[
         str | None,
         typer.Option(

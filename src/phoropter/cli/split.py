@@ -23,6 +23,7 @@ def split(data: Data, *, source: Source, cut: Cut, speech: Speech) -> None:
             seed=source.seed,
             groups=cut.groups,
             ratios=cut.ratios,
+            time=cut.time,
             folds=int(count) if count is not None and count.isdecimal() else count,
             repeats=cut.repeats,
             listener=listener,

@@ -56,8 +56,9 @@ class Dataset:
             `part_name` (the data's own word for it, or null). After indexing also `size_bytes`,
             `mtime_ns`, `digest` (of the content), `height`, `width`, `mode`, `format` and cheap
             pixel statistics. Segmentation has `mask_path`. Rows of text or of a table have `path`
-            of the file they are in, their columns in `inputs`, and a `digest` of these. Annotated
-            images have `annotation` (the file that describes them, or null), `stated_height` and
+            of the file they are in, their columns in `inputs`, and a `digest` of these. Images that
+            a table names have `table_row` ("labels.csv#line12"). Annotated images have
+            `annotation` (the file that describes them, or null), `stated_height` and
             `stated_width` (what that file says of the image, or null) and `source_id` (what it
             calls the image, or null).
         rejected: Every file that was found but is no sample.
@@ -95,7 +96,8 @@ class Split:
 
     Args:
         table: Columns `id`, `part` and `unit` (a name that samples which stay together share), one
-            row for every sample of the data set.
+            row for every sample of the data set; in the order of time also `moment` (whole
+            numbers, the latest of the unit).
         reasons: One sentence for each decision that shaped it.
         seed: The seed of whatever was drawn at random.
         grouped: Whether whole groups (patients, writers, sessions) are held out, so that what is

@@ -1,4 +1,4 @@
-"""Folds for cross-validation: stratified, grouped, repeated, or one unit a fold."""
+"""Folds for cross-validation: stratified, grouped, repeated, one unit a fold, or along time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from phoropter.core.files import whole_file
 from phoropter.core.records import Dataset, Split
 from phoropter.core.seed import derive
 from phoropter.data.assign import fold_numbers
+from phoropter.data.chronology import runs_of_time
 from phoropter.data.units import strata
 
 LEAVE_ONE_OUT = "leave-one-out"
+
+_SCHEMA = {"id": pl.String, "repeat": pl.Int64, "fold": pl.Int64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +27,25 @@ class Folds:
 
     Args:
         table: Columns `id`, `repeat` and `fold`, both counted from 0; samples of the sealed test
-            part are in none.
+            part are in none. The earliest samples of folds along time are never held out: their
+            `fold` is null.
         reasons: One sentence for each decision that shaped them.
         seed: The seed of whatever was drawn at random.
+        in_time: Whether folds follow each other in time, so that each may be predicted only from
+            what comes before it.
     """
 
     table: pl.DataFrame
     reasons: tuple[str, ...]
     seed: int
+    in_time: bool = False
+
+    def trained_and_held(self, fold: int, *, repeat: int = 0) -> tuple[pl.Series, pl.Series]:
+        """Identifiers of the samples to train on, and of those to be predicted, for one fold."""
+        rows = self.table.filter(pl.col("repeat") == repeat)
+        own = pl.col("fold").fill_null(-1)
+        trained = own < fold if self.in_time else own != fold
+        return rows.filter(trained)["id"], rows.filter(own == fold)["id"]
 
 
 def make_folds(
@@ -41,6 +55,10 @@ def make_folds(
 
     Samples that the split keeps together (a group, exact copies, near copies) are held out
     together. Every repeat deals them anew.
+
+    Where the split follows time, so do the folds, as runs of about one length: the first is only
+    trained on, and each later one is predicted from all before it (a rolling origin; Tashman,
+    "Out-of-sample tests of forecasting accuracy", 2000).
 
     Args:
         dataset: The samples; indexed, so that copies are known.
@@ -54,7 +72,9 @@ def make_folds(
         NothingUsableError: If there are fewer samples or groups than folds.
     """
     table = dataset.table.with_columns(stratum=strata(dataset))
-    held = split.table.filter(pl.col("part") != "test").select("id", "unit")
+    held = split.table.filter(pl.col("part") != "test").drop("part")
+    if "moment" in held.columns:
+        return _along_time(held, count, repeats=repeats, seed=seed)
     pool = table.join(held, on="id", how="inner", maintain_order="left")
     available = pool["unit"].n_unique()
     alone = count == LEAVE_ONE_OUT
@@ -64,9 +84,8 @@ def make_folds(
         fold_numbers(pool, wanted, seed=derive(seed, "folds", number)) for number in range(repeats)
     ]
     rows = [(name, number, deal[name]) for number, deal in enumerate(deals) for name in pool["id"]]
-    schema = {"id": pl.String, "repeat": pl.Int64, "fold": pl.Int64}
     return Folds(
-        table=pl.DataFrame(rows, schema=schema, orient="row"),
+        table=pl.DataFrame(rows, schema=_SCHEMA, orient="row"),
         reasons=_reasons(pool, wanted, repeats=repeats, alone=alone),
         seed=seed,
     )
@@ -74,7 +93,11 @@ def make_folds(
 
 def write_folds(path: Path, folds: Folds) -> None:
     """Writes the folds as Parquet, reasons and seed in its metadata, whole or not at all."""
-    about = {"reasons": json.dumps(folds.reasons), "seed": str(folds.seed)}
+    about = {
+        "reasons": json.dumps(folds.reasons),
+        "seed": str(folds.seed),
+        "in_time": json.dumps(folds.in_time),
+    }
     with whole_file(path) as partial:
         folds.table.write_parquet(partial, metadata=about)
 
@@ -88,12 +111,34 @@ def read_folds(path: Path) -> Folds:
     try:
         about = pl.read_parquet_metadata(path)
         table = pl.read_parquet(path, columns=["id", "repeat", "fold"])
-        return Folds(table, tuple(json.loads(about["reasons"])), int(about["seed"]))
+        reasons, in_time = tuple(json.loads(about["reasons"])), json.loads(about["in_time"])
+        return Folds(table, reasons, int(about["seed"]), bool(in_time))
     except (pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
         raise CorruptFileError(
             f"The folds {str(path)!r} cannot be read: {error}.",
             hint="Delete the file and make them again: the same seed gives the same folds.",
         ) from error
+
+
+def _along_time(pool: pl.DataFrame, count: int | str, *, repeats: int, seed: int) -> Folds:
+    if count == LEAVE_ONE_OUT or repeats != 1:
+        raise UsageError(
+            "Folds in the order of time are dealt once and hold out a run each, got "
+            f"{count!r} folds and {repeats} repeats.",
+            hint="Say how many: --folds 5.",
+        )
+    wanted = _whole(count)
+    run = runs_of_time(pool["moment"].to_numpy(), [1 / (wanted + 1)] * (wanted + 1))
+    fold = pl.Series("fold", run - 1, dtype=pl.Int64)
+    table = pool.select("id", pl.lit(0, dtype=pl.Int64).alias("repeat"), fold)
+    first = int((run == 0).sum())
+    reason = (
+        f"{wanted} folds of {len(pool):,} samples follow each other in time; each is predicted "
+        f"from all before it, the first from the earliest {first:,} samples, which no fold holds "
+        "out; the test part is in none."
+    )
+    table = table.with_columns(pl.when(fold >= 0).then(fold).alias("fold"))
+    return Folds(table, (reason,), seed, in_time=True)
 
 
 def _whole(count: int | str) -> int:

@@ -32,8 +32,8 @@ from phoropter.data.table_text import decoded
 Modality = Literal["text", "table"]
 
 RESERVED = frozenset(
-    {"id", "path", "group", "part", "part_name", "digest", "family", "mask_path", "unit", "stratum",
-     "fixed"}
+    {"id", "path", "group", "part", "part_name", "digest", "family", "found", "moment", "mask_path",
+     "unit", "stratum", "fixed"}
 )  # fmt: skip
 """Columns that a data set's table has or is given; a file's own are called "id (column)"."""
 

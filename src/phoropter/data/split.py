@@ -14,6 +14,7 @@ from phoropter.core.errors import CorruptFileError, InputError, NothingUsableErr
 from phoropter.core.files import whole_file
 from phoropter.core.records import PARTS, Dataset, Part, Rows, Split
 from phoropter.data.assign import Assignment, assign
+from phoropter.data.chronology import runs_of_time, unit_moments
 from phoropter.data.units import strata, units
 
 RATIOS: tuple[tuple[int, tuple[float, float, float], str], ...] = (
@@ -33,6 +34,7 @@ _ALIKE = {
     "regression": "each range of the target divided alike",
     "unpaired": "each set divided alike",
 }
+_IN_TIME = "in the order of time: the earliest to train on, the latest to test"
 
 
 def make_split(
@@ -49,11 +51,15 @@ def make_split(
     that the data bring are kept; a missing one is cut from train. The outcome depends on the
     samples' identifiers and the seed, not on the order of the rows.
 
+    Where the table has a column `moment`, nothing is drawn: the earliest samples are for training,
+    the latest for the test, and what belongs together goes where its latest sample belongs.
+
     Args:
         dataset: The samples; indexed, so that copies are known.
         seed: Decides the draw.
         ratios: Wanted shares of train, val and test, in any unit; by size where left out.
-        because: Sentences on where the column `found` comes from, kept with the reasons.
+        because: Sentences on where the columns `found` and `moment` come from, kept with the
+            reasons.
 
     Raises:
         UsageError: If the ratios are not three positive numbers.
@@ -71,19 +77,24 @@ def make_split(
             f"The data bring only {' and '.join(given)}; nothing is left to train on.",
             hint="Add a train part.",
         )
-    cut = assign(pool, _cut_shares(shares, missing), held=_held(table), seed=seed)
+    cut = _assigned(pool, _cut_shares(shares, missing), held=_held(table), seed=seed)
     parts = {**dict(table.filter("fixed").select("id", "part").iter_rows()), **cut.parts}
     result = table.select(
-        "id", pl.Series("part", [parts[name] for name in table["id"]], dtype=pl.String), "unit"
+        "id",
+        pl.Series("part", [parts[name] for name in table["id"]], dtype=pl.String),
+        "unit",
+        *([unit_moments(table)] if "moment" in table.columns else []),
     )
     _check_filled(result, dataset)
     reasons = (
         *_reasons(dataset, given, missing, shares=shares, why=why),
         *because,
         *_togetherness(table, cut),
+        *_out_of_time(table, cut),
         *_rare(result, dataset),
     )
-    grouped = bool(because) or table["group"].null_count() < table.height
+    told = [name for name in ("group", "found") if name in table.columns]
+    grouped = any(table[name].null_count() < table.height for name in told)
     return Split(table=result, reasons=reasons, seed=seed, grouped=grouped)
 
 
@@ -159,7 +170,7 @@ def read_split(path: Path) -> Split:
     """
     try:
         about = pl.read_parquet_metadata(path)
-        table = pl.read_parquet(path, columns=["id", "part", "unit"])
+        table = pl.read_parquet(path).select("id", "part", "unit", pl.col("^moment$"))
         reasons = tuple(json.loads(about["reasons"]))
         grouped = bool(json.loads(about["grouped"]))
         return Split(table=table, reasons=reasons, seed=int(about["seed"]), grouped=grouped)
@@ -191,6 +202,20 @@ def _cut_shares(shares: Mapping[str, float], missing: tuple[str, ...]) -> dict[s
     return {part: share / sum(kept.values()) for part, share in kept.items()}
 
 
+def _assigned(
+    pool: pl.DataFrame, shares: Mapping[str, float], *, held: set[str], seed: int
+) -> Assignment:
+    """Who goes where, by the draw or, where the table tells it, by time."""
+    if "moment" not in pool.columns:
+        return assign(pool, shares, held=held, seed=seed)
+    free = pool.filter(~pl.col("unit").is_in(list(held)))
+    names = list(shares)
+    runs = runs_of_time(unit_moments(free).to_numpy(), list(shares.values()))
+    parts = dict.fromkeys(pool["id"], names[0])
+    parts |= {name: names[run] for name, run in zip(free["id"], runs, strict=True)}
+    return Assignment(parts, ())
+
+
 def _held(table: pl.DataFrame) -> set[str]:
     """Units that a given validation or test part also holds: their other samples stay in train."""
     return set(table.filter("fixed")["unit"])
@@ -218,6 +243,8 @@ def _reasons(
     why: str,
 ) -> list[str]:
     alike = _ALIKE.get(dataset.task, "drawn at random")
+    if "moment" in dataset.table.columns:
+        alike = _IN_TIME
     if given and not missing:
         return [f"The data bring {', '.join(given)}; they are kept."]
     if "val" in given or "test" in given:
@@ -251,6 +278,21 @@ def _togetherness(table: pl.DataFrame, cut: Assignment) -> list[str]:
         )
     reasons += [f"Class {name!r} is kept whole in train: {why}." for name, why in cut.kept_whole]
     return reasons
+
+
+def _out_of_time(table: pl.DataFrame, cut: Assignment) -> list[str]:
+    """How many samples were taken along into a later part by others of their unit."""
+    if "moment" not in table.columns:
+        return []
+    places = pl.DataFrame({"id": list(cut.parts), "place": list(cut.parts.values())})
+    dealt = table.join(places, on="id")
+    train = pl.col("place") == "train"
+    last = dealt.filter(train)["moment"].max()
+    early = dealt.filter(~train & (pl.col("moment") <= last)).height
+    if not early:
+        return []
+    why = "they belong together with later ones"
+    return [f"{early:,} held-out samples are older than the last one to train on: {why}."]
 
 
 def _rare(result: pl.DataFrame, dataset: Dataset) -> list[str]:

@@ -8,15 +8,14 @@ same hand, and its error is too small.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from phoropter.core.seed import generator
+from phoropter.data.moments import natural_order
 from phoropter.data.units import strata
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.families import first_of_each
@@ -50,8 +49,6 @@ NEIGHBOURS = 40
 AVERAGED = 3
 COMPONENTS = 64
 
-_NUMBER = re.compile(r"(\d+)")
-
 
 @dataclass(frozen=True, slots=True)
 class OrderProbe:
@@ -76,15 +73,6 @@ class OrderProbe:
         """Whether the order carries groups: surely, and so that it matters."""
         least = RISE_OF_DISTANCE if self.measure == "distance" else RISE
         return self.p_value <= ALPHA and self.blocks >= (1 + least) * self.mixed
-
-
-def natural_order(paths: list[str]) -> Codes:
-    """The positions of paths by file name, numbers in names by value; folders decide last.
-
-    >>> natural_order(["b/img10.png", "a/img9.png", "a/img10.png"]).tolist()
-    [1, 2, 0]
-    """
-    return np.array(sorted(range(len(paths)), key=lambda row: _natural(paths[row])), dtype=np.int64)
 
 
 def probe(evidence: LookEvidence, units: Codes) -> OrderProbe | None:
@@ -191,13 +179,6 @@ class _Judge:
         if self.measure == "error":
             return np.asarray(told[:, 0] != self.target[rows], dtype=np.float64)
         return np.asarray(np.abs(told.mean(axis=1) - self.target[rows]))
-
-
-def _natural(path: str) -> tuple[object, ...]:
-    name = PurePosixPath(path).name.casefold()
-    pieces = _NUMBER.split(name)
-    # Text and digits alternate, so that text meets text and numbers meet numbers.
-    return tuple(int(piece) if odd % 2 else piece for odd, piece in enumerate(pieces)), path
 
 
 def _probed(evidence: LookEvidence) -> Codes:

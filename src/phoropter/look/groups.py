@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from phoropter.data.moments import natural_order
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.families import joined, links
-from phoropter.look.file_order import OrderProbe, natural_order, probe
+from phoropter.look.file_order import OrderProbe, probe
 from phoropter.look.listing import counted
 from phoropter.look.name_groups import (
     NameGroups,
@@ -79,25 +80,31 @@ def together(evidence: LookEvidence, numberings: list[Codes]) -> Codes:
     return joined(len(evidence.dataset), np.concatenate(ties))
 
 
-def stretches(evidence: LookEvidence, rows: Codes) -> Codes:
+def stretches(evidence: LookEvidence, rows: Codes, units: Codes) -> Codes:
     """The stretch of the file order of each row (n,), -1 for those that are not in `rows`.
 
     Stretches are cut through all files, or through each class on its own where the order sorts
-    the files by class.
+    the files by class. They cut between units: rows of one unit are where its first row is, so
+    that a few copies far apart do not tie all stretches to each other.
+
+    Args:
+        evidence: The samples.
+        rows: Positions of the rows to cut, shape (m,).
+        units: A number for each row (n,); rows of one unit stay together.
     """
     count = next(number for limit, number in STRETCHES if len(evidence.dataset) <= limit)
     paths = evidence.dataset.table["path"].to_list()
     order = rows[natural_order([paths[row] for row in rows])]
     numbers = np.full(len(evidence.dataset), -1, dtype=np.int64)
     numbers[order] = np.arange(len(order)) * count // max(len(order), 1)
-    if evidence.labels is None:
-        return numbers
-    _, codes = np.unique(evidence.labels, return_inverse=True)
-    if _mixed(numbers[order], codes[order], count):
-        return numbers
-    for code in np.unique(codes[order]):
-        own = order[codes[order] == code]
-        numbers[own] = code * count + np.arange(len(own)) * count // len(own)
+    if evidence.labels is not None:
+        _, codes = np.unique(evidence.labels, return_inverse=True)
+        if not _mixed(numbers[order], codes[order], count):
+            for code in np.unique(codes[order]):
+                own = order[codes[order] == code]
+                numbers[own] = code * count + np.arange(len(own)) * count // len(own)
+    _, first, unit = np.unique(units[order], return_index=True, return_inverse=True)
+    numbers[order] = numbers[order][first][unit]
     return numbers
 
 
@@ -120,7 +127,8 @@ def _of_names(groups: NameGroups) -> FoundGroups:
 
 
 def _of_order(evidence: LookEvidence, order: OrderProbe) -> FoundGroups:
-    numbers = stretches(evidence, np.arange(len(evidence.dataset)))
+    every = np.arange(len(evidence.dataset))
+    numbers = stretches(evidence, every, every)
     what = {
         "error": "the nearest neighbour errs in {:.1%} of the pictures in mixed folds and in "
         "{:.1%} where whole stretches are held out",

@@ -116,6 +116,7 @@ def split(
     seed: int | None = None,
     groups: str | None = None,
     ratios: str | None = None,
+    time: str | None = None,
     folds: int | str | None = None,
     repeats: int = 1,
     listener: Listener = silent,
@@ -132,6 +133,8 @@ def split(
         groups: What stays together besides declared groups and copies: "found" (groups that
             phoropter finds, also if left out), "none", or a column of the table.
         ratios: Shares of train, val and test, such as "6:2:2"; by size if left out.
+        time: Trains on the past and tests on the future: "found" (the camera's clock, time stamps
+            in file names, or else the order), "order" (of files or rows), or a column.
         folds: How many folds to deal besides, from all but the test part, or "leave-one-out".
         repeats: How often the folds are dealt.
         listener: Told what is going on.
@@ -142,7 +145,15 @@ def split(
     from phoropter.project.single import folds_of, split_of
 
     options = Options(
-        data, project, target, task, seed=seed, layout=layout, groups=groups, ratios=ratios
+        data,
+        project,
+        target,
+        task,
+        seed=seed,
+        layout=layout,
+        groups=groups,
+        ratios=ratios,
+        time=time,
     )
     if folds is None:
         return split_of(options, listener=listener)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -18,6 +18,9 @@ SUFFIX = ".phoropter"
 
 _DEFAULTS = {"groups": "found"}
 """What a setting is where it was not said."""
+
+_OF_THE_SPLIT = ("groups", "ratios", "time")
+"""Settings that only the split depends on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Settings:
         groups: What the split keeps together besides declared groups and copies: "found", "none"
             or a column; None where not said, which is "found".
         ratios: Shares of train, val and test ("6:2:2"), or None to choose by size.
+        time: What the split follows from past to future: "found", "order" or a column; None for a
+            split that does not.
     """
 
     data: str
@@ -44,6 +49,7 @@ class Settings:
     layout: str | None = None
     groups: str | None = None
     ratios: str | None = None
+    time: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,21 +127,38 @@ def start(folder: Folder, settings: Settings) -> Settings:
     """Writes the settings of a new project, or returns those of one that exists.
 
     Raises:
-        UsageError: If the project exists with other data, task, target, metric or layout.
+        UsageError: If the project exists with other data, task, target, metric or layout, or has
+            been split in another way.
+    """
+    kept = agreed(folder, settings)
+    if not folder.settings.exists() or kept != read_settings(folder):
+        write_text(folder.settings, yaml.safe_dump(asdict(kept), sort_keys=False))
+    return kept
+
+
+def agreed(folder: Folder, settings: Settings) -> Settings:
+    """The settings that hold where these are asked for: those of the project, if there is one.
+
+    How the data are divided may be said anew until they have been divided.
+
+    Raises:
+        UsageError: As `start`.
     """
     if not folder.settings.exists():
-        write_text(folder.settings, yaml.safe_dump(asdict(settings), sort_keys=False))
         return settings
-    old = read_settings(folder)
-    for field in ("data", "task", "target", "metric", "layout", "groups", "ratios"):
-        asked, has = getattr(settings, field), getattr(old, field) or _DEFAULTS.get(field)
+    kept = read_settings(folder)
+    if not folder.split.exists():
+        said = {name: getattr(settings, name) or getattr(kept, name) for name in _OF_THE_SPLIT}
+        kept = replace(kept, **said)
+    for field in ("data", "task", "target", "metric", "layout", *_OF_THE_SPLIT):
+        asked, has = getattr(settings, field), getattr(kept, field) or _DEFAULTS.get(field)
         if asked is not None and asked != has:
             raise UsageError(
                 f"The project {str(folder.path)!r} was started with {field} {has!r}, "
                 f"got {asked!r}.",
                 hint="Choose another folder with --project DIR.",
             )
-    return old
+    return kept
 
 
 def read_settings(folder: Folder) -> Settings:

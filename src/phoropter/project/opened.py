@@ -20,8 +20,16 @@ from phoropter.data.split import digest as split_digest
 from phoropter.data.split import make_split, read_ratios, read_split, rows, write_split
 from phoropter.metrics import named, registry_names
 from phoropter.metrics.primary import PrimaryChoice, choose_primary
-from phoropter.project.folder import Folder, Settings, folder_for, locked, read_settings, start
-from phoropter.project.grouping import with_groups
+from phoropter.project.folder import (
+    Folder,
+    Settings,
+    agreed,
+    folder_for,
+    locked,
+    read_settings,
+    start,
+)
+from phoropter.project.grouping import arrange
 from phoropter.project.notebook import Notebook
 from phoropter.project.options import Options
 from phoropter.training.problem import Problem, data_digest, problem_digest
@@ -78,12 +86,10 @@ class Project:
             kept = read_split(self.folder.split)
             self._check_unchanged(kept)
             return kept
-        grouped, because = with_groups(
-            self.found, self.folder, self.settings.groups, seed=self.settings.seed
-        )
+        arranged, because = arrange(self.found, self.folder, self.settings)
         asked = self.settings.ratios
         made = make_split(
-            grouped,
+            arranged,
             seed=self.settings.seed,
             ratios=None if asked is None else read_ratios(asked),
             because=because,
@@ -146,11 +152,11 @@ def started(options: Options, *, listener: Listener) -> Iterator[Project]:
         layout=options.layout,
         groups=options.groups,
         ratios=options.ratios,
+        time=options.time,
     )
     if options.ratios is not None:
         read_ratios(options.ratios)  # refused before a project is begun
-    if folder.settings.exists():
-        settings = start(folder, settings)  # before opening: the target may be kept there
+    settings = agreed(folder, settings)  # before opening: the target may be kept there
     dataset = _read(settings, data)
     _check_metric(options.metric, dataset)
     with locked(folder):

@@ -30,6 +30,7 @@ class Options:
         layout: The reader, where the one that is found is wrong.
         groups: What the split keeps together: "found", "none" or a column.
         ratios: Shares of train, val and test, such as "6:2:2".
+        time: What the split follows from past to future: "found", "order" or a column.
     """
 
     data: Data
@@ -43,6 +44,7 @@ class Options:
     layout: str | None = None
     groups: str | None = None
     ratios: str | None = None
+    time: str | None = None
 
     def given_recipe(self) -> Recipe | None:
         """The recipe the user brought, before `settings`, or None."""

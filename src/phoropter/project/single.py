@@ -58,7 +58,8 @@ def folds_of(
         made = make_folds(project.dataset, split, count=count, repeats=repeats, seed=seed)
         write_folds(project.folder.folds, made)
         result = _split_result(project, split)
-    sizes = made.table.group_by("repeat", "fold").len().sort("repeat", "fold")["len"]
+    held = made.table.drop_nulls("fold")
+    sizes = held.group_by("repeat", "fold").len().sort("repeat", "fold")["len"]
     return replace(result, reasons=(*result.reasons, *made.reasons), folds=tuple(sizes.to_list()))
 
 

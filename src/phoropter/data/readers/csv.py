@@ -49,7 +49,7 @@ def read(path: Path, *, target: str | None) -> Dataset:
     table = read_table(file)
     finder = ImageFinder(file.parent)
     columns = choose_columns(table, finder, file=file, target=target)
-    frame, rejected = _samples(table, columns, finder)
+    frame, rejected = _samples(table, columns, finder, file)
     names = columns.target.names
     kind = columns.target.described(frame[names[0]])
     return Dataset(
@@ -85,7 +85,7 @@ def _table_file(path: Path) -> Path:
 
 
 def _samples(
-    table: TableFile, columns: Columns, finder: ImageFinder
+    table: TableFile, columns: Columns, finder: ImageFinder, file: Path
 ) -> tuple[pl.DataFrame, list[Rejected]]:
     """The rows that name an image and hold a target, and the others with their reasons.
 
@@ -109,7 +109,7 @@ def _samples(
         identifier = f"{located.path}#line{line}" if earlier else located.path
         earlier.append(values)
         records.append(
-            {"id": identifier, "path": located.path}
+            {"id": identifier, "path": located.path, "table_row": f"{file.name}#line{line}"}
             | dict(zip(columns.target.names, values, strict=True))
             | _belonging(row, columns)
         )
@@ -130,6 +130,7 @@ def _frame(records: Sequence[Mapping[str, object]], columns: Columns) -> pl.Data
         "group": pl.String,
         "part": pl.String,
         "part_name": pl.String,
+        "table_row": pl.String,
     }
     return pl.DataFrame(records, schema=schema).sort("id")
 

@@ -8,9 +8,9 @@ from dataclasses import asdict
 import numpy as np
 
 from phoropter.core.records import Finding, Prescription
+from phoropter.data.moments import natural_order
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.families import several
-from phoropter.look.file_order import natural_order
 from phoropter.look.groups import FoundGroups, find_groups
 from phoropter.look.listing import listed, members
 
