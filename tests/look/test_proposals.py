@@ -1,7 +1,12 @@
-import numpy as np
+from pathlib import Path
 
-from phoropter.core.records import Finding
+import numpy as np
+import polars as pl
+
+from phoropter.core.records import Dataset, Finding
 from phoropter.data.corrections import DROP, Correction
+from phoropter.look.checks import column_outliers, text_statistics
+from phoropter.look.evidence import LookEvidence
 from phoropter.look.proposals import proposals
 
 
@@ -66,4 +71,40 @@ def test_doubted_labels_and_odd_pictures_come_from_the_findings(evidence_of):
         Correction("1.png", said, "label=b"),
         Correction("2.png", "like no other: flat", DROP),
         Correction("3.png", "like no other: its target 999 is out of range", DROP),
+    )
+
+
+def rows_of(modality, **columns):
+    """Evidence of texts or of rows of a table, and what their own check of outliers finds."""
+    count = len(next(iter(columns.values())))
+    free = {name: [None] * count for name in ("group", "part", "part_name")}
+    names = [f"rows.csv:{row + 2}" for row in range(count)]
+    table = pl.DataFrame(
+        {"id": names, "path": "rows.csv", "target": ["a", "b"] * (count // 2)}
+        | {"digest": names, **free, **columns},
+        schema_overrides=dict.fromkeys(free, pl.String),
+    )
+    dataset = Dataset(
+        "rows", Path(), modality, "", "classification", ("target",), table,
+        modality=modality, inputs=tuple(columns),
+    )  # fmt: skip
+    evidence = LookEvidence(dataset, None, None, np.zeros((count, 32, 32), dtype=np.uint8))
+    check = text_statistics.check if modality == "text" else column_outliers.check
+    return evidence, [one for one in check(evidence) if one.code == "outliers"]
+
+
+def test_a_text_that_is_far_too_long_is_proposed():
+    rng = np.random.default_rng(0)
+    texts = [" ".join(map(str, rng.integers(0, 10**6, 6))) for _ in range(40)]
+    texts[4] = "and so on " * 2000
+    [only] = proposals(*rows_of("text", text=texts))
+    assert only == Correction("rows.csv:6", "like no other: it has 20,000 characters", DROP)
+
+
+def test_cells_of_a_table_that_are_out_of_range_are_proposed():
+    ages = [20.0 + number for number in range(40)]
+    ages[3], ages[9] = 1e12, float("inf")
+    assert proposals(*rows_of("table", age=ages)) == (
+        Correction("rows.csv:11", "like no other: its 'age' infinite is out of range", DROP),
+        Correction("rows.csv:5", "like no other: its 'age' 1e+12 is out of range", DROP),
     )

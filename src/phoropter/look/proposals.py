@@ -10,6 +10,7 @@ import polars as pl
 from phoropter.core.records import Dataset, Finding
 from phoropter.data.corrections import DROP, Correction, relabelled
 from phoropter.look.evidence import LookEvidence
+from phoropter.look.listing import counted
 
 _KEPT_FIRST = {"test": 0, "val": 1, "train": 2}
 """Of copies in two parts the training part's is the one to go: the test stays as it is."""
@@ -82,8 +83,18 @@ def _samples(findings: Iterable[Finding], code: str) -> list[Mapping[str, Any]]:
 
 
 def _odd(sample: Mapping[str, Any]) -> Correction:
-    why = sample.get("why") or f"its target {sample['value']:g} is out of range"
-    return Correction(sample["id"], f"like no other: {why}", DROP)
+    return Correction(sample["id"], f"like no other: {_oddity(sample)}", DROP)
+
+
+def _oddity(sample: Mapping[str, Any]) -> str:
+    """What is odd about a picture, a text, a cell of a table or a target."""
+    if "why" in sample:
+        return str(sample["why"])
+    if "characters" in sample:
+        return f"it has {counted(sample['characters'], 'character')}"
+    value = sample["value"] if isinstance(sample["value"], str) else f"{sample['value']:g}"
+    what = f"its {sample['column']!r}" if "column" in sample else "its target"
+    return f"{what} {value} is out of range"
 
 
 def _relabel(sample: Mapping[str, Any]) -> Correction:
