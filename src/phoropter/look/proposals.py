@@ -82,8 +82,19 @@ def _samples(findings: Iterable[Finding], code: str) -> list[Mapping[str, Any]]:
 
 
 def _odd(sample: Mapping[str, Any]) -> Correction:
-    why = sample.get("why") or f"its target {sample['value']:g} is out of range"
-    return Correction(sample["id"], f"like no other: {why}", DROP)
+    return Correction(sample["id"], f"like no other: {_why(sample)}", DROP)
+
+
+def _why(sample: Mapping[str, Any]) -> str:
+    """What an outlier's evidence says is odd: of a picture, a text, a cell or a target."""
+    if "why" in sample:
+        return str(sample["why"])
+    if "characters" in sample:
+        return f"it has {sample['characters']:,} characters"
+    value = sample["value"] if isinstance(sample["value"], str) else f"{sample['value']:g}"
+    if "column" in sample:
+        return f"its {sample['column']!r} is {value}"
+    return f"its target {value} is out of range"
 
 
 def _relabel(sample: Mapping[str, Any]) -> Correction:

@@ -13,18 +13,25 @@ from numpy.typing import NDArray
 from phoropter.core.files import write_text
 from phoropter.core.records import PARTS, Finding
 from phoropter.report import facts
-from phoropter.report.environment import environment
 from phoropter.report.figure import Figure
 from phoropter.report.figures.clusters import cluster_figures
-from phoropter.report.figures.counts import class_counts, value_histogram
+from phoropter.report.figures.counts import value_histogram
 from phoropter.report.look_content import LookContent, exhibits
 from phoropter.report.numbers import number
 from phoropter.report.plane import planes
 from phoropter.report.sentences import Sentences
+from phoropter.report.shell import Section, data_facts, filled
 
 Numbers = NDArray[np.float64]
 
-_MOST_REJECTED = 200
+_SECTIONS = (
+    Section("findings", "h-look-findings", "look_findings.html"),
+    Section("classes", "h-look-classes", "look_classes.html"),
+    Section("properties", "h-properties", "look_properties.html"),
+    Section("map", "h-map", "look_map.html"),
+    Section("rejected", "h-rejected", "look_rejected.html"),
+    Section("split", "h-split", "split.html"),
+)
 _ROOM = 0.5
 """Beyond the middle 98 % of the values, as a share of their range, that a histogram shows."""
 _PROPERTIES = ("brightness", "contrast", "sharpness", "entropy", "height", "width", "aspect")
@@ -49,33 +56,32 @@ def write_look_page(content: LookContent, path: Path, *, lang: str = "en") -> Pa
 def render_look(content: LookContent, *, lang: str = "en") -> str:
     """The page as HTML text; see `write_look_page`."""
     say = Sentences(lang)
-    html: str = (
-        environment()
-        .get_template("look.html")
-        .render(
-            c=content,
-            say=say,
-            parts=facts.part_sizes(content.split),
-            part_of=dict(zip(content.split.table["id"], content.split.table["part"], strict=True)),
-            severities={
-                severity: sum(finding.severity == severity for finding in content.findings)
-                for severity in ("critical", "warning", "info")
-            },
-            shown=[(finding, _captioned(finding, say)) for finding in content.findings],
-            counts=_counts(content, say),
-            classes=len(facts.label_counts(content.dataset, content.split)),
-            properties=_properties(content, say),
-            sides=facts.sides(content.dataset),
-            kinds=facts.tally(content.dataset, "format"),
-            modes=facts.tally(content.dataset, "mode"),
-            rejected=content.dataset.rejected[:_MOST_REJECTED],
-            planes=planes(content, say),
-            clusters=cluster_figures(content.map.clusters, say=say) if content.map else (),
-            lonely=int((content.map.clusters.dense < 0).sum()) if content.map else 0,
-            dense=int(content.map.clusters.dense.max()) + 1 if content.map else 0,
-        )
+    properties = _properties(content, say)
+    drawn = planes(content, say)
+    missing = {name for name, there in (("properties", properties), ("map", drawn)) if not there}
+    clusters = content.map.clusters if content.map else None
+    return filled(
+        "look_headline.html",
+        [section for section in _SECTIONS if section.anchor not in missing],
+        say=say,
+        subject="look-of",
+        styles=("style.css", "look.css"),
+        c=content,
+        part_of=dict(zip(content.split.table["id"], content.split.table["part"], strict=True)),
+        severities={
+            severity: sum(finding.severity == severity for finding in content.findings)
+            for severity in ("critical", "warning", "info")
+        },
+        shown=[(finding, _captioned(finding, say)) for finding in content.findings],
+        classes=len(facts.label_counts(content.dataset, content.split)),
+        properties=properties,
+        modes=facts.tally(content.dataset, "mode"),
+        planes=drawn,
+        clusters=cluster_figures(clusters, say=say) if clusters else (),
+        lonely=int((clusters.dense < 0).sum()) if clusters else 0,
+        dense=int(clusters.dense.max()) + 1 if clusters else 0,
+        **data_facts(content.dataset, content.split, say),
     )
-    return html
 
 
 def _captioned(finding: Finding, say: Sentences) -> list[list[tuple[str, list[str]]]]:
@@ -97,17 +103,6 @@ def _fact(name: str, value: object, say: Sentences) -> str:
     if name == "why":
         text = say.known(f"why-{text}", text)
     return f"{say.known(f'evidence-{name}', name)}: {text}"
-
-
-def _counts(content: LookContent, say: Sentences) -> list[Figure]:
-    dataset, split = content.dataset, content.split
-    if dataset.task == "regression":
-        return [
-            value_histogram(name, facts.values_by_part(dataset, split, name), say=say)
-            for name in dataset.targets
-        ]
-    counts = facts.label_counts(dataset, split)
-    return [class_counts(counts, say=say)] if counts else []
 
 
 def _properties(content: LookContent, say: Sentences) -> list[Figure]:
