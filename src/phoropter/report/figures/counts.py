@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +19,19 @@ _WIDTH = 440.0
 _LABEL = 110.0
 _MOST = 40
 _BINS = 20
+_ROOM = 0.5
+"""Beyond the middle 98 % of the values, as a share of their range, that a histogram shows."""
 
 
-def class_counts(counts: Mapping[str, Mapping[str, int]], *, say: Sentences) -> Figure:
+def class_counts(
+    counts: Mapping[str, Mapping[str, int]], *, say: Sentences, title: str = ""
+) -> Figure:
     """Samples a class as bars stacked by part, largest class first.
 
     Args:
         counts: By class name, then by part.
         say: The page's language.
+        title: What is counted, where it is not samples by class.
     """
     ordered = sorted(counts, key=lambda name: -sum(counts[name].values()))
     shown = ordered[:_MOST]
@@ -44,7 +50,7 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], *, say: Sentences) -> 
             parts.append(titled("rect", said, **box, class_=f"fill {part}"))
             left += width
         parts.append(element("text", number(sum(counts[name].values())), x=left + 6, y=y + 13))
-    title = say("samples-by-class")
+    title = title or say("samples-by-class")
     height = _ROW * max(len(shown), 1) + 6
     rows = [[name, *(number(counts[name].get(part, 0)) for part in PARTS)] for name in ordered]
     hidden = len(ordered) - len(shown)
@@ -89,6 +95,29 @@ def value_histogram(
         drawing=drawing(content, width=area.width, height=area.height, label=title),
         numbers=Table([name, *map(say, shares)], rows),
         legend=[(part, f"{say(part)} (n = {number(len(given[part]))})") for part in shares],
+    )
+
+
+def distribution(name: str, values: Mapping[str, NDArray[np.float64]], *, say: Sentences) -> Figure:
+    """A histogram in which single values far out do not squeeze all others into one bar.
+
+    Args:
+        name: What is distributed; the title.
+        values: By part; what is not finite is left out.
+        say: The page's language.
+    """
+    values = {part: numbers[np.isfinite(numbers)] for part, numbers in values.items()}
+    everything = np.concatenate(list(values.values()))
+    low, high = np.quantile(everything, [0.01, 0.99])
+    room = _ROOM * (high - low)
+    inside = {part: np.clip(numbers, low - room, high + room) for part, numbers in values.items()}
+    beyond = int(((everything < low - room) | (everything > high + room)).sum())
+    if low == high:
+        inside, beyond = dict(values), 0
+    return replace(
+        value_histogram(name, inside, say=say),
+        title=name,
+        note=say("values-beyond", count=number(beyond)) if beyond else "",
     )
 
 
