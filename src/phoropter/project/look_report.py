@@ -100,7 +100,7 @@ def _with_pictures(
         content,
         pictures={name: one.large for name, one in small.items() if one.large is not None},
         sheet=sheet_of({name: small[name].cell for name in points if name in small}),
-        means=_means(evidence, small, among, content.galleries),
+        means={} if content.objects else _means(evidence, small, among, content.galleries),
     )
 
 

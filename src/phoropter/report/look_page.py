@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from markupsafe import Markup
 from phoropter.core.files import write_text
 from phoropter.core.records import Finding
 from phoropter.report import facts
-from phoropter.report.excerpts import shown_columns
+from phoropter.report.excerpts import Excerpt, shown_columns
 from phoropter.report.figures.clusters import cluster_figures
 from phoropter.report.look_content import Exhibit, LookContent, exhibits, wanted
 from phoropter.report.look_figures import (
@@ -28,7 +29,7 @@ from phoropter.report.plane import planes
 from phoropter.report.sentences import Sentences
 from phoropter.report.shell import Section, data_facts, filled
 
-_SILENT = frozenset({"part", "mask", "annotation", "line"})
+_SILENT = frozenset({"part", "mask", "annotation", "line", "path", "column"})
 """What a finding says of a sample that is told elsewhere, or only helps a program."""
 
 
@@ -98,9 +99,11 @@ def _of_samples(content: LookContent, say: Sentences) -> dict[str, Any]:
             for severity in ("critical", "warning", "info")
         },
         "shown": [
-            (finding, _captioned(finding, part_of, drawn, say)) for finding in content.findings
+            (finding, _captioned(finding, content, part_of, drawn, say))
+            for finding in content.findings
         ],
         "overlays": {name: drawn.of(name) for name in wanted(content)},
+        "annotated": content.objects is not None,
         "colours": class_colours(dataset.classes) if content.objects else {},
         "columns": shown_columns(dataset) if dataset.modality != "image" else (),
         "classes": len(facts.label_counts(dataset, content.split)) or len(dataset.classes),
@@ -160,13 +163,31 @@ class _Overlays:
 
 
 def _captioned(
-    finding: Finding, part_of: dict[str, str], drawn: _Overlays, say: Sentences
+    finding: Finding,
+    content: LookContent,
+    part_of: Mapping[str, str],
+    drawn: _Overlays,
+    say: Sentences,
 ) -> list[list[_Shown]]:
     """Groups of samples, each with its identifier and what the finding says of it."""
+    groups = exhibits(finding)
+    if content.dataset.modality == "text":
+        groups = tuple(_merged(group, content.excerpts) for group in groups)
     return [
-        [_shown(item, part_of.get(item.id, ""), drawn, say) for item in group]
-        for group in exhibits(finding)
+        [_shown(item, part_of.get(item.id, ""), drawn, say) for item in group] for group in groups
     ]
+
+
+def _merged(group: tuple[Exhibit, ...], excerpts: Mapping[str, Excerpt]) -> tuple[Exhibit, ...]:
+    """The group with texts that read the same, target and all, shown once."""
+    first: dict[tuple[str, ...], Exhibit] = {}
+    for item in group:
+        cells = tuple(excerpts.get(item.id, {}).values()) or (item.id,)
+        one = first.setdefault(cells, item)
+        if one is not item:
+            also = [*one.facts.get("also", []), item.id]
+            first[cells] = Exhibit(one.id, {**one.facts, "also": also})
+    return tuple(first.values())
 
 
 def _shown(item: Exhibit, part: str, drawn: _Overlays, say: Sentences) -> _Shown:

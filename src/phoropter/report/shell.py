@@ -78,4 +78,5 @@ def _counts(dataset: Dataset, split: Split, say: Sentences) -> list[Figure]:
             for name in dataset.targets
         ]
     counts = facts.label_counts(dataset, split)
-    return [class_counts(counts, say=say)] if counts else []
+    title = say("samples-by-class") if dataset.objects is None else say("objects-by-class")
+    return [class_counts(counts, say=say, title=title)] if counts else []
