@@ -65,12 +65,19 @@ def test_doubted_labels_and_odd_pictures_come_from_the_findings(evidence_of):
         Finding("label-errors", "warning", 0.9, "", {"samples": [doubt]}),
         Finding("outliers", "info", 0.9, "", {"samples": [{"id": "2.png", "why": "flat"}]}),
         Finding("outliers", "info", 0.9, "", {"samples": [{"id": "3.png", "value": 999.0}]}),
-    ]
+        Finding("outliers", "info", 0.9, "", {"samples": [{"id": "4", "characters": 2000}]}),
+        Finding(
+            "outliers", "info", 0.9, "",
+            {"samples": [{"id": "5", "column": "fare", "value": "infinite", "spans": "infinite"}]},
+        ),
+    ]  # fmt: skip
     said = "labelled 'a', looks like 'b'; it is in the test part, so look at it yourself"
     assert proposals(evidence_of(noise(60), ["a", "b"] * 30), findings) == (
         Correction("1.png", said, "label=b"),
         Correction("2.png", "like no other: flat", DROP),
         Correction("3.png", "like no other: its target 999 is out of range", DROP),
+        Correction("4", "like no other: it has 2,000 characters", DROP),
+        Correction("5", "like no other: its 'fare' is infinite", DROP),
     )
 
 

@@ -118,3 +118,91 @@ def test_a_file_that_breaks_after_it_was_indexed_is_left_out(digits, looked, mon
     page = Path(result.report).read_text("utf-8")
     left = re.findall(r"<img [^>]*alt=\"digit \d/(\d+\.png)\"", page)
     assert left == [name for name in shown if name != shown[0]]
+
+
+def sections_of(page):
+    return re.findall(r"<section id=\"(\w+)\"", page)
+
+
+def test_texts_have_their_page(tmp_path):
+    rng = np.random.default_rng(0)
+    words = {"sport": ["goal", "match", "team", "coach"], "money": ["bank", "rate", "bond", "fund"]}
+    rows = [("text", "label")]
+    for row in range(80):
+        label = ("sport", "money")[row % 2]
+        rows.append((" ".join(rng.choice([*words[label], "the", "said"], 12)), label))
+    rows[20] = rows[10] = ("the goal & the <b>match</b> said the coach of the team", "sport")
+    with (tmp_path / "news.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    result = phoropter.look(tmp_path / "news.csv", project=tmp_path / "project")
+    page = Path(result.report).read_text("utf-8")
+    assert sections_of(page) == ["findings", "classes", "texts", "map", "rejected", "split"]
+    assert "Pictures" not in page
+    assert "Texts are compared by their words" in page
+    for word in ("goal", "bank", "length, characters"):
+        assert word in page
+    assert "the goal &amp; the &lt;b&gt;match&lt;/b&gt;" in page
+    assert "the same: " in page  # equal texts are shown once
+    split = pl.read_parquet(Path(result.project) / "data" / "split.parquet")
+    sealed = set(split.filter(pl.col("part") == "test")["id"])
+    titled = dict(re.findall(r"<i class=\"p [^>]*title=\"([^\"]*?) · ([^\"]*)\"", page))
+    named = {name for name in titled if "#" in name}  # sealed texts are named, not shown
+    assert sealed == named
+
+
+def test_rows_of_a_table_have_their_page(tmp_path):
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=90).round(2)
+    table = pl.DataFrame(
+        {"size": size, "twice": 2 * size, "price": rng.normal(size=90).round(2),
+         "place": ["bog", "fen", None] * 30, "sold": ["yes", "no"] * 45}
+    ).with_columns(price=pl.when(pl.int_range(90) == 5).then(9e9).otherwise("price"))  # fmt: skip
+    table.write_csv(tmp_path / "rows.csv")
+    result = phoropter.look(tmp_path / "rows.csv", target="sold", project=tmp_path / "project")
+    page = Path(result.report).read_text("utf-8")
+    assert sections_of(page) == ["findings", "classes", "columns", "map", "rejected", "split"]
+    for fact in ("33 %", "VIF", "Correlation of the columns", "category", "Rows are compared"):
+        assert fact in page
+    assert '<td class="flagged">9e+09</td>' in page
+    assert "Pictures" not in page
+
+
+def test_boxes_are_drawn_where_they_are_wrong(tmp_path):
+    rng = np.random.default_rng(0)
+    for row in range(12):
+        pixels = rng.integers(0, 256, (60, 80, 3)).astype(np.uint8)
+        (tmp_path / "data" / "images").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / "labels").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "data" / "images" / f"{row:02}.png")
+        wrong = row == 3
+        line = f"0 0.5 0.5 {0 if wrong else 0.25} 0.5\n1 0.2 0.2 0.1 0.1\n"
+        (tmp_path / "data" / "labels" / f"{row:02}.txt").write_text(line)
+    (tmp_path / "data" / "data.yaml").write_text("names: [cat, dog]\n")
+    result = phoropter.look(tmp_path / "data", project=tmp_path / "project")
+    page = Path(result.report).read_text("utf-8")
+    assert "objects" in sections_of(page)
+    assert "Objects by class and part" in page
+    assert "Classes that occur in the same images" in page
+    assert page.count('class="marked"') == 1
+    assert 'aria-label="1 × cat, 1 × dog"' in page
+    assert page.count('<rect x="30" y="15" width="20" height="30" class="k0">') >= 5
+
+
+def test_masks_colour_their_pictures(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("images", "masks"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    for row in range(12):
+        Image.fromarray(rng.integers(0, 99, (40, 40, 3)).astype(np.uint8)).save(
+            tmp_path / "data" / "images" / f"{row:02}.png"
+        )
+        mask = np.zeros((40, 40), np.uint8)
+        mask[:20] = 1
+        Image.fromarray(mask if row else mask[:10]).save(
+            tmp_path / "data" / "masks" / f"{row:02}.png"
+        )
+    result = phoropter.look(tmp_path / "data", project=tmp_path / "project")
+    page = Path(result.report).read_text("utf-8")
+    assert "Pixels by class and part" in page
+    [bad] = [one for one in page.split("<article") if "<code>bad-masks</code>" in one]
+    assert 'alt="images/00.png"' in bad

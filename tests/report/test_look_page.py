@@ -20,7 +20,7 @@ from phoropter.report.look_content import (
     ClassGallery,
     LookContent,
     exhibits,
-    wanted_pictures,
+    wanted,
 )
 from phoropter.report.look_page import render_look, write_look_page
 from phoropter.report.plane import COLOURS, planes
@@ -89,7 +89,7 @@ def content_of(count, points):
     shown = [row for row in drawn.tolist() if parts[row] == "train"]
     return replace(
         content,
-        pictures={name: webp(pixels(place[name])) for name in wanted_pictures(content)
+        pictures={name: webp(pixels(place[name])) for name in wanted(content)
                   if name in place},
         sheet=sheet_of({ids[row]: cell(pixels(row)) for row in shown}),
         means={"digit 0": mean_of([squashed(pixels(row)) for row in (0, 10, 20)])},

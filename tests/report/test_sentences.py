@@ -40,7 +40,19 @@ def test_every_sentence_is_used_and_every_use_exists():
         "junk", "annotation",
     }  # fmt: skip
     words = {word for text in sources() for word in re.findall(r"""["']([a-z0-9-]+)["']""", text)}
-    composed = ("fact-", "strip-", "property-", "evidence-", "why-")
+    composed = (
+        "fact-",
+        "strip-",
+        "property-",
+        "evidence-",
+        "why-",
+        "features-are-",
+        "h-classes-",
+        "galleries-note-",
+        "map-note-",
+        "object-",
+        "column-",
+    )
     found = {key for key in texts("en") if key.startswith(composed)}
     assert set(texts("en")) - words - by_record - found == set()
     asked = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,3 +71,37 @@ def same_partition(first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
     """
     pairs = len(np.unique(np.stack([first, second], axis=1), axis=0))
     return pairs == len(np.unique(first)) == len(np.unique(second))
+
+
+def inflation(columns: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
+    """Variance inflation of each column, over the rows that have all columns that are half filled.
+
+    Columns that are less than half filled are left out; empty where too few rows are complete.
+
+    Args:
+        columns: Shape (n,) each; NaN where a cell is missing.
+    """
+    half = {name: values for name, values in columns.items() if np.isfinite(values).mean() >= 0.5}
+    if len(half) < 2:
+        return {}
+    table = np.stack(list(half.values()), axis=1)
+    complete = table[np.isfinite(table).all(axis=1)]
+    if len(complete) < 2 * len(half) + 2:
+        return {}
+    return dict(zip(half, variance_inflation(complete).tolist(), strict=True))
+
+
+def drawn_in(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The column with values far out of range drawn in, so that single ones decide nothing.
+
+    Args:
+        values: Shape (n,); NaN where a cell is missing.
+    """
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return np.full(len(values), np.nan)
+    low, high = np.quantile(known, [0.05, 0.95])
+    reach = high - low
+    if reach == 0:
+        return np.where(np.isfinite(values), values, np.nan)
+    return np.where(np.isnan(values), np.nan, np.clip(values, low - reach, high + reach))

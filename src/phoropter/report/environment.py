@@ -28,6 +28,8 @@ def environment() -> jinja2.Environment:
     made.filters |= {
         "number": numbers.number,
         "fraction": numbers.fraction,
+        "percent": numbers.percent,
+        "three": numbers.three,
         "signed": numbers.signed,
         "reached": numbers.reached,
         "interval": numbers.interval,

@@ -6,6 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from phoropter.core.records import Metric
 
 
@@ -33,6 +36,29 @@ def fraction(value: float) -> str:
     ('0.900', '–')
     """
     return f"{value:.3f}" if math.isfinite(value) else "–"
+
+
+def percent(value: float) -> str:
+    """A share as people say it; never 0 or 100 % unless it is exactly that.
+
+    >>> percent(0.5), percent(0.0004), percent(0.9999)
+    ('50 %', '0.04 %', '99.99 %')
+    """
+    shown = [f"{100 * value:.{places}f}" for places in (0, 1, 2)]
+    honest = (text for text in shown if value in (0.0, 1.0) or float(text) not in (0.0, 100.0))
+    return f"{next(honest, shown[-1])} %"
+
+
+def three(values: NDArray[np.float64] | None) -> tuple[float | None, float | None, float | None]:
+    """Least, median and greatest of the finite values, None each where there are none.
+
+    >>> three(np.array([3.0, 1.0, np.nan, 2.0])), three(None)
+    ((1.0, 2.0, 3.0), (None, None, None))
+    """
+    known = np.zeros(0) if values is None else values[np.isfinite(values)]
+    if not len(known):
+        return None, None, None
+    return float(known.min()), float(np.median(known)), float(known.max())
 
 
 def signed(value: float | None) -> str:

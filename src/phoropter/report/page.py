@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,27 @@ from phoropter.core.recipe import to_yaml
 from phoropter.report import facts, numbers
 from phoropter.report.conclusion import conclusions, limits
 from phoropter.report.content import ReportContent
-from phoropter.report.environment import environment
 from phoropter.report.figure import Figure, Table
 from phoropter.report.figures.confusion import confused_pairs, confusion_matrix
-from phoropter.report.figures.counts import class_counts, value_histogram
 from phoropter.report.figures.curves import learning_curves
 from phoropter.report.figures.intervals import Bar, interval_chart
 from phoropter.report.figures.reliability import reliability_diagram
 from phoropter.report.figures.residuals import value_figures
 from phoropter.report.pictures import sample_grid, worst_rows
 from phoropter.report.sentences import Sentences
+from phoropter.report.shell import Section, data_facts, filled
 
-_MOST_REJECTED = 200
+_SECTIONS = (
+    Section("data", "h-data", "data.html"),
+    Section("split", "h-split", "split.html"),
+    Section("ladder", "h-ladder", "ladder.html"),
+    Section("steps", "h-steps", "steps.html"),
+    Section("final", "h-final", "final.html"),
+    Section("mistakes", "h-mistakes", "mistakes.html"),
+    Section("test", "h-test", "test.html"),
+    Section("limits", "h-limits", "limits.html"),
+    Section("again", "h-again", "again.html"),
+)
 
 
 def write_report(content: ReportContent, path: Path, *, lang: str = "en") -> Path:
@@ -44,52 +54,36 @@ def write_report(content: ReportContent, path: Path, *, lang: str = "en") -> Pat
 def render(content: ReportContent, *, lang: str = "en") -> str:
     """The page as HTML text; see `write_report`."""
     say = Sentences(lang)
-    html: str = (
-        environment()
-        .get_template("page.html")
-        .render(
-            c=content,
-            say=say,
-            result=facts.primary_of(content.test, content.primary),
-            reached=facts.primary_of(content.final.metrics, content.primary),
-            conclusions=conclusions(content, say),
-            limits=limits(content, say),
-            parts=facts.part_sizes(content.split),
-            sides=facts.sides(content.dataset),
-            kinds=facts.tally(content.dataset, "format"),
-            rejected=content.dataset.rejected[:_MOST_REJECTED],
-            grid=sample_grid(content.dataset, content.split),
-            recipe=to_yaml(content.final.recipe),
-            **_figures(content, say),
-            **_mistakes(content, say),
-        )
+    ladder = _ladder(content, say)
+    return filled(
+        "headline.html",
+        [section for section in _SECTIONS if ladder or section.anchor != "ladder"],
+        say=say,
+        subject="report-of",
+        styles=("style.css",),
+        c=content,
+        ladder=ladder,
+        result=facts.primary_of(content.test, content.primary),
+        reached=facts.primary_of(content.final.metrics, content.primary),
+        conclusions=conclusions(content, say),
+        limits=limits(content, say),
+        grid=sample_grid(content.dataset, content.split),
+        recipe=to_yaml(content.final.recipe),
+        steps=_steps(content, say),
+        curves=_curves(content, say),
+        **data_facts(content.dataset, content.split, say),
+        **_mistakes(content, say),
     )
-    return html
 
 
-def _figures(content: ReportContent, say: Sentences) -> dict[str, Any]:
-    return {
-        "counts": _counts(content, say),
-        "ladder": _ladder(content, say),
-        "steps": _steps(content, say),
-        "curves": learning_curves(
-            content.final.history,
-            content.final.findings,
-            metric=content.primary,
-            best_epoch=content.final.summary.best_epoch,
-            say=say,
-        ),
-    }
-
-
-def _counts(content: ReportContent, say: Sentences) -> list[Figure]:
-    dataset, split = content.dataset, content.split
-    if dataset.task == "classification":
-        return [class_counts(facts.class_counts(dataset, split), say=say)]
-    return [
-        value_histogram(name, facts.values_by_part(dataset, split, name), say=say)
-        for name in dataset.targets
-    ]
+def _curves(content: ReportContent, say: Sentences) -> Sequence[Figure]:
+    return learning_curves(
+        content.final.history,
+        content.final.findings,
+        metric=content.primary,
+        best_epoch=content.final.summary.best_epoch,
+        say=say,
+    )
 
 
 def _ladder(content: ReportContent, say: Sentences) -> Figure | None:

@@ -16,6 +16,7 @@ COLOURS = 10
 """Groups with a colour of their own; the smaller ones share one."""
 
 _VALUE_BINS = 5
+_BEGINNING = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +84,22 @@ def _plane(
                 x=x,
                 y=100.0 - y,
                 colour=colours[group],
-                title=f"{identifier} · {group}",
+                title=_title(content, str(identifier), group),
                 column=column,
                 row=row,
             )
         )
     legend = [(colour, name) for name, colour in colours.items() if colour < COLOURS]
     return Plane(title, tuple(points), tuple(legend))
+
+
+def _title(content: LookContent, identifier: str, group: str) -> str:
+    """What a point says under the pointer; of texts how they begin, unless they are sealed."""
+    cells = content.excerpts.get(identifier, {})
+    if content.dataset.modality != "text" or not cells:
+        return f"{identifier} · {group}"
+    begins = " ".join(cells[name] for name in content.dataset.inputs if name in cells)
+    return f"{begins[:_BEGINNING]} · {group} · {identifier}"
 
 
 def _colours(groups: Sequence[str]) -> dict[str, int]:

@@ -17,10 +17,23 @@ CELL_PX = 44
 SIDE_PX = 112
 """Longer side of a picture on its own."""
 
+ANNOTATED_PX = 224
+"""The same of a picture with objects or a mask on it, which are finer than what they are of."""
+
 MEAN_PX = 64
 _QUALITY = 72
 _COLUMNS = 40
 _GROUND = (128, 128, 128)
+
+_PALETTE = np.array(
+    [
+        (59, 120, 184), (217, 130, 43), (63, 154, 98), (196, 69, 60), (135, 100, 184),
+        (140, 109, 79), (207, 111, 168), (111, 143, 31), (22, 163, 176), (201, 164, 0),
+    ]
+)  # fmt: skip
+"""The colours k0 to k9 of the page's style sheet."""
+
+_TINT = 0.55
 
 Pixels = NDArray[np.uint8]
 
@@ -49,6 +62,24 @@ def squashed(pixels: Pixels) -> Pixels:
     """A picture (h, w, 3) stretched to the square that means are taken of, (64, 64, 3)."""
     image = Image.fromarray(pixels).resize((MEAN_PX, MEAN_PX), Image.Resampling.BOX)
     return np.asarray(image, dtype=np.uint8)
+
+
+def tinted(pixels: Pixels, mask: NDArray[np.int32], colours: Mapping[int, int]) -> Pixels:
+    """A picture (h, w, 3) under the colours of its mask, (h, w, 3).
+
+    Args:
+        pixels: The picture.
+        mask: Values of its pixels, of any size; laid over the whole picture.
+        colours: Number of the colour of each value; pixels of other values stay as they are.
+    """
+    rows = np.arange(pixels.shape[0]) * mask.shape[0] // pixels.shape[0]
+    columns = np.arange(pixels.shape[1]) * mask.shape[1] // pixels.shape[1]
+    fitted = mask[np.ix_(rows, columns)]
+    mixed = pixels.astype(np.float64)
+    for value, colour in colours.items():
+        here = fitted == value
+        mixed[here] = (1 - _TINT) * mixed[here] + _TINT * _PALETTE[colour]
+    return np.rint(mixed).astype(np.uint8)
 
 
 def sheet_of(cells: Mapping[str, Pixels]) -> Sheet | None:

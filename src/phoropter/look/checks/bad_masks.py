@@ -59,7 +59,13 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
             "critical_share": CRITICAL_SHARE,
             "kinds": kinds,
             "files": listed(
-                {"path": masks[row].path, "kind": kind, "why": why} for row, kind, why in faults
+                {
+                    "id": str(evidence.ids[row]),
+                    "path": masks[row].path,
+                    "kind": kind,
+                    "why": why,
+                }
+                for row, kind, why in faults
             ),
         },
         prescriptions=(_PRESCRIPTION,),

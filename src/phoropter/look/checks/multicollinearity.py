@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from phoropter.core.records import Finding, Prescription
-from phoropter.look.collinearity import correlations, same_partition, variance_inflation
+from phoropter.look.collinearity import correlations, drawn_in, inflation, same_partition
 from phoropter.look.columns import category_columns, number_columns
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.listing import counted, listed
@@ -37,7 +37,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
     likely = _correlated(columns)
     copies = [(a, b) for a, b, _ in likely if _same_share(columns[a], columns[b]) >= SAME_SHARE]
     pairs = [pair for pair in likely if abs(pair[2]) >= SPOKEN_CORRELATION]
-    factors = _factors(columns)
+    factors = inflation(columns)
     renamed = _renamed(evidence)
     inflated = {name: factor for name, factor in factors.items() if factor >= SPOKEN_VIF}
     copies += renamed
@@ -64,36 +64,12 @@ def _correlated(columns: Mapping[str, NDArray[np.float64]]) -> list[tuple[str, s
     if len(columns) < 2:
         return []
     names = list(columns)
-    matrix = correlations(np.stack([_clipped(values) for values in columns.values()], axis=1))
+    matrix = correlations(np.stack([drawn_in(values) for values in columns.values()], axis=1))
     found = [
         (names[a], names[b], float(matrix[a, b]))
         for a, b in np.argwhere(np.triu(np.abs(matrix) >= LIKELY_CORRELATION, k=1)).tolist()
     ]
     return sorted(found, key=lambda item: -abs(item[2]))
-
-
-def _factors(columns: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
-    """Variance inflation of each column over the rows that have all that are half filled."""
-    half = {name: values for name, values in columns.items() if np.isfinite(values).mean() >= 0.5}
-    if len(half) < 2:
-        return {}
-    table = _finite(half)
-    complete = table[np.isfinite(table).all(axis=1)]
-    if len(complete) < 2 * len(half) + 2:
-        return {}
-    return dict(zip(half, variance_inflation(complete).tolist(), strict=True))
-
-
-def _clipped(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The column with values far out of range drawn in, so that single ones decide nothing."""
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return np.full(len(values), np.nan)
-    low, high = np.quantile(known, [0.05, 0.95])
-    reach = high - low
-    if reach == 0:
-        return np.where(np.isfinite(values), values, np.nan)
-    return np.where(np.isnan(values), np.nan, np.clip(values, low - reach, high + reach))
 
 
 def _same_share(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
@@ -113,11 +89,6 @@ def _same_share(first: NDArray[np.float64], second: NDArray[np.float64]) -> floa
     slope, start = np.polyfit(x[inner], y[inner], 1)
     near = np.abs(start + slope * x - y) < 1e-6 * np.ptp(y[inner])
     return float(near.mean())
-
-
-def _finite(columns: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    table = np.stack(list(columns.values()), axis=1)
-    return np.where(np.isfinite(table), table, np.nan)
 
 
 def _renamed(evidence: LookEvidence) -> list[tuple[str, str]]:

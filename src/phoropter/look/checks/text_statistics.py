@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from phoropter.core.records import Finding, Prescription
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.listing import counted, listed
+from phoropter.look.text_profile import words_of
 
 SPREAD = 2.0
 """Texts are out of range that lie this many times the middle nine tenths away from these, on a
@@ -21,8 +21,6 @@ WARNING_SHARE = 0.01
 """Share of texts out of range from which training and measurement change visibly."""
 
 FEWEST = 20
-
-_WORD = re.compile(r"\w+")
 
 
 def check(evidence: LookEvidence) -> Iterable[Finding]:
@@ -39,7 +37,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
 def _statistics(
     evidence: LookEvidence, texts: Sequence[str], lengths: NDArray[np.float64]
 ) -> Finding:
-    words = [_WORD.findall(text.casefold()) for text in texts]
+    words = [words_of(text) for text in texts]
     counts = Counter(word for found in words for word in found)
     once = sum(count == 1 for count in counts.values())
     unseen = _unseen(words, evidence.parts)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from phoropter.core.predictions import ClassPredictions
 from phoropter.report.figure import Figure, Table
+from phoropter.report.figures.heat import Square, heat_map
 from phoropter.report.numbers import fraction, number
 from phoropter.report.sentences import Sentences
-from phoropter.report.svg import drawing, element, join, titled
 
 MOST_CLASSES = 24
-_LABEL = 110.0
-_SIDE = 440.0
 _MOST_PAIRS = 15
 
 
@@ -35,14 +32,16 @@ def confusion_matrix(predictions: ClassPredictions, *, say: Sentences) -> Figure
     names = predictions.classes
     if len(names) > MOST_CLASSES:
         return None
-    cell = min(56.0, (_SIDE - _LABEL - 10) / len(names))
-    grid = cell * len(names)
-    parts = [_cells(counts, names, cell), _names(names, cell, say)]
     title = say("confusion-matrix")
     rows = [[name, *map(number, counts[i].tolist())] for i, name in enumerate(names)]
     return Figure(
         title=title,
-        drawing=drawing(join(parts), width=_LABEL + grid + 10, height=_LABEL + grid, label=title),
+        drawing=heat_map(
+            names,
+            _squares(counts, names),
+            label=title,
+            corner=(f"{say('truth')} ↓", f"{say('prediction')} →"),
+        ),
         numbers=Table([say("truth-by-prediction"), *names], rows),
         note=say("confusion-note"),
     )
@@ -65,44 +64,18 @@ def confused_pairs(predictions: ClassPredictions, *, say: Sentences) -> Table:
     return Table([say("truth"), say("prediction"), say("samples"), say("share")], rows)
 
 
-def _cells(counts: NDArray[np.int64], names: tuple[str, ...], cell: float) -> Markup:
+def _squares(counts: NDArray[np.int64], names: tuple[str, ...]) -> list[list[Square]]:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    parts = []
-    for i, truth in enumerate(names):
-        for j, predicted in enumerate(names):
-            count, share = int(counts[i, j]), float(shares[i, j])
-            x, y = _LABEL + j * cell, _LABEL + i * cell
-            said = f"{truth} → {predicted}: {number(count)} ({number(share)})"
-            css = "hit" if i == j else "miss"
-            box = {"x": x, "y": y, "width": cell - 1, "height": cell - 1, "class_": f"cell {css}"}
-            parts.append(
-                titled("rect", said, **box, fill_opacity=0.06 + 0.94 * share if count else 0.04)
+    return [
+        [
+            Square(
+                shade=0.06 + 0.94 * float(shares[i, j]) if counts[i, j] else 0.04,
+                css="hit" if i == j else "miss",
+                text=number(int(counts[i, j])) if counts[i, j] else "",
+                said=f"{truth} → {predicted}: {number(int(counts[i, j]))} "
+                f"({number(float(shares[i, j]))})",
             )
-            if count and cell >= 16:
-                parts.append(
-                    element(
-                        "text",
-                        number(count),
-                        x=x + cell / 2,
-                        y=y + cell / 2 + 4,
-                        text_anchor="middle",
-                        class_="on" if share > 0.5 else None,
-                    )
-                )
-    return join(parts)
-
-
-def _names(names: tuple[str, ...], cell: float, say: Sentences) -> Markup:
-    parts = [
-        element("text", f"{say('truth')} ↓", x=0, y=_LABEL - 8, class_="name"),
-        element("text", f"{say('prediction')} →", x=0, y=12, class_="name"),
-    ]
-    for index, name in enumerate(names):
-        short = name if len(name) <= 15 else f"{name[:14]}…"
-        at = _LABEL + (index + 0.5) * cell
-        turn = f"rotate(-50 {at:.1f} {_LABEL - 8:.1f})"
-        parts += [
-            element("text", short, x=_LABEL - 8, y=at + 4, text_anchor="end"),
-            element("text", short, x=at, y=_LABEL - 8, transform=turn),
+            for j, predicted in enumerate(names)
         ]
-    return join(parts)
+        for i, truth in enumerate(names)
+    ]

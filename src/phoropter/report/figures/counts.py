@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +19,17 @@ _WIDTH = 440.0
 _LABEL = 110.0
 _MOST = 40
 _BINS = 20
+_ROOM = 0.5
+"""Beyond the middle 98 % of the values, as a share of their range, that a histogram shows."""
 
 
-def class_counts(counts: Mapping[str, Mapping[str, int]], *, say: Sentences) -> Figure:
+def class_counts(counts: Mapping[str, Mapping[str, int]], *, say: Sentences, title: str) -> Figure:
     """Samples a class as bars stacked by part, largest class first.
 
     Args:
         counts: By class name, then by part.
         say: The page's language.
+        title: What is counted.
     """
     ordered = sorted(counts, key=lambda name: -sum(counts[name].values()))
     shown = ordered[:_MOST]
@@ -44,7 +48,6 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], *, say: Sentences) -> 
             parts.append(titled("rect", said, **box, class_=f"fill {part}"))
             left += width
         parts.append(element("text", number(sum(counts[name].values())), x=left + 6, y=y + 13))
-    title = say("samples-by-class")
     height = _ROW * max(len(shown), 1) + 6
     rows = [[name, *(number(counts[name].get(part, 0)) for part in PARTS)] for name in ordered]
     hidden = len(ordered) - len(shown)
@@ -70,7 +73,7 @@ def value_histogram(
     given = {part: values[part][np.isfinite(values[part])] for part in PARTS if part in values}
     given = {part: numbers for part, numbers in given.items() if len(numbers)}
     everything = np.concatenate(list(given.values())) if given else np.zeros(1)
-    edges = np.histogram_bin_edges(everything, bins=_BINS)
+    edges = _edges(everything)
     shares = {
         part: np.histogram(numbers, edges)[0] / len(numbers) for part, numbers in given.items()
     }
@@ -79,7 +82,7 @@ def value_histogram(
     lines = [area.line(_steps(edges, share), class_=part) for part, share in shares.items()]
     title = say("samples-by-value", name=name)
     rows = [
-        [f"{number(float(edges[i]))} … {number(float(edges[i + 1]))}"]
+        [_range(float(edges[i]), float(edges[i + 1]))]
         + [number(float(share[i])) for share in shares.values()]
         for i in range(len(edges) - 1)
     ]
@@ -89,6 +92,43 @@ def value_histogram(
         drawing=drawing(content, width=area.width, height=area.height, label=title),
         numbers=Table([name, *map(say, shares)], rows),
         legend=[(part, f"{say(part)} (n = {number(len(given[part]))})") for part in shares],
+    )
+
+
+def _range(low: float, high: float) -> str:
+    if high - low == 1 and low % 1 == 0.5:
+        return number(int(low + 0.5))
+    return f"{number(low)} … {number(high)}"
+
+
+def _edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Edges of the bars; few whole numbers get one bar each."""
+    low, high = float(values.min()), float(values.max())
+    if 0 < high - low < _MOST and (values == np.rint(values)).all():
+        return np.arange(low - 0.5, high + 1)
+    return np.histogram_bin_edges(values, bins=_BINS)
+
+
+def distribution(name: str, values: Mapping[str, NDArray[np.float64]], *, say: Sentences) -> Figure:
+    """A histogram in which single values far out do not squeeze all others into one bar.
+
+    Args:
+        name: What is distributed; the title.
+        values: By part; what is not finite is left out.
+        say: The page's language.
+    """
+    values = {part: numbers[np.isfinite(numbers)] for part, numbers in values.items()}
+    everything = np.concatenate(list(values.values()))
+    low, high = np.quantile(everything, [0.01, 0.99])
+    room = _ROOM * (high - low)
+    inside = {part: np.clip(numbers, low - room, high + room) for part, numbers in values.items()}
+    beyond = int(((everything < low - room) | (everything > high + room)).sum())
+    if low == high:
+        inside, beyond = dict(values), 0
+    return replace(
+        value_histogram(name, inside, say=say),
+        title=name,
+        note=say("values-beyond", count=number(beyond)) if beyond else "",
     )
 
 
