@@ -6,8 +6,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from phoropter.core.errors import CorruptFileError, MissingExtraError, UsageError
-from phoropter.core.recipe import ModelRecipe
+from phoropter.core.errors import CorruptFileError, MissingExtraError
 from phoropter.models import offline_weights
 from phoropter.models.build import build_trunk
 from phoropter.models.offline_weights import lite0_state, renamed
@@ -70,7 +69,10 @@ def test_a_damaged_file_is_named(monkeypatch, tmp_path):
         lite0_state()
 
 
-def test_grey_input_does_not_fit_colour_weights():
-    recipe = ModelRecipe(name="efficientnet_lite0")
-    with pytest.raises(UsageError, match="channels=1"):
-        offline_weights.efficientnet_lite0(recipe, channels=1, size=64)
+def test_grey_images_are_taken_as_if_shown_three_times():
+    colour, _ = build_trunk("efficientnet_lite0", pretrained=True, channels=3, size=64)
+    grey, _ = build_trunk("efficientnet_lite0", pretrained=True, channels=1, size=64)
+    images = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        grey(images), colour(images.expand(-1, 3, -1, -1)), rtol=1e-3, atol=1e-4
+    )

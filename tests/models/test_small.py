@@ -1,12 +1,17 @@
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
 from torch import nn
 
 from phoropter.core.errors import UsageError
 from phoropter.core.recipe import ModelRecipe
+from phoropter.models.layers import GAINS, vector_norm
 from phoropter.models.small import cnn, mlp, pixels
+from phoropter.models.xception_small import xception_small
 
 ACTIVATIONS = {
     "relu": nn.ReLU,
@@ -24,17 +29,18 @@ ACTIVATIONS = {
     channels=st.sampled_from([1, 3]),
     depth=st.integers(1, 5),
     norm=st.sampled_from(["batch", "layer", "group", "instance", "none"]),
+    build=st.sampled_from([cnn, xception_small]),
 )
-def test_any_size_and_depth_gives_what_it_says(size, channels, depth, norm):
-    recipe = ModelRecipe(name="cnn", depth=depth, width=4, norm=norm)
-    trunk, features = cnn(recipe, channels=channels, size=size)
+def test_any_size_and_depth_gives_what_it_says(size, channels, depth, norm, build):
+    recipe = ModelRecipe(depth=depth, width=4, norm=norm, init="he")
+    trunk, features = build(recipe, channels=channels, size=size)
     trunk.train()
     assert trunk(torch.rand(2, channels, size, size)).shape == (2, features)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_the_activation_is_the_one_asked_for(name):
-    for build in (cnn, mlp):
+    for build in (cnn, mlp, xception_small):
         trunk, _ = build(ModelRecipe(activation=name, width=4, depth=2), channels=1, size=8)
         others = tuple(kind for kind in ACTIVATIONS.values() if kind is not ACTIVATIONS[name])
         kinds = [type(module) for module in trunk.modules()]
@@ -60,17 +66,84 @@ def test_instance_norm_makes_no_sense_in_an_mlp():
         mlp(ModelRecipe(norm="instance"), channels=1, size=8)
 
 
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh", "sigmoid"])
 @pytest.mark.parametrize("init", ["xavier", "he", "orthogonal"])
-def test_initialisations_have_their_textbook_spread(init):
-    trunk, _ = mlp(ModelRecipe(init=init, width=400, depth=1, norm="none"), channels=1, size=20)
+def test_initialisations_have_their_textbook_spread(init, activation):
+    recipe = ModelRecipe(init=init, activation=activation, width=400, depth=1, norm="none")
+    trunk, _ = mlp(recipe, channels=1, size=25)
     linear = next(module for module in trunk.modules() if isinstance(module, nn.Linear))
-    expected = {"xavier": (2 / 800) ** 0.5, "he": (2 / 400) ** 0.5, "orthogonal": 400**-0.5}[init]
-    assert linear.weight.std().item() == pytest.approx(expected, rel=0.05)
+    gain = nn.init.calculate_gain(activation, 0.1 if activation == "leaky_relu" else None)
+    spread = {"xavier": (2 / (625 + 400)) ** 0.5, "he": 625**-0.5, "orthogonal": 625**-0.5}[init]
+    assert linear.weight.std().item() == pytest.approx(gain * spread, rel=0.02)
     assert linear.bias.abs().max() == 0
     if init == "orthogonal":
-        torch.testing.assert_close(
-            linear.weight @ linear.weight.T, torch.eye(400), rtol=1e-4, atol=1e-4
-        )
+        product = linear.weight @ linear.weight.T
+        torch.testing.assert_close(product, gain**2 * torch.eye(400), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "gelu", "silu"])
+def test_gains_keep_the_second_moment(name):
+    """E[f(z)^2] of a standard normal z by quadrature, as He et al. derive it for relu."""
+    function = ACTIVATIONS[name](0.1) if name == "leaky_relu" else ACTIVATIONS[name]()
+
+    def weighted(z):
+        value = float(function(torch.tensor(z, dtype=torch.float64)))
+        return value**2 * math.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+
+    moment, _ = quad(weighted, -12, 12, points=[0.0])
+    assert pytest.approx(moment**-0.5, rel=1e-4) == GAINS[name]
+
+
+@pytest.mark.parametrize("build", [cnn, mlp, xception_small])
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_he_brings_a_signal_through_eight_layers_without_normalisation(build, activation):
+    recipe = ModelRecipe(init="he", norm="none", activation=activation, depth=8, width=8)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        trunk, _ = build(recipe, channels=1, size=16)
+        features = trunk(torch.randn(32, 1, 16, 16))
+    assert features.std(dim=0).mean() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("build", "fields"),
+    [
+        (mlp, {"activation": "sigmoid", "norm": "none", "depth": 12}),
+        (cnn, {"activation": "sigmoid", "norm": "none", "depth": 6, "width": 8}),
+    ],
+)
+def test_networks_that_are_dead_on_arrival_are_refused(build, fields):
+    with pytest.raises(UsageError, match="cannot learn") as caught:
+        build(ModelRecipe(**fields), channels=1, size=16)
+    for name, value in fields.items():
+        assert f"model.{name}={value!r}" in caught.value.message
+
+
+@pytest.mark.parametrize("norm", ["layer", "group"])
+def test_a_single_unit_cannot_be_normalised_among_its_like(norm):
+    with pytest.raises(UsageError, match="zero of every input"):
+        mlp(ModelRecipe(norm=norm, width=1), channels=1, size=16)
+
+
+def test_networks_through_which_little_comes_are_left_to_the_diagnosis():
+    recipe = ModelRecipe(activation="sigmoid", norm="none", depth=6, width=32)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        mlp(recipe, channels=1, size=16)
+
+
+@given(width=st.integers(2, 40))
+def test_no_group_of_a_vector_norm_has_a_single_unit(width):
+    [norm] = vector_norm(ModelRecipe(norm="group"), width)
+    assert width // norm.num_groups >= 2
+
+
+def test_the_check_for_life_leaves_no_trace():
+    trunk, _ = cnn(ModelRecipe(width=4), channels=1, size=8)
+    norms = [part for part in trunk.modules() if isinstance(part, nn.BatchNorm2d)]
+    for norm in norms:
+        assert norm.num_batches_tracked == 0
+        assert norm.running_mean.abs().max() == 0
 
 
 def test_large_images_stay_affordable():

@@ -4,10 +4,12 @@ import warnings
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.utils.flop_counter import FlopCounterMode
 
 from phoropter.core.errors import UsageError
 from phoropter.core.recipe import ModelRecipe
 from phoropter.models import timm_zoo
+from phoropter.models.build import build_trunk
 from phoropter.models.catalog import card, cards
 from phoropter.models.timm_zoo import WeightsUnavailableError, timm_name, timm_trunk
 from phoropter.models.zoo_table import ZOO
@@ -53,7 +55,7 @@ def test_lite0_is_described_as_timm_does():
 
 
 def test_a_transformer_is_built_for_the_size_asked_for():
-    recipe = ModelRecipe(name="vit_small_patch16_224", pretrained=False)
+    recipe = ModelRecipe(name="vit_small", pretrained=False)
     with torch.device("meta"):
         trunk, features = timm_trunk(recipe, channels=1, size=64)
         assert trunk(torch.zeros(1, 1, 64, 64)).shape == (1, features)
@@ -65,19 +67,70 @@ def test_a_name_beyond_the_list_is_taken_from_timm():
     assert found.name not in {item.name for item in cards()}
 
 
+def _built_and_used(recipe, size):
+    trunk, _ = timm_trunk(recipe, channels=3, size=size)
+    trunk(torch.zeros(2, 3, size, size))
+
+
+@pytest.mark.parametrize("name", [name for name, row in ZOO.items() if row.least_px])
+def test_the_smallest_size_is_the_smallest(name, monkeypatch):
+    least = ZOO[name].least_px
+    recipe = ModelRecipe(name=name, pretrained=False)
+    with pytest.raises(UsageError, match=f"at least {least} px, got data.size={least - 1}"):
+        timm_trunk(recipe, channels=3, size=least - 1)
+    with torch.device("meta"):
+        trunk, features = timm_trunk(recipe, channels=3, size=least)
+        assert trunk(torch.zeros(2, 3, least, least)).shape == (2, features)
+    monkeypatch.setitem(ZOO, name, ZOO[name]._replace(least_px=0))
+    with torch.device("meta"), pytest.raises((RuntimeError, UsageError)):
+        _built_and_used(recipe, least - 1)
+
+
+def test_a_size_that_a_name_beyond_the_list_cannot_take_is_one_line():
+    recipe = ModelRecipe(name="convnext_atto", pretrained=False)
+    with pytest.raises(UsageError, match="cannot take images of 20 px") as caught:
+        timm_trunk(recipe, channels=3, size=20)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["mobilenetv3_small_100", "resnet18", "vit_small"])
+def test_the_table_counts_multiplications(name):
+    row = ZOO[name]
+    with torch.device("meta"):
+        trunk, features = timm_trunk(
+            ModelRecipe(name=name, pretrained=False), channels=3, size=row.input_px
+        )
+        whole = torch.nn.Sequential(trunk, torch.nn.Linear(features, 1000)).eval()
+        with FlopCounterMode(display=False) as counter:
+            whole(torch.zeros(1, 3, row.input_px, row.input_px))
+    assert counter.get_total_flops() == 2 * row.macs
+
+
+@pytest.mark.parametrize("name", ["cnn", "mlp", "pixels", "xception_small", "efficientnet_lite0"])
+def test_the_figures_of_our_own_networks_are_counted(name):
+    ours = card(name)
+    size = ours.input_px or 32
+    trunk, features = build_trunk(name, pretrained=False, channels=3, size=size)
+    whole = torch.nn.Sequential(trunk, torch.nn.Linear(features, 1000)).eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        whole(torch.zeros(1, 3, size, size))
+    assert counter.get_total_flops() == 2 * ours.macs
+    assert sum(parameter.numel() for parameter in whole.parameters()) == ours.parameters
+
+
 def test_renamed_models_are_found_without_a_warning():
     with warnings.catch_warnings(), torch.device("meta"):
         warnings.simplefilter("error")
         timm_trunk(ModelRecipe(name="xception", pretrained=False), channels=3, size=96)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "vit_small_patch16_224"])
+@pytest.mark.parametrize("name", ["resnet18", "vit_small"])
 def test_unreachable_weights_are_an_error_with_ways_out(name, monkeypatch):
     monkeypatch.setattr(timm_zoo, "_answers", lambda _address: False)
     with pytest.raises(WeightsUnavailableError, match="cannot be downloaded") as caught:
         timm_trunk(ModelRecipe(name=name), channels=3, size=64)
     assert caught.value.exit_code == 2
-    for way in ("HF_HOME", "model.pretrained=false", "efficientnet_lite0"):
+    for way in ("HF_HOME", "model.weights=FILE", "efficientnet_lite0", "model.pretrained=false"):
         assert way in caught.value.hint
 
 
@@ -93,8 +146,9 @@ def test_a_model_without_weights_says_so():
 
 def test_an_impossible_input_is_one_line():
     recipe = ModelRecipe(name="vit_small_patch16_224", pretrained=False)
-    with pytest.raises(UsageError, match="timm cannot build"):
+    with pytest.raises(UsageError, match="timm cannot build") as caught:
         timm_trunk(recipe, channels=3, size=-3)
+    assert "\n" not in str(caught.value)
 
 
 def test_weights_in_the_cache_need_no_network(tmp_path, monkeypatch):

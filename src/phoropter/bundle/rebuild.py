@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from phoropter.bundle.manifest import WEIGHTS, Manifest
 from phoropter.core.errors import CorruptFileError
-from phoropter.models.build import build, build_trunk
+from phoropter.models.build import build, build_trunk, untrained
 from phoropter.models.classic import classic_from_state
 from phoropter.models.network import Network
 
@@ -39,8 +39,7 @@ def rebuild(folder: Path, manifest: Manifest) -> nn.Module:
 
 
 def _empty(manifest: Manifest, state: Mapping[str, Tensor]) -> nn.Module:
-    # The weights that training started from are of no use here and may not be installed.
-    recipe = manifest.recipe.changed({"model.pretrained": False})
+    recipe = untrained(manifest.recipe)
     if not manifest.head:
         return build(recipe, manifest.schema)
     trunk, feature_count = build_trunk(
@@ -48,6 +47,7 @@ def _empty(manifest: Manifest, state: Mapping[str, Tensor]) -> nn.Module:
         pretrained=False,
         channels=recipe.data.channels,
         size=recipe.data.size,
+        like=recipe.model,
     )
     own = {key.removeprefix(_HEAD): state[key] for key in state if key.startswith(_HEAD)}
     return Network(trunk, classic_from_state(manifest.head, own), feature_count)

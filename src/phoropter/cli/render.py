@@ -167,16 +167,17 @@ def report(result: ReportResult) -> str:
 
 def models(cards: Sequence[ModelCard]) -> str:
     """The answer of `phoropter models`."""
-    head = ("name", "family", "tasks", "input", "weights", "parameters", "licence")
+    head = ("name", "tasks", "input", "parameters", "MACs", "weights", "licence", "source")
     rows = (
         (
             card.name,
-            card.family,
             ",".join(card.tasks),
             str(card.input_px or "any"),
-            card.weights or "-",
             f"{card.parameters:,}" if card.parameters else "-",
+            f"{card.macs / 1e6:,.1f} M" if card.macs else "-",
+            card.weights or "-",
             card.licence,
+            card.source,
         )
         for card in cards
     )

@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from phoropter.core.errors import UsageError, nearest
@@ -71,8 +72,19 @@ class DataRecipe(_Section):
 class ModelRecipe(_Section):
     """Which model, from which weights."""
 
-    name: str = Field("efficientnet_lite0", description="A name of `phoropter models`.")
-    pretrained: bool = Field(True, description="Start from pretrained weights.")
+    name: str = Field(
+        "efficientnet_lite0",
+        description="A name of `phoropter models`, any other of timm, or a network of your own as "
+        "`file.py:name` or `package.module:name`.",
+    )
+    pretrained: bool = Field(
+        True, description="Start from pretrained weights, if the model has any."
+    )
+    weights: str | None = Field(
+        None,
+        description="A file with the weights to start from (safetensors, pth, pt), in place of "
+        "those that the model comes with.",
+    )
     transfer: Literal["features", "finetune"] = Field(
         "features",
         description="features: the trunk is frozen and run once; finetune: every layer is trained.",
@@ -82,18 +94,33 @@ class ModelRecipe(_Section):
     )
     dropout: float = Field(0.2, ge=0, lt=1, description="Dropout before the last layer.")
     depth: int = Field(
-        3, ge=1, le=12, description="cnn: stages; mlp: hidden layers. Other models ignore it."
+        3,
+        ge=1,
+        le=12,
+        description="cnn: stages; xception_small: blocks; mlp: hidden layers. Other models ignore "
+        "this and what follows.",
     )
-    width: int = Field(32, ge=1, le=4096, description="cnn: channels of stage 1; mlp: units.")
+    width: int = Field(
+        32, ge=1, le=4096, description="cnn and xception_small: channels of stage 1; mlp: units."
+    )
     activation: Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid"] = Field(
-        "relu", description="Activation of cnn and mlp."
+        "relu", description="Activation of cnn, xception_small and mlp."
     )
     norm: Literal["batch", "layer", "group", "instance", "none"] = Field(
-        "batch", description="Normalisation layers of cnn and mlp."
+        "batch", description="Their normalisation layers."
     )
     init: Literal["default", "xavier", "he", "orthogonal"] = Field(
-        "default", description="Initialisation of cnn and mlp; default is torch's."
+        "default",
+        description="Their initialisation, with the gain that the activation needs; default is "
+        "torch's.",
     )
+
+    @model_validator(mode="after")
+    def _weights_are_used(self) -> ModelRecipe:
+        if self.weights is not None and not self.pretrained:
+            message = "weights names a file, and pretrained=false asks for random weights"
+            raise ValueError(message)
+        return self
 
 
 class TrainRecipe(_Section):

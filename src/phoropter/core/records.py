@@ -308,6 +308,10 @@ class ModelCard:
         weights: "offline", "hub" or "" where it has no pretrained weights.
         licence: Licence of the weights, or of the code where it has none.
         parameters: Trainable numbers at 1,000 outputs, 0 if not stated.
+        macs: Multiplications (with an addition each) that one image of `input_px` costs at 1,000
+            outputs, 32 px if it is for any size; 0 if not stated.
+        least_px: Smallest side that the network can work on, 0 for any.
+        source: Where the network comes from.
     """
 
     name: str
@@ -321,6 +325,9 @@ class ModelCard:
     weights: Literal["offline", "hub", ""] = ""
     licence: str = "Apache-2.0"
     parameters: int = 0
+    macs: int = 0
+    least_px: int = 0
+    source: str = "phoropter"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from phoropter.core.records import TargetSchema
 from phoropter.core.seed import derive
 from phoropter.models import catalog
 from phoropter.models.network import LinearHead, Network, TrunkBuilder
+from phoropter.models.weights_file import load_into
 
 # Small enough that the loss before training is that of the base rates (Karpathy 2019, "verify loss
 # at init"), large enough that the trunk has a gradient in the first step.
@@ -51,30 +52,58 @@ def build(recipe: Recipe, schema: TargetSchema) -> Network:
     return Network(trunk, head, feature_count)
 
 
-def build_trunk(name: str, *, pretrained: bool, channels: int, size: int) -> tuple[nn.Module, int]:
+def build_trunk(
+    name: str, *, pretrained: bool, channels: int, size: int, like: ModelRecipe | None = None
+) -> tuple[nn.Module, int]:
     """A trunk in eval mode, to be used frozen, and its number of features.
 
     >>> build_trunk("pixels", pretrained=False, channels=1, size=8)[1]
     64
 
+    Args:
+        name: Of the network.
+        pretrained: Whether it starts from pretrained weights.
+        channels: Of the images.
+        size: Of the images, pixels.
+        like: Has the other fields of the model: its depth, the file of its weights, ...
+
     Raises:
         UsageError: If the name is unknown; suggests the nearest.
     """
-    recipe = ModelRecipe(name=name, pretrained=pretrained)
+    recipe = (like or ModelRecipe()).model_copy(update={"name": name, "pretrained": pretrained})
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive(0, "weights"))
         trunk, feature_count = _trunk(recipe, channels=channels, size=size)
     return trunk.eval(), feature_count
 
 
+def untrained(recipe: Recipe) -> Recipe:
+    """The recipe of the same network without the weights that its training started from.
+
+    For networks whose trained weights are at hand: what they started from may be gone by now.
+    """
+    return recipe.changed({"model.pretrained": False, "model.weights": None})
+
+
 def _trunk(recipe: ModelRecipe, *, channels: int, size: int) -> tuple[nn.Module, int]:
     if recipe.name in registry.names("phoropter.models"):
-        builder: TrunkBuilder = registry.load("phoropter.models", recipe.name)
-        return builder(recipe, channels=channels, size=size)
+        return _own_trunk(recipe, channels=channels, size=size)
     from phoropter.models.timm_zoo import timm_trunk
 
     catalog.card(recipe.name)  # an unknown name ends here, with the nearest one
     return timm_trunk(recipe, channels=channels, size=size)
+
+
+def _own_trunk(recipe: ModelRecipe, *, channels: int, size: int) -> tuple[nn.Module, int]:
+    """A registered trunk; weights from a file take the place of those it comes with."""
+    builder: TrunkBuilder = registry.load("phoropter.models", recipe.name)
+    path = recipe.weights if recipe.pretrained else None
+    if path is None:
+        return builder(recipe, channels=channels, size=size)
+    bare = recipe.model_copy(update={"pretrained": False, "weights": None})
+    trunk, feature_count = builder(bare, channels=channels, size=size)
+    load_into(trunk, path)
+    return trunk, feature_count
 
 
 def _initialise_head(head: LinearHead, schema: TargetSchema) -> None:

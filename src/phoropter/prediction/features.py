@@ -13,10 +13,12 @@ from torch import nn
 
 from phoropter.core.events import Listener, Progress, silent
 from phoropter.core.protocols import Features, Inputs
+from phoropter.core.recipe import ModelRecipe
 from phoropter.core.records import Dataset, Preprocessing, Rows
 from phoropter.data.parallel import ordered
 from phoropter.data.store import open_store
 from phoropter.models.build import build_trunk
+from phoropter.models.weights_file import weights_digest
 from phoropter.prediction.feature_store import FeatureStore
 from phoropter.prediction.handcrafted import FEATURE_COUNT, described_file
 from phoropter.prediction.run import answers, hastened
@@ -33,6 +35,7 @@ class DeepFeatures:
         backbone: Name of the network; its pretrained weights are used, except for "pixels".
         folder: Where features, and the decoded images, are kept.
         preprocessing: What leads from the file to the network's input.
+        like: The recipe's model, if its weights come from a file.
         listener: Hears of progress, stages "decoding" and "features".
     """
 
@@ -42,9 +45,11 @@ class DeepFeatures:
         *,
         folder: Path,
         preprocessing: Preprocessing,
+        like: ModelRecipe | None = None,
         listener: Listener = silent,
     ) -> None:
         self.name = backbone
+        self._like = like
         self._folder = folder
         self._preprocessing = preprocessing
         self._listener = listener
@@ -96,7 +101,11 @@ class DeepFeatures:
     def _trunk(self) -> nn.Module:
         how = self._preprocessing
         trunk, _ = build_trunk(
-            self.name, pretrained=self.name != "pixels", channels=how.channels, size=how.size
+            self.name,
+            pretrained=self.name != "pixels",
+            channels=how.channels,
+            size=how.size,
+            like=self._like,
         )
         return hastened(trunk, torch.zeros(1, how.channels, how.size, how.size))
 
@@ -105,8 +114,15 @@ class DeepFeatures:
         return answers(trunk, inputs, blocks, normalization=self._preprocessing.normalization)
 
     def _key(self) -> str:
-        facts = [_VERSION, self.name, asdict(self._preprocessing)]
+        facts = [_VERSION, self.name, asdict(self._preprocessing), *self._from_file()]
         return hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).hexdigest()
+
+    def _from_file(self) -> list[object]:
+        """What decides the features besides the name, where the weights come from a file."""
+        if self._like is None or self._like.weights is None:
+            return []
+        shape = self._like.model_dump(include={"depth", "width", "activation", "norm"})
+        return [weights_digest(self._like.weights), shape]
 
 
 class HandcraftedFeatures:

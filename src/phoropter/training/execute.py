@@ -34,7 +34,7 @@ from phoropter.core.records import (
     TargetSchema,
 )
 from phoropter.metrics import named
-from phoropter.models.build import build, build_trunk
+from phoropter.models.build import build, build_trunk, untrained
 from phoropter.models.classic import classic_from_state, fit_classic
 from phoropter.models.network import Network
 from phoropter.prediction.run import outputs
@@ -113,13 +113,13 @@ def restored(folder: Path) -> tuple[Network, Recipe, RunSummary, Preprocessing]:
     summary = read_summary(folder)
     state = read_weights(folder)
     if summary.features == "":
-        network = build(recipe.changed({"model.pretrained": False}), summary.schema)
+        network = build(untrained(recipe), summary.schema)
         network.load_state_dict(state)
         return network.eval(), recipe, summary, read_preprocessing(folder)
     if is_classic(recipe):
         head = classic_from_state(recipe.model.name, state)
     else:
-        head = build(recipe.changed({"model.pretrained": False}), summary.schema).head
+        head = build(untrained(recipe), summary.schema).head
         head.load_state_dict(state)
     network = _on_trunk(head, summary.features, recipe)
     return network.eval(), recipe, summary, read_preprocessing(folder)
@@ -290,6 +290,7 @@ def _on_trunk(head: nn.Module, features: str, recipe: Recipe) -> Network:
         pretrained=features != "pixels",
         channels=recipe.data.channels,
         size=recipe.data.size,
+        like=recipe.model,
     )
     return Network(trunk, head, feature_count)
 

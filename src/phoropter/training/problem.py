@@ -12,6 +12,7 @@ from phoropter.core.recipe import Recipe
 from phoropter.core.records import Dataset, Part, Rows, Split, TargetSchema
 from phoropter.data.split import digest as split_digest
 from phoropter.data.split import rows
+from phoropter.models.weights_file import weights_digest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +63,14 @@ def data_digest(dataset: Dataset) -> str:
 
 def run_id(recipe: Recipe, problem: Problem) -> str:
     """The identity of a run: a hash of recipe, data, split and code, 12 hexadecimal digits."""
-    text = f"{recipe.digest}/{problem.digest}/{code_digest()}"
+    text = f"{recipe.digest}/{problem.digest}/{code_digest()}{_brought(recipe)}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _brought(recipe: Recipe) -> str:
+    """What the recipe names and the user may change without changing the name."""
+    path = recipe.model.weights
+    return "" if path is None else f"/{weights_digest(path)}"
 
 
 @cache

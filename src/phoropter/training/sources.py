@@ -49,7 +49,8 @@ def backbone(recipe: Recipe) -> str:
         return recipe.model.backbone
     name = recipe.model.name
     wanted = recipe.model.pretrained and recipe.model.transfer == "features"
-    return name if wanted and card(name).weights else ""
+    has_weights = wanted and (recipe.model.weights is not None or card(name).weights != "")
+    return name if has_weights else ""
 
 
 def open_source(recipe: Recipe, problem: Problem, *, listener: Listener) -> Source:
@@ -70,7 +71,11 @@ def frozen(recipe: Recipe, problem: Problem, *, listener: Listener) -> DeepFeatu
     """The features of the recipe's frozen network, kept in the project's cache."""
     wanted = open_images(recipe, problem, listener=listener).preprocessing
     return DeepFeatures(
-        backbone(recipe), folder=problem.cache, preprocessing=wanted, listener=listener
+        backbone(recipe),
+        folder=problem.cache,
+        preprocessing=wanted,
+        like=recipe.model,
+        listener=listener,
     )
 
 

@@ -67,7 +67,7 @@ def is_frozen(recipe: Recipe) -> bool:
 
 def is_small_net(recipe: Recipe) -> bool:
     """Whether depth, width, activation and norm mean something to the model."""
-    return recipe.model.name in {"cnn", "mlp"}
+    return recipe.model.name in {"cnn", "mlp", "xception_small"}
 
 
 def sees_images(recipe: Recipe) -> bool:
