@@ -14,6 +14,7 @@ from phoropter.core.events import Note
 from phoropter.core.files import read_json, write_json
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
+from phoropter.training.batch_size import doubled, largest, read_sizing, write_sizing
 from phoropter.training.checkpoint import drop_state, load_state, read_weights, write_weights
 from phoropter.training.feed import Feed
 from phoropter.training.history import read_history, write_history
@@ -85,7 +86,7 @@ def _opened(
     """The run at its start, or where its checkpoint left it."""
     accelerator = Accelerator()
     network.to(accelerator.device).train()
-    plan = make_plan(recipe.train, samples=len(data.train_rows))
+    plan = _planned(objective, network, data, recipe, folder=folder, accelerator=accelerator)
     numerics = read_numerics(folder)
     if numerics is None:
         numerics = _chosen(objective, network, data, recipe, plan=plan, accelerator=accelerator)
@@ -114,6 +115,36 @@ def _begin(run: Run) -> None:
     else:
         write_history(folder, [])
         run.measure_start()
+
+
+def _planned(
+    objective: Objective,
+    network: nn.Module,
+    data: TrainingData,
+    recipe: Recipe,
+    *,
+    folder: Path,
+    accelerator: Accelerator,
+) -> Plan:
+    """The plan, after measuring steps of several batch sizes where the recipe leaves it open."""
+    samples = len(data.train_rows)
+    if recipe.train.batch_size != "auto":
+        return make_plan(recipe.train, samples=samples)
+    sizing = read_sizing(folder)
+    if sizing is None:
+        numbers = data.inputs.batch(data.train_rows[:1]).numel()
+
+        def step_s(size: int) -> float:
+            plan = make_plan(recipe.train, samples=samples, measured=size)
+            trial = rehearsal(
+                objective, network, data, recipe=recipe, plan=plan, accelerator=accelerator
+            )
+            return trial(fixed("float32", threads=torch.get_num_threads())).seconds
+
+        most = largest(samples=samples, epochs=recipe.train.epochs, numbers=numbers)
+        sizing = doubled(step_s, most=most)
+        write_sizing(folder, sizing)
+    return make_plan(recipe.train, samples=samples, measured=sizing.batch_size)
 
 
 def _chosen(
@@ -147,7 +178,11 @@ def _closed(run: Run) -> FitOutcome:
         seconds=run.seconds,
         samples_per_second=run.samples / run.training_s if run.training_s > 0 else 0.0,
         stopped_by=str(run.stopped_by),
-        numerics={"name": parts.numerics.name, **asdict(parts.numerics)},
+        numerics={
+            "name": parts.numerics.name,
+            "batch_size": parts.plan.batch_size,
+            **asdict(parts.numerics),
+        },
     )
     write_weights(parts.folder, parts.network)
     write_history(parts.folder, outcome.history)
