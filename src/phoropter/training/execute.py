@@ -109,18 +109,20 @@ def restored(folder: Path) -> tuple[Network, Recipe, RunSummary, Preprocessing]:
     """
     recipe = read_recipe(folder / "recipe.yaml")
     summary = read_summary(folder)
+    how = read_preprocessing(folder)
     state = read_weights(folder)
     if summary.features == "":
-        network = build(recipe.changed({"model.pretrained": False}), summary.schema)
+        blank = recipe.changed({"model.pretrained": False})
+        network = build(blank, summary.schema, columns=len(how.columns))
         network.load_state_dict(state)
-        return network.eval(), recipe, summary, read_preprocessing(folder)
+        return network.eval(), recipe, summary, how
     if is_classic(recipe):
         head = classic_from_state(recipe.model.name, state)
     else:
         head = build(recipe.changed({"model.pretrained": False}), summary.schema).head
         head.load_state_dict(state)
     network = _on_trunk(head, summary.features, recipe)
-    return network.eval(), recipe, summary, read_preprocessing(folder)
+    return network.eval(), recipe, summary, how
 
 
 def predicted(
@@ -175,7 +177,8 @@ def read_preprocessing(folder: Path) -> Preprocessing:
         facts = read_json(folder / SUMMARY)["preprocessing"]
         statistics = facts.pop("normalization")
         normalization = Normalization(tuple(statistics["mean"]), tuple(statistics["std"]))
-        return Preprocessing(normalization=normalization, **facts)
+        columns = tuple(facts.pop("columns", ()))
+        return Preprocessing(normalization=normalization, columns=columns, **facts)
 
 
 @contextmanager
@@ -194,7 +197,8 @@ def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:
     recipe, problem = carried.recipe, carried.problem
     if is_classic(recipe):
         return _fitted_classic(carried)
-    network = build(recipe, problem.schema)
+    columns = len(carried.source.preprocessing.columns)
+    network = build(recipe, problem.schema, columns=columns)
     learner: nn.Module = network.head if carried.source.features else network
     mix = None if carried.source.features else mixer(recipe.data.augment)
     objective = problem.task.objective(learner, recipe, problem.schema, mix=mix)
@@ -228,7 +232,7 @@ def _fitted_classic(carried: Carried) -> tuple[nn.Module, FitOutcome]:
 def training_data(recipe: Recipe, problem: Problem, source: Source) -> TrainingData:
     """The samples of a run as the training loop wants them."""
     targets = _all_targets(problem)
-    images = source.features == ""
+    images = source.features == "" and not source.preprocessing.columns
     return TrainingData(
         inputs=source.inputs,
         targets=targets,
