@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
@@ -47,18 +48,31 @@ def _rows(section: type[BaseModel], prefix: str) -> list[str]:
 
 
 def _values(kind: Any, field: FieldInfo) -> str:
+    words = [f"`{word}`" for word in _words(kind)]
     if get_origin(kind) is Literal:
-        return ", ".join(f"`{value}`" for value in get_args(kind))
+        return ", ".join(words)
     names = {int: "integer", float: "number", bool: "true or false", str: "text"}
-    parts = [item for item in (*get_args(kind), kind) if item in names]
+    bare = [get_args(item)[0] if hasattr(item, "__metadata__") else item for item in _parts(kind)]
+    inner = [limit for item in _parts(kind) for limit in getattr(item, "__metadata__", ())]
     limits = [
         f"{sign} {getattr(limit, word):g}"
-        for limit in field.metadata
+        for limit in (*field.metadata, *(one for info in inner for one in info.metadata))
         for word, sign in (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
         if getattr(limit, word, None) is not None
     ]
-    null = " or null" if type(None) in get_args(kind) else ""
-    return " ".join([names[parts[0]], ", ".join(limits)]).strip() + null
+    first = next(names[item] for item in bare if item in names)
+    null = ["null"] if type(None) in bare else []
+    return " or ".join([" ".join([first, ", ".join(limits)]).strip(), *words, *null])
+
+
+def _parts(kind: Any) -> tuple[Any, ...]:
+    """The alternatives of a union, or the kind itself."""
+    return get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
+
+
+def _words(kind: Any) -> list[Any]:
+    literals = [item for item in _parts(kind) if get_origin(item) is Literal]
+    return [word for item in literals for word in get_args(item)]
 
 
 if __name__ == "__main__":

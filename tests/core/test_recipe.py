@@ -124,7 +124,7 @@ def test_a_whole_section_is_no_key():
         ("train.epochs", None),
         ("train.epochs", [3]),
         ("train.epochs", True),
-        ("train.optimizer", "adam"),
+        ("train.optimizer", "adamm"),
         ("data.channels", 2),
         ("data.augment.mixup", 3),
         ("model.name", 7),

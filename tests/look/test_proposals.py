@@ -77,7 +77,7 @@ def test_doubted_labels_and_odd_pictures_come_from_the_findings(evidence_of):
         Correction("2.png", "like no other: flat", DROP),
         Correction("3.png", "like no other: its target 999 is out of range", DROP),
         Correction("4", "like no other: it has 2,000 characters", DROP),
-        Correction("5", "like no other: its 'fare' is infinite", DROP),
+        Correction("5", "like no other: its 'fare' infinite is out of range", DROP),
     )
 
 

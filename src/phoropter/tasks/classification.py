@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,13 +18,14 @@ from phoropter.core.predictions import ClassPredictions
 from phoropter.core.protocols import Mix
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Dataset, Rows, TargetSchema
+from phoropter.tasks.losses import named_loss
 from phoropter.tasks.supervised import Losses, Supervised
 
 UNKNOWN = -1
 
 
 class Classification:
-    """Exactly one of k classes a sample; trained by cross-entropy."""
+    """Exactly one of k classes a sample; trained by cross-entropy if no other loss is named."""
 
     name = "classification"
     kind = "classes"
@@ -66,12 +67,10 @@ class Classification:
         *,
         mix: Mix | None = None,
     ) -> Supervised:
-        """Cross-entropy with the recipe's label smoothing and class weights."""
+        """The recipe's loss, each sample weighed by its class where the recipe says so."""
         weights = class_weights(schema) if recipe.train.class_weights == "balanced" else None
-        training = partial(
-            _cross_entropy, label_smoothing=recipe.train.label_smoothing, weights=weights
-        )
-        losses = Losses(training=training, plain=_plain_cross_entropy)
+        each = named_loss(recipe.train, self.kind)
+        losses = Losses(training=partial(_mean, each=each, weights=weights), plain=_plain)
         return Supervised(network, losses, head_lr_factor=recipe.train.head_lr_factor, mix=mix)
 
     def predictions(
@@ -110,18 +109,20 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def _cross_entropy(
-    outputs: Tensor, targets: Tensor, *, label_smoothing: float, weights: Tensor | None
+def _mean(
+    outputs: Tensor,
+    targets: Tensor,
+    *,
+    each: Callable[[Tensor, Tensor], Tensor],
+    weights: Tensor | None,
 ) -> Tensor:
+    losses = each(outputs, targets)
     if weights is None:
-        return functional.cross_entropy(outputs, targets, label_smoothing=label_smoothing)
-    losses = functional.cross_entropy(
-        outputs, targets, label_smoothing=label_smoothing, reduction="none"
-    )
+        return losses.mean()
     # Divided by the number of samples, not by the sum of the weights as torch's `weight` does:
     # only so do the gradients of small batches add up to that of a big one.
     return (losses * weights.to(losses.device)[targets]).mean()
 
 
-def _plain_cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+def _plain(outputs: Tensor, targets: Tensor) -> Tensor:
     return functional.cross_entropy(outputs, targets, reduction="none")

@@ -10,18 +10,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from phoropter.core.errors import InputError, NothingUsableError
 from phoropter.core.predictions import ValuePredictions
 from phoropter.core.protocols import Mix
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Dataset, Rows, TargetSchema
+from phoropter.tasks.losses import named_loss
 from phoropter.tasks.supervised import Losses, Supervised
 
 
 class Regression:
-    """Numbers, standardised by the training part; trained by squared error.
+    """Numbers, standardised by the training part; trained by the loss named in the recipe.
 
     A network puts out standardised values, so that its loss is about 1 before training whatever
     the unit, and the numbers of one sample weigh alike.
@@ -75,14 +75,15 @@ class Regression:
         *,
         mix: Mix | None = None,
     ) -> Supervised:
-        """Mean squared error of the standardised numbers."""
+        """The recipe's loss of the standardised numbers."""
         standardise = partial(
             _standardised,
             offset=torch.tensor(schema.offset, dtype=torch.float64),
             scale=torch.tensor(schema.scale, dtype=torch.float64),
         )
+        each = named_loss(recipe.train, self.kind)
         losses = Losses(
-            training=lambda outputs, targets: functional.mse_loss(outputs, standardise(targets)),
+            training=lambda outputs, targets: each(outputs, standardise(targets)).mean(),
             plain=lambda outputs, targets: (outputs - standardise(targets)).square().mean(dim=1),
         )
         return Supervised(network, losses, head_lr_factor=recipe.train.head_lr_factor, mix=mix)

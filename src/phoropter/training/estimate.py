@@ -122,7 +122,7 @@ def least_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
     network = build(recipe, problem.schema)
     train = problem.rows("train")
     numbers = source.inputs.batch(train[:1]).numel()
-    rows = train[: max(_PROBED, min(recipe.train.batch_size, _PROBED_NUMBERS // numbers))]
+    rows = train[: max(_PROBED, min(_batch(recipe, train), _PROBED_NUMBERS // numbers))]
     return 2 * _forward_s(network, source, rows) * len(train) * recipe.train.epochs
 
 
@@ -144,11 +144,15 @@ def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimat
         team=assembled(),
     )
     step_s = rehearse(fixed("float32", threads=torch.get_num_threads())).seconds
-    rows = data.train_rows[: recipe.train.batch_size]
+    rows = data.train_rows[: plan.batch_size]
     eval_s = _forward_s(network, source, rows)
     judged = len(data.val_rows) + len(data.train_eval_rows)
     epoch_s = plan.steps_per_epoch * step_s + judged * eval_s
     return Estimate(epoch_s, 2 * judged * eval_s + 1.0)
+
+
+def _batch(recipe: Recipe, rows: Rows) -> int:
+    return make_plan(recipe.train, samples=len(rows)).batch_size
 
 
 def _forward_s(network: Network, source: Source, rows: Rows) -> float:

@@ -111,18 +111,19 @@ def restored(folder: Path) -> tuple[Network, Recipe, RunSummary, Preprocessing]:
     """
     recipe = read_recipe(folder / "recipe.yaml")
     summary = read_summary(folder)
+    how = read_preprocessing(folder)
     state = read_weights(folder)
     if summary.features == "":
-        network = build(untrained(recipe), summary.schema)
+        network = build(untrained(recipe), summary.schema, columns=len(how.columns))
         network.load_state_dict(state)
-        return network.eval(), recipe, summary, read_preprocessing(folder)
+        return network.eval(), recipe, summary, how
     if is_classic(recipe):
         head = classic_from_state(recipe.model.name, state)
     else:
         head = build(untrained(recipe), summary.schema).head
         head.load_state_dict(state)
     network = _on_trunk(head, summary.features, recipe)
-    return network.eval(), recipe, summary, read_preprocessing(folder)
+    return network.eval(), recipe, summary, how
 
 
 def predicted(
@@ -177,7 +178,8 @@ def read_preprocessing(folder: Path) -> Preprocessing:
         facts = read_json(folder / SUMMARY)["preprocessing"]
         statistics = facts.pop("normalization")
         normalization = Normalization(tuple(statistics["mean"]), tuple(statistics["std"]))
-        return Preprocessing(normalization=normalization, **facts)
+        columns = tuple(facts.pop("columns", ()))
+        return Preprocessing(normalization=normalization, columns=columns, **facts)
 
 
 @contextmanager
@@ -215,7 +217,7 @@ def prepared(
     recipe: Recipe, problem: Problem, source: Source
 ) -> tuple[nn.Module, Objective, TrainingData]:
     """What is trained, what for, and on what."""
-    network = build(recipe, problem.schema)
+    network = build(recipe, problem.schema, columns=len(source.preprocessing.columns))
     learner: nn.Module = network.head if source.features else network
     mix = None if source.features else mixer(recipe.data.augment)
     objective = problem.task.objective(learner, recipe, problem.schema, mix=mix)
@@ -241,7 +243,7 @@ def _fitted_classic(carried: Carried) -> tuple[nn.Module, FitOutcome]:
 def training_data(recipe: Recipe, problem: Problem, source: Source) -> TrainingData:
     """The samples of a run as the training loop wants them."""
     targets = _all_targets(problem)
-    images = source.features == ""
+    images = source.features == "" and not source.preprocessing.columns
     return TrainingData(
         inputs=source.inputs,
         targets=targets,

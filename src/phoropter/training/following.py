@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from phoropter.core.events import silent
+from phoropter.models.build import untrained
 from phoropter.training.execute import prepared
 from phoropter.training.loop import fit
 from phoropter.training.records import Watch
@@ -17,7 +18,6 @@ def follow(team: Team) -> Any:
     while isinstance(said := team.told(None), Job):
         source = open_source(said.recipe, said.problem, listener=silent)
         # The weights come from the lead, pretrained or not.
-        recipe = said.recipe.changed({"model.pretrained": False})
-        learner, objective, data = prepared(recipe, said.problem, source)
+        learner, objective, data = prepared(untrained(said.recipe), said.problem, source)
         fit(objective, learner, data, said.recipe, folder=said.folder, watch=Watch(), team=team)
     return said

@@ -20,7 +20,7 @@ from phoropter.core.seed import generator
 from phoropter.training.feed import Feed
 from phoropter.training.memorising import Memorised, distinct_rows, memorise, twin_of
 from phoropter.training.numerics import fixed
-from phoropter.training.plan import make_plan
+from phoropter.training.plan import USUAL_BATCH, make_plan
 from phoropter.training.records import TrainingData, Watch
 
 FILE = "gates.json"
@@ -31,6 +31,7 @@ INITIAL_CHUNK = 32
 INITIAL_SLACK = 0.1  # nats or squared deviations: heads start small, not at zero
 INITIAL_TOLERANCE = 0.2
 PLAIN = {
+    "train.loss": "auto",
     "train.label_smoothing": 0.0,
     "train.class_weights": "none",
     "train.weight_decay": 0.0,
@@ -89,7 +90,7 @@ def input_ignored(
     device = next(network.parameters()).device
     rows = data.val_rows if len(data.val_rows) else data.train_eval_rows
     others = generator(recipe.seed, "gate", "others").permutation(rows)
-    feed = _feed(data, plan_rows=recipe.train.batch_size, recipe=recipe, device=device)
+    feed = _feed(data, plan_rows=USUAL_BATCH, recipe=recipe, device=device)
     network.eval()
     own, exchanged = [], []
     with torch.inference_mode():

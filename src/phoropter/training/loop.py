@@ -15,13 +15,12 @@ from phoropter.core.files import read_json, write_json
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
 from phoropter.training.checkpoint import drop_state, load_state, read_weights, write_weights
+from phoropter.training.choices import choices
 from phoropter.training.feed import ALONE, Feed
 from phoropter.training.history import read_history, write_history
-from phoropter.training.numerics import Numerics, fixed, measured, read_numerics, write_numerics
 from phoropter.training.optimizers import make_optimizers
-from phoropter.training.plan import Plan, make_plan
 from phoropter.training.records import FitOutcome, TrainingData, Watch
-from phoropter.training.rehearsal import memory_format, own_randomness, rehearsal, threads_kept
+from phoropter.training.rehearsal import memory_format, own_randomness, threads_kept
 from phoropter.training.run import Parts, Run, identity
 from phoropter.training.signals import interruptible
 from phoropter.training.step import Stepper
@@ -93,14 +92,12 @@ def _opened(
     network.to(device).train()
     if team.size > 1:
         network.load_state_dict(team.told(network.state_dict()))
-    plan = make_plan(recipe.train, samples=len(data.train_rows))
-    numerics = read_numerics(folder) if team.lead else None
-    if numerics is None and team.lead:
-        numerics = _chosen(
-            objective, network, data, recipe, plan=plan, accelerator=accelerator, team=team
-        )
-        write_numerics(folder, numerics)
-    numerics = team.told(numerics)
+    chosen = (
+        choices(objective, network, data, recipe, folder=folder, accelerator=accelerator, team=team)
+        if team.lead
+        else None
+    )
+    plan, numerics = team.told(chosen)
     torch.set_num_threads(numerics.threads)
     network.to(memory_format=memory_format(numerics))
     feed = Feed(data, plan, seed=recipe.seed, device=device, numerics=numerics, team=team)
@@ -146,26 +143,6 @@ def _begin(run: Run) -> None:
         run.measure_start()
 
 
-def _chosen(
-    objective: Objective,
-    network: nn.Module,
-    data: TrainingData,
-    recipe: Recipe,
-    *,
-    plan: Plan,
-    accelerator: Accelerator,
-    team: Team,
-) -> Numerics:
-    threads = torch.get_num_threads()
-    if recipe.train.numerics != "auto":
-        return fixed(recipe.train.numerics, threads=threads)
-    trial = rehearsal(
-        objective, network, data, recipe=recipe, plan=plan, accelerator=accelerator, team=team
-    )
-    images = data.inputs.batch(data.train_rows[:1]).ndim == 4
-    return measured(trial, total_steps=plan.total_steps, images=images, threads=threads)
-
-
 def _closed(run: Run) -> FitOutcome:
     """Restores the best weights and writes what a finished run leaves."""
     parts = run.parts
@@ -183,6 +160,7 @@ def _closed(run: Run) -> FitOutcome:
         numerics={
             "name": parts.numerics.name,
             "processes": parts.team.size,
+            "batch_size": parts.plan.batch_size,
             **asdict(parts.numerics),
         },
     )

@@ -7,6 +7,9 @@ from math import ceil
 
 from phoropter.core.recipe import TrainRecipe
 
+USUAL_BATCH = 64
+"""What is reckoned with where a batch size has not been measured yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -57,11 +60,19 @@ class Plan:
         return min(last, self.samples) - first
 
 
-def make_plan(recipe: TrainRecipe, *, samples: int) -> Plan:
-    """The plan of a recipe for so many training samples."""
+def make_plan(recipe: TrainRecipe, *, samples: int, measured: int = USUAL_BATCH) -> Plan:
+    """The plan of a recipe for so many training samples.
+
+    Args:
+        recipe: Its epochs, batch size and accumulation.
+        samples: Training samples.
+        measured: What `batch_size` "auto" stands for.
+    """
+    words = {"full": samples, "auto": measured}
+    size = recipe.batch_size if isinstance(recipe.batch_size, int) else words[recipe.batch_size]
     return Plan(
         samples=samples,
-        batch_size=min(recipe.batch_size, max(samples, 1)),
+        batch_size=max(min(size, samples), 1),
         accumulate=recipe.accumulate,
         epochs=recipe.epochs,
     )

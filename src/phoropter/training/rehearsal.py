@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import torch
 from accelerate import Accelerator
@@ -23,6 +24,14 @@ from phoropter.training.step import Stepper
 from phoropter.training.team import Team
 
 TIMED_STEPS = 3
+
+
+class Rehearse(Protocol):
+    """Prepares rehearsals of a plan: `rehearsal` with everything else given."""
+
+    def __call__(self, *, plan: Plan) -> Callable[[Numerics], Trial]:
+        """A function that makes a few steps of such a run under given numerics."""
+        ...
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from phoropter.core.records import Epoch
 from phoropter.training.callbacks.average import WeightAverage
 from phoropter.training.callbacks.best import BestWeights
 from phoropter.training.callbacks.patience import Patience
+from phoropter.training.callbacks.plateau import Plateau
 from phoropter.training.checkpoint import save_state
 from phoropter.training.evaluation import Evaluation
 from phoropter.training.feed import Batch, Feed
@@ -92,6 +93,7 @@ class Run:
         self.best = BestWeights()
         train = parts.recipe.train
         self.patience = Patience(train.patience, min_delta=train.min_delta)
+        self.plateau = Plateau(train.decay_patience, decay=train.decay, min_delta=train.min_delta)
         self.average = WeightAverage(parts.network, decay=train.ema) if train.ema else None
         self.judge = Judge(
             parts.objective,
@@ -106,6 +108,7 @@ class Run:
             "meter": self.meter,
             "best": self.best,
             "patience": self.patience,
+            "plateau": self.plateau,
         }
         if self.average is not None:
             self.companions["average"] = self.average
@@ -125,9 +128,9 @@ class Run:
         """Updates the weights by one step, and notes what it showed."""
         parts = self.parts
         train = parts.recipe.train
-        self.lr = train.lr * lr_factor(
-            self.taken, parts.plan.total_steps, schedule=train.schedule, warmup=train.warmup
-        )
+        self.lr = train.lr * lr_factor(self.taken, parts.plan.total_steps, train)
+        if train.schedule == "plateau":
+            self.lr *= self.plateau.factor
         set_lr(parts.optimizers, self.lr)
         if parts.team.size > 1:
             # Each process needs draws of its own, and a resumed one the same as before.
@@ -269,6 +272,7 @@ class Run:
         with self.judge.judged_weights():
             self.best.offer(self.parts.network, loss=val.loss, epoch=row.epoch)
         self._record(row)
+        self.plateau.factor_after(val.loss)
         return self.patience.exhausted_after(val.loss)
 
     def _record(self, row: Epoch) -> None:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phoropter.core import registry
 from phoropter.core.events import Listener
 from phoropter.core.protocols import Inputs
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Normalization, Preprocessing
 from phoropter.data.memory import MemoryInputs
+from phoropter.data.number_columns import number_columns
 from phoropter.data.store import open_store
-from phoropter.models.catalog import card
+from phoropter.models.catalog import card, is_classic
 from phoropter.models.preprocessing import preprocessing
 from phoropter.prediction.features import DeepFeatures
 from phoropter.training.problem import Problem
@@ -45,7 +45,7 @@ class Source:
 
 def backbone(recipe: Recipe) -> str:
     """The frozen part of a recipe's model: a network, "pixels", or "" where none is frozen."""
-    if recipe.model.name in registry.names("phoropter.classics"):
+    if is_classic(recipe.model.name):
         return recipe.model.backbone
     name = recipe.model.name
     wanted = recipe.model.pretrained and recipe.model.transfer == "features"
@@ -55,6 +55,8 @@ def backbone(recipe: Recipe) -> str:
 
 def open_source(recipe: Recipe, problem: Problem, *, listener: Listener) -> Source:
     """The inputs that the recipe's model is fitted on."""
+    if problem.dataset.modality == "table":
+        return open_table(recipe, problem)
     name = backbone(recipe)
     images = open_images(recipe, problem, listener=listener)
     if not name:
@@ -87,6 +89,33 @@ def open_images(recipe: Recipe, problem: Problem, *, listener: Listener) -> Sour
         mean, std = pixel_statistics(store, problem)
         wanted = preprocessing(recipe, pixel_mean=mean, pixel_std=std)
     return Source(store, wanted, wanted.normalization, "")
+
+
+def open_table(recipe: Recipe, problem: Problem) -> Source:
+    """The numbers of a table's rows, in standard deviations of the training part.
+
+    They are as they stand in the table if `data.normalize` is "none".
+
+    Raises:
+        UsageError: If a column is not of numbers or has gaps.
+    """
+    values = number_columns(problem.dataset)
+    train = values[problem.rows("train")]
+    mean, std = np.zeros(values.shape[1]), np.ones(values.shape[1])
+    if recipe.data.normalize != "none":
+        mean, std = train.mean(axis=0), train.std(axis=0)
+        std[std == 0] = 1.0
+    how = Preprocessing(
+        size=1,
+        resize="none",
+        channels=values.shape[1],
+        interpolation="none",
+        crop_share=1.0,
+        normalization=Normalization(tuple(mean.tolist()), tuple(std.tolist())),
+        columns=problem.dataset.inputs,
+    )
+    inputs = MemoryInputs(((values - mean) / std).astype(np.float32))
+    return Source(inputs, how, None, "pixels" if is_classic(recipe.model.name) else "")
 
 
 def pixel_statistics(

@@ -15,7 +15,16 @@ from phoropter.improvement.prescriptions.making import (
 )
 
 PRESETS = ("none", "light", "medium", "strong")
-FINE_TUNE_LR = {"adamw": 3e-4, "momentum": 3e-3, "sgd": 3e-2}  # the pretrained layers' rate
+FINE_TUNE_LR = {  # the pretrained layers' rate
+    "adagrad": 3e-3,
+    "adam": 3e-4,
+    "adamax": 6e-4,
+    "adamw": 3e-4,
+    "momentum": 3e-3,
+    "nesterov": 3e-3,
+    "rmsprop": 3e-4,
+    "sgd": 3e-2,
+}
 HEAD_FACTOR = 10.0
 FINE_TUNE_EPOCHS = 15
 PASS_COST = 3.0  # forward and backward, against one forward pass for frozen features
@@ -81,6 +90,7 @@ def fine_tune(evidence: RunEvidence) -> Iterator[Prescription]:
         return
     rate = FINE_TUNE_LR[recipe.train.optimizer]
     epochs = min(recipe.train.epochs, FINE_TUNE_EPOCHS)
+    batch = recipe.train.batch_size
     yield prescription(
         evidence,
         "finetune",
@@ -89,7 +99,7 @@ def fine_tune(evidence: RunEvidence) -> Iterator[Prescription]:
             "train.lr": rate,
             "train.head_lr_factor": HEAD_FACTOR,
             "train.warmup": max(recipe.train.warmup, 0.1),
-            "train.batch_size": min(recipe.train.batch_size, 32),
+            "train.batch_size": min(batch, 32) if isinstance(batch, int) else 32,
             "train.epochs": epochs,
         },
         f"Train all layers instead of the head alone; pretrained layers want a small rate "

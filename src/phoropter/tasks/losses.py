@@ -1,0 +1,118 @@
+"""What training descends: the loss of each sample, by name (`train.loss`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from phoropter.core import registry
+from phoropter.core.errors import UsageError
+from phoropter.core.recipe import TrainRecipe
+
+GROUP = "phoropter.losses"
+_USUAL = {"classes": "cross_entropy", "values": "mse"}
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A loss that can be named in a recipe.
+
+    Args:
+        kind: What it is for: "classes" (logits (n, k) and class numbers (n,)) or "values"
+            (standardised outputs and targets (n, t)).
+        of: Outputs, targets and the training part of the recipe to the loss of each sample (n,).
+    """
+
+    kind: str
+    of: Callable[[Tensor, Tensor, TrainRecipe], Tensor]
+
+
+def named_loss(recipe: TrainRecipe, kind: str) -> Callable[[Tensor, Tensor], Tensor]:
+    """The recipe's loss for targets of this kind: outputs and targets to losses (n,).
+
+    >>> loss = named_loss(TrainRecipe(loss="mae"), "values")
+    >>> loss(torch.tensor([[1.0, 3.0]]), torch.tensor([[0.0, 0.0]])).tolist()
+    [2.0]
+
+    Raises:
+        UsageError: If there is no such loss, or it is one for other targets.
+    """
+    name = _USUAL[kind] if recipe.loss == "auto" else recipe.loss
+    loss: Loss = registry.load(GROUP, name)
+    if loss.kind != kind:
+        fitting = [other for other, one in registry.load_all(GROUP) if one.kind == kind]
+        raise UsageError(
+            f"The loss {name!r} is one for {loss.kind}, and the targets are {kind}.",
+            hint=f"Choose one of: {', '.join(fitting)}.",
+        )
+    return lambda outputs, targets: loss.of(outputs, targets, recipe)
+
+
+def cross_entropy(outputs: Tensor, targets: Tensor, recipe: TrainRecipe) -> Tensor:
+    """Minus the log of the right class's probability; `label_smoothing` moves mass to all."""
+    return functional.cross_entropy(
+        outputs, targets, label_smoothing=recipe.label_smoothing, reduction="none"
+    )
+
+
+def focal(outputs: Tensor, targets: Tensor, recipe: TrainRecipe) -> Tensor:
+    """Cross-entropy times (1 - p) ** `focal_gamma`: little for what is known (Lin et al. 2017).
+
+    With smoothing, the sum over the classes of q (1 - p) ** gamma times -log p.
+    """
+    logs = functional.log_softmax(outputs, dim=1)
+    weighted = -logs * (1 - logs.exp()).clamp(min=0) ** recipe.focal_gamma
+    return (_soft(targets, outputs, recipe.label_smoothing) * weighted).sum(dim=1)
+
+
+def bce(outputs: Tensor, targets: Tensor, recipe: TrainRecipe) -> Tensor:
+    """Binary cross-entropy of each class against the rest, summed over the classes.
+
+    Targets are class numbers (n,), or zeros and ones (n, k) where a sample may be of several.
+    """
+    soft = _soft(targets, outputs, recipe.label_smoothing)
+    losses = functional.binary_cross_entropy_with_logits(outputs, soft, reduction="none")
+    return losses.sum(dim=1)
+
+
+def mse(outputs: Tensor, targets: Tensor, _recipe: TrainRecipe) -> Tensor:
+    """Mean over a sample's numbers of the squared deviation."""
+    return (outputs - targets).square().mean(dim=1)
+
+
+def mae(outputs: Tensor, targets: Tensor, _recipe: TrainRecipe) -> Tensor:
+    """Mean over a sample's numbers of the absolute deviation."""
+    return (outputs - targets).abs().mean(dim=1)
+
+
+def huber(outputs: Tensor, targets: Tensor, recipe: TrainRecipe) -> Tensor:
+    """Half the square of a deviation up to `huber_delta`, beyond it a straight line (Huber 1964).
+
+    A sample's numbers are averaged.
+    """
+    return functional.huber_loss(outputs, targets, delta=recipe.huber_delta, reduction="none").mean(
+        dim=1
+    )
+
+
+def _soft(targets: Tensor, outputs: Tensor, smoothing: float) -> Tensor:
+    """The share of each class in each target (n, k), in the outputs' dtype."""
+    classes = outputs.shape[1]
+    if targets.ndim == 2:
+        shares, even = targets.to(outputs.dtype), 0.5  # each class by itself: yes or no
+    else:
+        shares = functional.one_hot(targets, classes).to(outputs.dtype)
+        even = 1 / classes
+    return torch.lerp(shares, torch.full_like(shares, even), smoothing)
+
+
+CROSS_ENTROPY = Loss("classes", cross_entropy)
+FOCAL = Loss("classes", focal)
+BCE = Loss("classes", bce)
+MSE = Loss("values", mse)
+MAE = Loss("values", mae)
+HUBER = Loss("values", huber)

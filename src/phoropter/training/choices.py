@@ -1,0 +1,73 @@
+"""What a run measures before its first step: how large its batches are, and its numerics."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from phoropter.core.protocols import Objective
+from phoropter.core.recipe import Recipe
+from phoropter.training.batch_size import doubled, largest, read_sizing, write_sizing
+from phoropter.training.numerics import Numerics, fixed, measured, read_numerics, write_numerics
+from phoropter.training.plan import Plan, make_plan
+from phoropter.training.records import TrainingData
+from phoropter.training.rehearsal import Rehearse, rehearsal
+from phoropter.training.team import Team
+
+
+def choices(
+    objective: Objective,
+    network: nn.Module,
+    data: TrainingData,
+    recipe: Recipe,
+    *,
+    folder: Path,
+    accelerator: Accelerator,
+    team: Team,
+) -> tuple[Plan, Numerics]:
+    """The plan and the numerics of a run: those on record, else as the recipe or the clock says.
+
+    The steps that are timed are made on copies; `folder` gets the choice and the timings.
+    """
+    rehearse = partial(
+        rehearsal, objective, network, data, recipe=recipe, accelerator=accelerator, team=team
+    )
+    plan = _planned(rehearse, data, recipe, folder=folder)
+    numerics = read_numerics(folder)
+    if numerics is None:
+        numerics = _numerics(rehearse, data, recipe, plan=plan)
+        write_numerics(folder, numerics)
+    return plan, numerics
+
+
+def _planned(rehearse: Rehearse, data: TrainingData, recipe: Recipe, *, folder: Path) -> Plan:
+    """The plan, after measuring steps of several batch sizes where the recipe leaves it open."""
+    samples = len(data.train_rows)
+    if recipe.train.batch_size != "auto":
+        return make_plan(recipe.train, samples=samples)
+    sizing = read_sizing(folder)
+    if sizing is None:
+        numbers = data.inputs.batch(data.train_rows[:1]).numel()
+
+        def step_s(size: int) -> float:
+            plan = make_plan(recipe.train, samples=samples, measured=size)
+            return rehearse(plan=plan)(fixed("float32", threads=torch.get_num_threads())).seconds
+
+        most = largest(samples=samples, epochs=recipe.train.epochs, numbers=numbers)
+        sizing = doubled(step_s, most=most)
+        write_sizing(folder, sizing)
+    return make_plan(recipe.train, samples=samples, measured=sizing.batch_size)
+
+
+def _numerics(rehearse: Rehearse, data: TrainingData, recipe: Recipe, *, plan: Plan) -> Numerics:
+    threads = torch.get_num_threads()
+    if recipe.train.numerics != "auto":
+        return fixed(recipe.train.numerics, threads=threads)
+    images = data.inputs.batch(data.train_rows[:1]).ndim == 4
+    return measured(
+        rehearse(plan=plan), total_steps=plan.total_steps, images=images, threads=threads
+    )
