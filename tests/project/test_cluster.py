@@ -34,15 +34,16 @@ def test_no_process_is_no_crew():
 
 @pytest.mark.nightly
 @pytest.mark.timeout(600)
-def test_workers_train_together_and_tell_what_they_do(tmp_path, monkeypatch):
+def test_workers_train_together_and_tell_what_they_do(tmp_path, monkeypatch, write_digits):
     monkeypatch.chdir(tmp_path)
+    write_digits(tmp_path / "few", each=30)
     heard = []
     train = phoropter.spread(phoropter.train, address="local", processes=2)
 
-    result = train("digits", settings=SMALL, listener=heard.append)
+    result = train("few", settings=SMALL, listener=heard.append)
 
     assert result.epochs == 2
-    assert (tmp_path / "digits.phoropter" / "runs" / result.run / "history.jsonl").exists()
+    assert (tmp_path / "few.phoropter" / "runs" / result.run / "history.jsonl").exists()
     assert any(isinstance(event, Note) for event in heard)
     assert any(isinstance(event, Progress) and event.stage == "training" for event in heard)
     with pytest.raises(InputError, match="nosuch") as raised:

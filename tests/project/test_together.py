@@ -45,12 +45,13 @@ def history(folder):
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory):
+def both(tmp_path_factory, write_digits):
     """The same training in one process and in two: folder, exit code and stdout of each."""
     made = []
     for processes in (1, 2):
         folder = tmp_path_factory.mktemp(f"of{processes}")
-        done = call(folder, "train", "digits", *SETTINGS, "--json", processes=processes)
+        write_digits(folder / "few", each=50)
+        done = call(folder, "train", "few", *SETTINGS, "--json", processes=processes)
         assert done.returncode == 0, done.stderr
         made.append((folder, json.loads(done.stdout)))
     return made

@@ -35,6 +35,7 @@ def lines(stream: TextIO, *, clock: Callable[[], float] = time.monotonic) -> Lis
     def listen(event: Event) -> None:
         if isinstance(event, Note):
             print(event.text, file=stream, flush=True)
+        if not isinstance(event, Progress):
             return
         now = clock()
         finished = event.done >= event.total
@@ -71,6 +72,7 @@ def bars() -> Iterator[Listener]:
         def listen(event: Event) -> None:
             if isinstance(event, Note):
                 console.print(event.text, markup=False, highlight=False)
+            if not isinstance(event, Progress):
                 return
             if event.stage not in stages:
                 stages[event.stage] = shown.add_task(event.stage, total=event.total, detail="")

@@ -30,6 +30,7 @@ def improve(
             project,
             settings=parse_settings(settings or ()),
             budget_s=budget_s,
+            track=crew.track,
             listener=listener,
         )
     show(result, speech, render.project)

@@ -118,8 +118,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """Where it is trained."""
+    """Who trains it, and who follows."""
 
+    track: Annotated[
+        str | None,
+        typer.Option(
+            "--track", metavar="tensorboard|mlflow", help="Send the curves of every run there too."
+        ),
+    ] = None
     cluster: Annotated[
         str | None,
         typer.Option(

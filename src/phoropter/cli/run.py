@@ -49,6 +49,7 @@ def run(
             settings=parse_settings(plan.settings or ()),
             budget_s=budget_s,
             seed=source.seed,
+            track=crew.track,
             listener=listener,
         )
     show(result, speech, render.project)

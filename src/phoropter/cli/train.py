@@ -10,7 +10,13 @@ from phoropter.cli.output import show
 
 
 def train(
-    data: Data, *, source: Source, plan: Plan, budget: Budget = None, crew: Crew, speech: Speech
+    data: Data,
+    *,
+    source: Source,
+    plan: Plan,
+    budget: Budget = None,
+    crew: Crew,
+    speech: Speech,
 ) -> None:
     """One run of one recipe, measured on the validation part."""
     budget_s = None if budget is None else seconds(budget)
@@ -28,6 +34,7 @@ def train(
             settings=parse_settings(plan.settings or ()),
             budget_s=budget_s,
             seed=source.seed,
+            track=crew.track,
             listener=listener,
         )
     show(result, speech, render.run)

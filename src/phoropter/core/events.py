@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from phoropter.core.recipe import Recipe
+    from phoropter.core.records import Epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,30 @@ class Progress:
     detail: str = ""
 
 
-Event = Note | Progress
+@dataclass(frozen=True, slots=True)
+class RunBegun:
+    """A network is about to be trained; not told of a run that was finished before."""
+
+    run: str
+    recipe: Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class PassMeasured:
+    """A row of the run's history, as soon as it is there."""
+
+    run: str
+    row: Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The run is over and recorded."""
+
+    run: str
+
+
+Event = Note | Progress | RunBegun | PassMeasured | RunEnded
 Listener = Callable[[Event], None]
 
 

@@ -40,6 +40,7 @@ def run(
     settings: Mapping[str, Any] | None = None,
     budget_s: float = 600.0,
     seed: int | None = None,
+    track: str | None = None,
     listener: Listener = silent,
 ) -> ProjectResult:
     """Takes data to a model: look, split, baselines, the loop, the sealed test, report, bundle.
@@ -55,6 +56,7 @@ def run(
         settings: Dotted recipe keys to set.
         budget_s: Wall time for everything, seconds.
         seed: Decides the split and every other draw; 0 if left out. A project keeps its own.
+        track: "tensorboard" or "mlflow", to follow the runs there too.
         listener: Told what is going on.
 
     Raises:
@@ -62,7 +64,9 @@ def run(
     """
     from phoropter.project.steps import run_project
 
-    options = Options(data, project, target, task, metric, recipe, settings or {}, seed, layout)
+    options = Options(
+        data, project, target, task, metric, recipe, settings or {}, seed, layout, track=track
+    )
     return run_project(options, budget_s=budget_s, listener=listener)
 
 
@@ -72,6 +76,7 @@ def improve(
     *,
     settings: Mapping[str, Any] | None = None,
     budget_s: float = 600.0,
+    track: str | None = None,
     listener: Listener = silent,
 ) -> ProjectResult:
     """Goes on with the loop of a project; `settings` are tried first, as your own idea.
@@ -81,7 +86,9 @@ def improve(
     """
     from phoropter.project.steps import improve_project
 
-    return improve_project(project, settings or {}, budget_s=budget_s, listener=listener)
+    return improve_project(
+        project, settings or {}, budget_s=budget_s, track=track, listener=listener
+    )
 
 
 def look(
@@ -197,6 +204,7 @@ def train(
     settings: Mapping[str, Any] | None = None,
     budget_s: float | None = None,
     seed: int | None = None,
+    track: str | None = None,
     listener: Listener = silent,
 ) -> RunResult:
     """One run of one recipe, measured on the validation part; the same run is never made twice.
@@ -206,7 +214,9 @@ def train(
     """
     from phoropter.project.single import train_one
 
-    options = Options(data, project, target, task, None, recipe, settings or {}, seed, layout)
+    options = Options(
+        data, project, target, task, None, recipe, settings or {}, seed, layout, track=track
+    )
     return train_one(options, budget_s=budget_s, listener=listener)
 
 

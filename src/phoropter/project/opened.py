@@ -32,6 +32,7 @@ from phoropter.project.folder import (
 from phoropter.project.grouping import arrange
 from phoropter.project.notebook import Notebook
 from phoropter.project.options import Options
+from phoropter.project.tracking import check_tracker, tracked
 from phoropter.training.problem import Problem, data_digest, problem_digest
 
 
@@ -168,11 +169,12 @@ def started(options: Options, *, listener: Listener) -> Iterator[Project]:
     )
     if options.ratios is not None:
         read_ratios(options.ratios)  # refused before a project is begun
+    check_tracker(options.track)
     settings = agreed(folder, settings)  # before opening: the target may be kept there
     dataset = _read(settings, data)
     _check_metric(options.metric, dataset)
-    with locked(folder):
-        yield from _opened(folder, start(folder, settings), dataset, listener)
+    with locked(folder), tracked(options.track, folder, listener) as told:
+        yield from _opened(folder, start(folder, settings), dataset, told)
 
 
 def check_seed(options: Options) -> None:

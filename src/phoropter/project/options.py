@@ -30,6 +30,7 @@ class Options:
         layout: The reader, where the one that is found is wrong.
         groups: What the split keeps together: "found", "none" or a column.
         ratios: Shares of train, val and test, such as "6:2:2".
+        track: The tracker that the curves go to as well: "tensorboard" or "mlflow".
         time: What the split follows from past to future: "found", "order" or a column.
     """
 
@@ -44,6 +45,7 @@ class Options:
     layout: str | None = None
     groups: str | None = None
     ratios: str | None = None
+    track: str | None = None
     time: str | None = None
 
     def given_recipe(self) -> Recipe | None:

@@ -24,6 +24,7 @@ from phoropter.project.looking import look_and_note
 from phoropter.project.opened import Project, check_seed, existing, started
 from phoropter.project.options import Options
 from phoropter.project.results import ProjectResult, Step
+from phoropter.project.tracking import tracked
 from phoropter.training.problem import Problem
 
 _BASELINE_SHARE = 0.4
@@ -85,11 +86,17 @@ def run_project(options: Options, *, budget_s: float, listener: Listener) -> Pro
 
 
 def improve_project(
-    place: str | Path, own: Mapping[str, Any], *, budget_s: float, listener: Listener
+    place: str | Path,
+    own: Mapping[str, Any],
+    *,
+    budget_s: float,
+    track: str | None,
+    listener: Listener,
 ) -> ProjectResult:
     """Goes on with the loop from the run that is the reference so far."""
     budget = Budget(time.monotonic(), budget_s)
-    with existing(Folder(Path(place).expanduser().resolve()), listener=listener) as project:
+    folder = Folder(Path(place).expanduser().resolve())
+    with tracked(track, folder, listener) as told, existing(folder, listener=told) as project:
         project.check_images()
         problem = project.problem()
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)

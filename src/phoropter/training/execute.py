@@ -21,7 +21,7 @@ from phoropter.augment.mixing import mixer
 from phoropter.augment.policies import augmenter
 from phoropter.core import registry
 from phoropter.core.errors import CorruptFileError
-from phoropter.core.events import Listener, silent
+from phoropter.core.events import Listener, RunBegun, RunEnded, silent
 from phoropter.core.files import read_json, write_json, write_text
 from phoropter.core.predictions import Predictions, write_predictions
 from phoropter.core.protocols import Objective
@@ -97,9 +97,11 @@ def execute(
         source=open_source(recipe, problem, listener=listener),
         watch=Watch(listener=listener, deadline=deadline),
     )
+    listener(RunBegun(folder.name, recipe))
     network, outcome = _fitted(carried)
     _write_predictions(carried, network)
     _write_summary(carried, outcome, seconds=time.monotonic() - begun)
+    listener(RunEnded(folder.name))
     return folder
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from phoropter.core.errors import InterruptedRunError
-from phoropter.core.events import Progress
+from phoropter.core.events import PassMeasured, Progress
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Epoch
@@ -279,6 +279,7 @@ class Run:
         self.history.append(row)
         if self.parts.team.lead:
             append_history(self.parts.folder, row, seconds=self.seconds)
+        self.parts.watch.listener(PassMeasured(self.parts.folder.name, row))
 
 
 def _row(run: Run, number: int, *, train: Evaluation | None, val: Evaluation | None) -> Epoch:
