@@ -27,7 +27,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from phoropter.core.records import Dataset
-from phoropter.look.class_probabilities import described_rows
+from phoropter.look.class_probabilities import by_logistic_regression, described_rows
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.label_opinion import ALPHA, judge_labels
 from phoropter.prediction.handcrafted import described
@@ -67,7 +67,8 @@ def exchanged(labels: Rows, share: float, seed: int) -> tuple[Rows, set[int]]:
 
 
 def ours(columns: Table, given: Rows) -> tuple[set[int], Numbers]:
-    opinion = judge_labels(columns, given, np.arange(len(given)), seed=0)
+    model = by_logistic_regression(columns, given)
+    opinion = judge_labels(model, given, np.arange(len(given)), seed=0)
     found = opinion.suspects.tolist() if opinion.floor.p_value <= ALPHA else []
     return set(found), opinion.probabilities
 

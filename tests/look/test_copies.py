@@ -130,6 +130,20 @@ def test_false_alarms_are_rare_where_pictures_differ_in_few_ways():
     assert sum(len(found_in(fields(seed))) > 0 for seed in range(12)) <= 1
 
 
+def test_copies_are_found_where_strangers_are_look_alikes():
+    """Each picture has strangers about as near as usual copies: only its own copy lies apart."""
+    originals = np.concatenate([fields(0), fields(0)[:, ::-1]])
+    copies = [
+        Image.fromarray(picture).filter(ImageFilter.GaussianBlur(0.5)).point(lambda grey: grey / 2)
+        for picture in originals[10:70]
+    ]
+    thumbnails = np.stack([*originals, *(np.asarray(image) for image in copies)])
+    found = {tuple(pair) for pair in found_in(thumbnails)}
+    planted = {(row + 10, len(originals) + row) for row in range(60)}
+    assert len(found & planted) >= 0.9 * len(planted)
+    assert len(found - planted) <= 0.05 * len(planted)
+
+
 def test_too_small_a_set_teaches_no_rule(digits):
     assert find_copies(digits[0][: SMALLEST_SET - 1], seed=0) is NO_COPIES
     assert find_copies(digits[0][:0], seed=0) is NO_COPIES

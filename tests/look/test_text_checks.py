@@ -13,6 +13,7 @@ from phoropter.core.records import Dataset
 from phoropter.look.checks import (
     conflicting_duplicates,
     exact_duplicates,
+    label_errors,
     near_duplicate_texts,
     split_leak,
     text_leftovers,
@@ -150,3 +151,47 @@ def test_what_is_no_language():
         "no letter": 1,
     }
     assert finding.severity == "info"
+
+
+def reports(count, seed=0, *, told=0.3):
+    """Texts of three topics: a share of their words is their topic's, the others are anybody's."""
+    rng = np.random.default_rng(seed)
+    words = rng.permutation([word for word in WORDS if word.isalpha()])
+    common, topics = words[:180], words[180:300].reshape(3, 40)
+    names = rng.integers(0, 3, count)
+    texts = [
+        " ".join(np.where(rng.random(20) < told, rng.choice(topics[n], 20), rng.choice(common, 20)))
+        for n in names
+    ]
+    return texts, names
+
+
+def found_errors(texts, names):
+    labels = ["abc"[name] for name in names]
+    found = list(label_errors.check(evidence_of(texts, labels)))
+    samples = [item for finding in found for item in finding.evidence["samples"]]
+    return found, [int(item["id"].rpartition("line")[2]) - 2 for item in samples]
+
+
+@pytest.mark.parametrize("share", [0.025, 0.1])
+def test_exchanged_labels_of_texts_are_found(share):
+    texts, names = reports(480)
+    rng = np.random.default_rng(1)
+    wrong = rng.choice(480, round(share * 480), replace=False)
+    given_names = names.copy()
+    given_names[wrong] = (names[wrong] + rng.integers(1, 3, len(wrong))) % 3
+    [finding], rows = found_errors(texts, given_names)
+    hits = set(rows) & set(wrong.tolist())
+    assert len(hits) >= 0.9 * len(wrong)
+    assert len(hits) >= 0.9 * len(rows)
+    assert finding.evidence["low"] <= share <= finding.evidence["high"]
+    right = {row: "abc"[names[row]] for row in hits}
+    for row, item in zip(rows, finding.evidence["samples"], strict=True):
+        assert row not in right or item["suggested"] == right[row]
+
+
+@pytest.mark.parametrize("told", [0.0, 0.1, 0.3])
+def test_sound_labels_of_texts_are_left_in_peace(told):
+    """However much of the topic the words tell: topics that are hard to tell are no errors."""
+    for seed in range(2):
+        assert found_errors(*reports(240, seed, told=told)) == ([], [])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from phoropter.look.candidates import Candidates, candidates
 from phoropter.look.changes import said
+from phoropter.look.isolation import believed, isolation
 from phoropter.look.registration import Prepared, Registered, prepared, register
 
 FALSE_ALARMS = 0.01
@@ -99,7 +100,9 @@ def find_copies(thumbnails: NDArray[np.uint8], *, seed: int) -> Copies:
     pictures' points of view. Strangers that look alike by chance have likenesses spread like a
     normal sample, so that mean and spread follow from the lesser ones, which are beyond any
     family: a copy exceeds what is expected `FALSE_ALARMS` times in all comparisons (Student's t).
-    And it lies nearer than by the dimension of its surroundings can be expected.
+    And it lies nearer than by the dimension of its surroundings can be expected. Where strangers
+    are so alike that this decides nothing, two pictures are copies that are each other's nearest
+    and so much more alike than all others that chance explains at most a twentieth of such pairs.
 
     >>> rng = np.random.default_rng(0)
     >>> pictures = rng.integers(0, 256, (60, 32, 32)).astype(np.uint8)
@@ -204,7 +207,8 @@ def _judged(compared: _Compared, near: Candidates, rows: NDArray[np.int64]) -> C
     values = likeness(compared.registered)
     gaps = log_distance(compared.registered)
     places = _places(compared, near, rows)
-    centre, spread = spread_of_strangers(-_sorted(places, -values))
+    alike_first = _sorted(places, -values)
+    centre, spread = spread_of_strangers(-alike_first)
     reach, dimension = surroundings(_sorted(places, gaps))
     place = np.full(total, -1)
     place[rows] = np.arange(len(rows))
@@ -217,8 +221,20 @@ def _judged(compared: _Compared, near: Candidates, rows: NDArray[np.int64]) -> C
     allowed = np.where(thin, min(CHANCE / total, CHANCE_OF_ONE), CHANCE_OF_ONE)
     threshold = float(student.isf(FALSE_ALARMS / (total * count), DEGREES))
     copied = (deviation > threshold) & (chance.max(axis=1) < np.log(allowed))
+    mutual = _mutual(compared, values, total)
+    apart = np.flatnonzero(mutual[known])
+    surprise = isolation(alike_first)[ends[apart]].min(axis=1)
+    copied[apart[believed(surprise, int(mutual.sum()))]] = True
     rule = CopyRule(threshold, *(float(np.median(one)) for one in (centre, spread, dimension)))
     return _ordered(compared, known[copied], rule)
+
+
+def _mutual(compared: _Compared, values: NDArray[np.float64], total: int) -> NDArray[np.bool_]:
+    """Whether neither picture of a pair is more like any other, shape (p,)."""
+    most = np.full(total, -np.inf)
+    for side in compared.keys[:, :2].T:
+        np.maximum.at(most, side, values)
+    return np.asarray((values[:, None] >= most[compared.keys[:, :2]]).all(axis=1))
 
 
 def _places(compared: _Compared, near: Candidates, rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phoropter.core.records import Finding, Prescription, Severity
-from phoropter.look.class_probabilities import family_folds, out_of_fold_probabilities
+from phoropter.look.class_probabilities import Model, family_folds, out_of_fold_probabilities
 from phoropter.look.confident import contradicted
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.listing import counted
@@ -32,10 +32,6 @@ CRITICAL_SHARE = 0.15
 
 DOUBT = 0.5
 """Labels are listed that are more likely drawn at random than not."""
-
-STRENGTH = 0.006
-"""Inverse penalty of the logistic regression: strong, for wrong labels must not be learnt. Set on
-handwritten digits and photographs with and without planted errors."""
 
 LONGEST = 1_000
 """Entries of the list: every one has to be looked at by somebody."""
@@ -68,7 +64,7 @@ class Opinion:
 
 
 def judge_labels(
-    columns: NDArray[np.float32],
+    model: Model,
     labels: NDArray[np.int64],
     families: NDArray[np.int64],
     *,
@@ -76,18 +72,18 @@ def judge_labels(
 ) -> Opinion:
     """Judges every label by the others.
 
-    A logistic regression is fitted twice, the second time without the labels that the first one
-    contradicts (confident learning), so that wrong labels do not speak for each other. Families
-    are judged as a whole: a copy under another label cannot vouch for itself.
+    The model is fitted twice, the second time without the labels that the first fit contradicts
+    (confident learning), so that wrong labels do not speak for each other. Families are judged as a
+    whole: a copy under another label cannot vouch for itself.
 
     Args:
-        columns: Descriptions, shape (m, d), centred, of a variance of one on average.
+        model: Fits some samples and judges others.
         labels: Classes as numbers from 0 to k - 1, shape (m,), several samples each.
         families: A number for each sample, shape (m,); equal where samples belong together.
         seed: Draws the folds.
     """
     fold = family_folds(labels, families, seed=seed)
-    judge = partial(out_of_fold_probabilities, columns, labels, fold, strength=STRENGTH, seed=seed)
+    judge = partial(out_of_fold_probabilities, model, labels, fold, seed=seed)
     trusted = np.ones(len(labels), dtype=bool)
     with one_thread():
         trusted[contradicted(labels, judge(trusted=trusted))] = False

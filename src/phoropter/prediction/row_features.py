@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,9 @@ import polars as pl
 from phoropter.core.protocols import Features
 from phoropter.core.records import Dataset, Rows
 from phoropter.core.seed import derive
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 _COMPONENTS = 128
 _MOST_WORDS = 50_000
@@ -51,14 +55,29 @@ def joined_texts(dataset: Dataset, rows: Rows) -> list[str]:
 
 def text_vectors(texts: Sequence[str], *, seed: int = 0) -> Features:
     """Vectors of texts, float32 (n, d), of length 1 (or 0 for texts without a letter)."""
-    from scipy.sparse import hstack
     from sklearn.decomposition import TruncatedSVD
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.preprocessing import normalize
 
-    kinds = (("word", (1, 2)), ("char_wb", (3, 5)))
+    matrix = word_weights(texts)
+    components = min(_COMPONENTS, matrix.shape[0] - 1, matrix.shape[1] - 1)
+    if components < 1:
+        return np.asarray(matrix.toarray(), dtype=np.float32)
+    draw = derive(seed, "text-features") % 2**32
+    reduced = TruncatedSVD(components, random_state=draw).fit_transform(matrix)
+    return np.asarray(normalize(reduced), dtype=np.float32)
+
+
+def word_weights(texts: Sequence[str]) -> csr_matrix:
+    """TF-IDF of words, of pairs of them, and of 3 to 5 neighbouring characters.
+
+    Float32 (n, d), sparse, rows of length 1 for the words and for the characters; a single column
+    of zeros where no text has a letter.
+    """
+    from scipy.sparse import csr_matrix, hstack
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     blocks = []
-    for analyzer, lengths in kinds:
+    for analyzer, lengths in (("word", (1, 2)), ("char_wb", (3, 5))):
         counter = TfidfVectorizer(
             analyzer=analyzer,
             ngram_range=lengths,
@@ -72,14 +91,8 @@ def text_vectors(texts: Sequence[str], *, seed: int = 0) -> Features:
         except ValueError:  # scikit-learn's word for: no text has any such part
             continue
     if not blocks:
-        return np.zeros((len(texts), 1), dtype=np.float32)
-    matrix = hstack(blocks).tocsr()
-    components = min(_COMPONENTS, matrix.shape[0] - 1, matrix.shape[1] - 1)
-    if components < 1:
-        return np.asarray(matrix.toarray(), dtype=np.float32)
-    draw = derive(seed, "text-features") % 2**32
-    reduced = TruncatedSVD(components, random_state=draw).fit_transform(matrix)
-    return np.asarray(normalize(reduced), dtype=np.float32)
+        return csr_matrix((len(texts), 1), dtype=np.float32)
+    return hstack(blocks).tocsr()
 
 
 def _column_features(column: pl.Series) -> Features:

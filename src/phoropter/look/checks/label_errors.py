@@ -7,9 +7,15 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from phoropter.core.records import Finding
+from phoropter.core.records import Finding, Rows
 from phoropter.core.seed import derive
-from phoropter.look.class_probabilities import FOLDS, described_rows
+from phoropter.look.class_probabilities import (
+    FOLDS,
+    Model,
+    by_logistic_regression,
+    by_words,
+    described_rows,
+)
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.label_opinion import doubtful_labels, judge_labels
 
@@ -31,7 +37,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
     if len(names) < 2 or len(rows) < FEWEST:
         return
     opinion = judge_labels(
-        described_rows(evidence, rows),
+        _model(evidence, rows, labels.astype(np.int64)),
         labels.astype(np.int64),
         evidence.families[rows],
         seed=derive(evidence.seed, "label-errors"),
@@ -40,6 +46,12 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
     finding = doubtful_labels(evidence, opinion, rows=rows, names=names, source=source)
     if finding is not None:
         yield finding
+
+
+def _model(evidence: LookEvidence, rows: Rows, labels: NDArray[np.int64]) -> Model:
+    if evidence.dataset.modality == "text":
+        return by_words([evidence.texts[row] for row in rows], labels)
+    return by_logistic_regression(described_rows(evidence, rows), labels)
 
 
 def _often_seen(labels: NDArray[np.str_], families: NDArray[np.int64]) -> NDArray[np.bool_]:
