@@ -2,6 +2,7 @@ from dataclasses import replace
 
 from phoropter.cli import render
 from phoropter.core.records import Rejected
+from phoropter.data.accounts import Ignored
 
 
 def test_a_look_lists_classes_rejections_and_findings(samples):
@@ -24,6 +25,21 @@ def test_faults_in_annotation_files_are_no_lost_samples(samples):
     lines = render.look(replace(samples.LOOK, rejected=(fault,))).splitlines()
     assert "faults in annotation files (1):" in lines
     assert not any("files are no samples" in line for line in lines)
+
+
+def test_the_files_of_a_folder_add_up_and_the_ignored_ones_are_shown(samples):
+    counts = {"found": 1_305, "samples": 1_300, "sources": 1, "rejected": 0, "ignored": 4}
+    ignored = (
+        Ignored("hidden, or left by a system or a program", 3, ("a/.DS_Store", "b/.DS_Store")),
+        Ignored("notes on the data", 1, ("README.md",)),
+    )
+    lines = render.look(replace(samples.LOOK, files=counts, ignored=ignored)).splitlines()
+    at = lines.index("1,305 files: 1,300 samples, 1 sources, 4 ignored")
+    assert lines[at + 1 : at + 3] == [
+        "  3 hidden, or left by a system or a program: a/.DS_Store, b/.DS_Store, ...",
+        "  1 notes on the data: README.md",
+    ]
+    assert "files:" not in render.look(samples.LOOK)
 
 
 def test_the_page_of_look_is_named_last(samples):

@@ -41,6 +41,7 @@ def look(result: LookResult) -> str:
         f"{name}: {', '.join(f'{key} {number(value)}' for key, value in facts.items())}"
         for name, facts in result.targets.items()
     ]
+    lines += _files(result)
     what = "files" if result.modality == "image" else "rows or files"
     lost = [item for item in result.rejected if item.kind != "annotation"]
     lines += _rejected(lost, f"{len(lost)} {what} are no samples")
@@ -54,6 +55,23 @@ def look(result: LookResult) -> str:
         )
     lines.append(f"project {result.project}")
     return _text(lines, [f"report  {result.report}"] if result.report else [])
+
+
+def _files(result: LookResult) -> list[str]:
+    """What became of the files of a folder, and which were ignored."""
+    if not result.files:
+        return []
+    counts = dict(result.files)
+    found = counts.pop("found")
+    said = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    return [
+        f"{found:,} files: {said}",
+        *(
+            f"  {item.count:,} {item.reason}: {', '.join(item.examples)}"
+            f"{', ...' if item.count > len(item.examples) else ''}"
+            for item in result.ignored
+        ),
+    ]
 
 
 def conversion(result: ConvertResult) -> str:

@@ -69,6 +69,8 @@ class Dataset:
         class_ids: The source's own number of each class, beside `classes`; the values of a mask's
             pixels, of a colour mask 65536 r + 256 g + b. Empty: 0, 1, 2, ...
         ignored_ids: Values of a mask's pixels that are of no class ("void", "unlabelled").
+        sources: Files that were read for what they say of the samples (tables, annotations,
+            lists), or that hold them (archives), relative to the folder that the reader was given.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Dataset:
     objects: pl.DataFrame | None = None
     class_ids: tuple[int, ...] = ()
     ignored_ids: tuple[int, ...] = ()
+    sources: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return self.table.height

@@ -27,7 +27,9 @@ _MAGIC = (
 )
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db"})
 _SYSTEM_FOLDERS = frozenset({"__macosx", "__pycache__", "$recycle.bin", "@eadir"})
-_NOTES = ("readme", "licence", "license", "citation", "changelog")
+_NOTES = frozenset({"readme", "licence", "license", "citation", "changelog", "copying"})
+PROJECT_SUFFIX = ".phoropter"
+"""Folders of projects, which may lie among the data, are no data."""
 
 
 def is_image(path: Path) -> bool:
@@ -47,13 +49,30 @@ def is_image(path: Path) -> bool:
 
 
 def is_note(name: str) -> bool:
-    """Whether a file beside the data only describes them (README.md, LICENSE, ...)."""
-    return name.casefold().startswith(_NOTES) or name.casefold().endswith(".md")
+    """Whether a file beside the data only describes them.
+
+    >>> is_note("README.roboflow.txt"), is_note("LICENSE"), is_note("about.md")
+    (True, True, True)
+    >>> is_note("license_plate.txt"), is_note("readme.png")
+    (False, False)
+    """
+    plain = name.casefold()
+    if plain.endswith(tuple(SUFFIXES)):
+        return False
+    return plain.partition(".")[0] in _NOTES or plain.endswith(".md")
+
+
+def is_system_file(name: str) -> bool:
+    """Whether a file of this name is left behind by an operating system (Thumbs.db, ...)."""
+    return name.casefold() in _SYSTEM_FILES
 
 
 def is_shown(folder: Path) -> bool:
-    """Whether a folder is the user's own: neither hidden nor left behind by a system."""
-    return not folder.name.startswith(".") and folder.name.casefold() not in _SYSTEM_FOLDERS
+    """Whether a folder is the user's own: neither hidden nor left by a system or a project."""
+    name = folder.name.casefold()
+    return not name.startswith(".") and not (
+        name in _SYSTEM_FOLDERS or name.endswith(PROJECT_SUFFIX)
+    )
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -65,6 +84,14 @@ def subfolders(folder: Path) -> list[Path]:
 
 def files_below(folder: Path) -> Iterator[Path]:
     """Every file in `folder` and its own subfolders, sorted; follows links, not in circles."""
+    for place, folders, names in walked(folder):
+        folders[:] = [name for name in folders if is_shown(Path(name))]
+        for name in names:
+            yield Path(place, name)
+
+
+def walked(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As `os.walk`, everything sorted; links are followed, but no folder is entered twice."""
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
@@ -72,9 +99,8 @@ def files_below(folder: Path) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if is_shown(Path(name)))
-        for name in sorted(names):
-            yield Path(place, name)
+        folders.sort()
+        yield place, folders, sorted(names)
 
 
 def contains_image(folder: Path, *, deep: bool = False) -> bool:
@@ -102,7 +128,7 @@ def refusal(path: Path, shown: str) -> Rejected | None:
                 shown, "hidden: its name starts with a dot; rename it to use it", "unusable"
             )
         return Rejected(shown, "", "junk")
-    if name.casefold() in _SYSTEM_FILES:
+    if is_system_file(name):
         return Rejected(shown, "a file of the operating system, not an image", "junk")
     if not path.exists():
         return Rejected(shown, "a link that leads nowhere", "unreadable")

@@ -83,7 +83,8 @@ def dataset_of_rows(
     source = _with_target(source, roles)
     frame, rejected = _samples(source, roles)
     frame, spelling = _one_spelling(frame, roles)
-    frame, named = _named_classes(frame, roles, source.root)
+    frame, name_files = _named_classes(frame, roles, source.root)
+    named = [f"class names from {name}" for name in name_files]
     notes = (*spelling, *named, *_blanks(source, frame), *source.notes)
     return Dataset(
         name=source.name,
@@ -96,6 +97,7 @@ def dataset_of_rows(
         rejected=(*source.rejected, *rejected),
         modality=modality,
         inputs=roles.inputs,
+        sources=(*source.files, *name_files),
     )
 
 
@@ -337,7 +339,8 @@ def _one_spelling(frame: pl.DataFrame, roles: Roles) -> tuple[pl.DataFrame, list
 def _named_classes(frame: pl.DataFrame, roles: Roles, root: Path) -> tuple[pl.DataFrame, list[str]]:
     """The table with class numbers replaced by the lines of a file such as classes.txt beside it.
 
-    The file must have as many lines as there are classes, and these must count from 0 or 1.
+    The second is that file's name, if there is one. It must have as many lines as there are
+    classes, and these must count from 0 or 1.
     """
     if roles.target is None or roles.target.kind != "class":
         return frame, []
@@ -351,7 +354,7 @@ def _named_classes(frame: pl.DataFrame, roles: Roles, root: Path) -> tuple[pl.Da
             numbers = [str(first + at) for at in range(len(names))]
             if found == set(numbers) and len(set(names)) == len(names):
                 replaced = pl.col(name).replace(dict(zip(numbers, names, strict=True)))
-                return frame.with_columns(replaced), [f"class names from {file.name}"]
+                return frame.with_columns(replaced), [file.name]
     return frame, []
 
 

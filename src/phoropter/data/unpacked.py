@@ -156,6 +156,7 @@ def read_unpacked(folder: Path, *, target: str | None) -> Dataset:
         task=_TASKS[about.kind],
         targets=() if about.kind == "none" else about.targets,
         table=frame,
+        sources=(MANIFEST,),
         rejected=tuple(
             Rejected(name, problem, "unusable" if problem == _NO_LABEL else "unreadable")
             for name, problem in table.filter(~sound).select("name", "problem").iter_rows()

@@ -13,8 +13,7 @@ from filelock import FileLock, Timeout
 
 from phoropter.core.errors import CorruptFileError, InputError, ProjectBusyError, UsageError
 from phoropter.core.files import storage_errors, write_text
-
-SUFFIX = ".phoropter"
+from phoropter.data.images import PROJECT_SUFFIX
 
 _DEFAULTS = {"groups": "found"}
 """What a setting is where it was not said."""
@@ -120,7 +119,7 @@ def folder_for(data: str, project: str | Path | None) -> Folder:
         return Folder(Path(project).expanduser().resolve())
     name = Path(data).expanduser().resolve().name if Path(data).exists() else data
     stem = Path(name).stem if Path(data).is_file() else name
-    return Folder(Path.cwd() / f"{stem or 'project'}{SUFFIX}")
+    return Folder(Path.cwd() / f"{stem or 'project'}{PROJECT_SUFFIX}")
 
 
 def start(folder: Folder, settings: Settings) -> Settings:
@@ -222,7 +221,7 @@ def project_of(project: str | Path | None) -> Folder:
     """
     if project is not None:
         return Folder(Path(project).expanduser().resolve())
-    found = sorted(item for item in Path.cwd().glob(f"*{SUFFIX}") if item.is_dir())
+    found = sorted(item for item in Path.cwd().glob(f"*{PROJECT_SUFFIX}") if item.is_dir())
     if len(found) == 1:
         return Folder(found[0])
     what = "is none" if not found else f"are {len(found)}: {', '.join(p.name for p in found)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ from phoropter.core.events import Note
 from phoropter.core.protocols import FeatureFunction
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Dataset, Split
+from phoropter.data.accounts import account
 from phoropter.data.corrections import read_corrections, renewed, write_corrections
 from phoropter.data.index import thumbnails
 from phoropter.look.evidence import LookEvidence
@@ -59,6 +61,9 @@ def look_and_note(
     for finding in findings:
         if finding.severity != "info":
             project.listener(Note(f"{finding.severity}: {finding.code}: {finding.message}"))
+    place = Path(project.settings.data)
+    # Asked for before corrections: what the user drops is a file of the data all the same.
+    accounts = account(place, project.found) if place.is_dir() else None
     report = "" if page is None else write_page_of(project, evidence, split, findings, lang=page)
     return LookResult(
         project=str(project.folder.path),
@@ -75,6 +80,8 @@ def look_and_note(
         issues=str(project.folder.issues),
         report=str(report),
         modality=dataset.modality,
+        files=accounts.counts if accounts else {},
+        ignored=accounts.ignored if accounts else (),
     )
 
 

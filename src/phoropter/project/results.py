@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from phoropter.core.records import Finding, Metric, Rejected, Verdict
+from phoropter.data.accounts import Ignored
 from phoropter.data.writing import Lost
 
 
@@ -29,6 +30,10 @@ class LookResult:
         issues: A table of corrections to accept or not (`path, problem, suggestion, accept`).
         report: The HTML page, or "" where none was asked for.
         modality: What a sample is: "image", "text" or "table" (a row).
+        files: Where the data are a folder, what became of its files: `found` is the sum of
+            `samples`, `sources` (read for what they say, or what they hold), `rejected` and
+            `ignored`.
+        ignored: The ignored ones by reason.
     """
 
     project: str
@@ -45,6 +50,8 @@ class LookResult:
     issues: str = ""
     report: str = ""
     modality: str = "image"
+    files: Mapping[str, int] = field(default_factory=dict)
+    ignored: tuple[Ignored, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,10 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from phoropter.core.errors import PhoropterError
+from phoropter.core.objects import OBJECTS_SCHEMA
 from phoropter.core.protocols import Reader
 from phoropter.core.records import PARTS, Dataset
+from phoropter.data.accounts import account
 
 _TEXT = ("id", "path", "group", "part", "part_name")
 _TARGETS = {
@@ -44,6 +46,9 @@ def broken_promises(reader: Reader, path: Path, *, target: str | None = None) ->
     broken += _record(dataset)
     broken += _table(dataset)
     broken += _files(dataset) if dataset.modality == "image" else _rows(dataset)
+    broken += _objects(dataset)
+    if path.is_dir():
+        broken += _accounts(path, dataset)
     broken += _wrong_target(reader, path)
     if _state(path) != before:
         broken.append("the example was changed by being read")
@@ -113,6 +118,36 @@ def _rows(dataset: Dataset) -> Iterator[str]:
         yield "a target is among the inputs"
     if "digest" not in dataset.table or dataset.table["digest"].null_count():
         yield "rows need a digest of their inputs"
+
+
+def _objects(dataset: Dataset) -> Iterator[str]:
+    objects = dataset.objects
+    if objects is None:
+        return
+    if objects.schema != OBJECTS_SCHEMA:
+        yield f"objects have the columns {', '.join(objects.columns)}"
+        return
+    unnamed = set(objects["label"].drop_nulls()) - set(dataset.classes)
+    if unnamed:
+        yield f"objects are of classes that are not listed: {', '.join(sorted(unnamed))}"
+    strangers = set(objects["id"]) - set(dataset.table["id"])
+    if strangers:
+        yield f"objects are on images that are none: {', '.join(sorted(strangers))}"
+    if dataset.class_ids and len(dataset.class_ids) != len(dataset.classes):
+        yield "there are not as many numbers of classes as names"
+    for place in objects["mask_path"].drop_nulls().unique():
+        if not (dataset.root / place).is_file():
+            yield f"{place!r} is no mask below the root"
+            return
+
+
+def _accounts(path: Path, dataset: Dataset) -> Iterator[str]:
+    """Of a sound example every file is used or rejected; what is not there was not read."""
+    for source in dataset.sources:
+        if not (path / source).is_file():
+            yield f"{source!r}, which it says it read, is no file of the example"
+    for item in account(path, dataset).ignored:
+        yield f"{item.count} files were left out without a word: {', '.join(item.examples)}"
 
 
 def _wrong_target(reader: Reader, path: Path) -> Iterator[str]:

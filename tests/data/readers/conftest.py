@@ -123,19 +123,89 @@ def _unpacked(root: Path) -> Path:
     return arrays.read(_arrays(root), target=None).root
 
 
+def _coco(root: Path) -> Path:
+    _put(root, [f"images/{n}.png" for n in range(COUNT)])
+    images = [
+        {"id": n + 5, "file_name": f"{n}.png", "height": 9, "width": 11} for n in range(COUNT)
+    ]
+    annotations = [
+        {"id": n, "image_id": n + 5, "category_id": 1 + n % 2, "bbox": [1, 2, 4, 3], "area": 12,
+         "iscrowd": 0}
+        for n in range(COUNT)
+    ]  # fmt: skip
+    categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    (root / "annotations.json").write_text(json.dumps(content))
+    return root
+
+
+def _voc(root: Path) -> Path:
+    _put(root, [f"JPEGImages/{n}.png" for n in range(COUNT)])
+    (root / "Annotations").mkdir()
+    (root / "ImageSets" / "Main").mkdir(parents=True)
+    (root / "ImageSets" / "Main" / "val.txt").write_text("3\n4\n")
+    for number in range(COUNT):
+        name = "dog" if number % 2 else "cat"
+        box = "<xmin>2</xmin><ymin>3</ymin><xmax>9</xmax><ymax>8</ymax>"
+        (root / "Annotations" / f"{number}.xml").write_text(
+            f"<annotation><filename>{number}.png</filename><size><width>11</width>"
+            f"<height>9</height><depth>3</depth></size><object><name>{name}</name>"
+            f"<bndbox>{box}</bndbox></object></annotation>"
+        )
+    return root
+
+
+def _yolo(root: Path) -> Path:
+    _put(root, [f"images/train/{n}.png" for n in range(COUNT)])
+    (root / "labels" / "train").mkdir(parents=True)
+    for number in range(COUNT):
+        line = f"{number % 2} 0.5 0.5 0.25 0.5\n"
+        (root / "labels" / "train" / f"{number}.txt").write_text(line)
+    (root / "data.yaml").write_text("train: images/train\nnc: 2\nnames: [cat, dog]\n")
+    return root
+
+
+def _masks(root: Path) -> Path:
+    _put(root, [f"images/{n}.png" for n in range(COUNT)])
+    (root / "masks").mkdir()
+    for number in range(COUNT):
+        bands = np.repeat(np.arange(9) // 3, 11).reshape(9, 11).astype(np.uint8)
+        Image.fromarray(np.roll(bands, number, axis=0)).save(root / "masks" / f"{number}.png")
+    (root / "classes.txt").write_text("sky\nroad\ncar\n")
+    return root
+
+
+def _instances(root: Path) -> Path:
+    for number in range(COUNT):
+        place = f"stage1_train/{number:02d}"
+        _put(root, [f"{place}/images/{number:02d}.png"])
+        for at in range(1 + number % 2):
+            mask = np.zeros((9, 11), dtype=np.uint8)
+            mask[4 * at : 4 * at + 3, 2:6] = 255
+            file = root / place / "masks" / f"mask {at}.png"
+            file.parent.mkdir(exist_ok=True)
+            Image.fromarray(mask).save(file)
+    return root
+
+
 EXAMPLES: dict[str, Callable[[Path], Path]] = {
     "arrays": _arrays,
+    "coco": _coco,
     "csv": _csv,
     "folders": _folders,
     "hf": _hf,
+    "instances": _instances,
     "lines": _lines,
+    "masks": _masks,
     "parquet": _parquet,
     "table": _table,
     "text": _text,
     "unlabelled": _unlabelled,
     "unpacked": _unpacked,
     "unpaired": _unpaired,
+    "voc": _voc,
     "webdataset": _webdataset,
+    "yolo": _yolo,
 }
 
 

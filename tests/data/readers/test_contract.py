@@ -14,8 +14,7 @@ from phoropter.core.records import Dataset
 from phoropter.data.open import open_dataset
 from phoropter.testing.reader_contract import broken_promises
 
-OWN_TESTS = {"coco", "instances", "masks", "voc", "yolo"}
-NAMES = sorted(set(registry.names("phoropter.readers")) - OWN_TESTS)
+NAMES = sorted(registry.names("phoropter.readers"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -45,12 +44,12 @@ def test_the_contract_notices(tmp_path, examples):
             id=pl.lit("same"), part=pl.lit("learn"), label=pl.lit(len(calls))
         ).drop("digest")
         calls.append(dataset)
-        return replace(dataset, description="two\nlines", table=table)
+        return replace(dataset, description="two\nlines", table=table, sources=("gone.csv",))
 
     wrong = SimpleNamespace(detects=lambda path: 2.0, read=careless)
     told = "; ".join(broken_promises(wrong, path))
     for promise in (
         "2.0 sure", "claims", "twice", "description", "repeated", "learn", "label is Int32",
-        "digest", "is accepted", "was changed",
+        "digest", "is accepted", "was changed", "'gone.csv', which it says", "left out without",
     ):  # fmt: skip
         assert promise in told, promise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from phoropter.core.errors import InputError
@@ -58,7 +59,7 @@ def read(path: Path, *, target: str | None) -> Dataset:
         name=path.stem if path.is_file() else path.name,
         key=digest_of(*files),
     )
-    return read_unpacked(folder, target=target)
+    return replace(read_unpacked(folder, target=target), sources=tuple(file.name for file in files))
 
 
 def _files(path: Path) -> list[Path]:

@@ -138,10 +138,12 @@ class _Gathered:
         self._names: dict[str, Identifier] = {}
         self._objects: list[pl.DataFrame] = []
         self._problems: list[Rejected] = []
+        self._files: list[str] = []
 
     def add(self, content: CocoFile, file: Path, root: Path, finder: ImageFinder) -> None:
         """One more file."""
         shown = file.relative_to(root).as_posix()
+        self._files.append(shown)
         part_name = self._part_names[file]
         for image in content.images:
             if "\\" in image.file_name:
@@ -199,6 +201,7 @@ class _Gathered:
             classes=tuple(names),
             objects=objects,
             class_ids=_numbers([self._names[name] for name in names]),
+            sources=tuple(self._files),
         )
 
 

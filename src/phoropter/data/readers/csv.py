@@ -60,6 +60,7 @@ def read(path: Path, *, target: str | None) -> Dataset:
         task=columns.target.task,
         targets=names,
         table=frame,
+        sources=(file.name,),
         rejected=(*rejected, *_unlisted(frame, finder, rejected, file)),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import polars as pl
 from phoropter.core.errors import InputError, UsageError, nearest
 from phoropter.core.records import Dataset
 from phoropter.data.arrow_files import (
+    INFO,
     SPLITS,
     STATE,
     ArrowPart,
@@ -85,9 +86,10 @@ def read(path: Path, *, target: str | None) -> Dataset:
     if column is None:
         rows = _rows(path, name, parts)
         modality = "text" if text_columns(rows.table.cells) else "table"
-        return dataset_of_rows(
+        dataset = dataset_of_rows(
             rows, modality="text" if modality == "text" else "table", layout="hf", target=target
         )
+        return replace(dataset, sources=_sources(path, parts))
     goal = _goal(first, parts[0], column, target)
     folder = unpack(
         lambda: _packed(parts, column, goal),
@@ -95,7 +97,18 @@ def read(path: Path, *, target: str | None) -> Dataset:
         name=name,
         key=digest_of(*(file for part in parts for file in part.files)) + str(goal),
     )
-    return read_unpacked(folder, target=goal.column if goal.kind != "none" else None)
+    dataset = read_unpacked(folder, target=goal.column if goal.kind != "none" else None)
+    return replace(dataset, sources=_sources(path, parts))
+
+
+def _sources(path: Path, parts: Sequence[ArrowPart]) -> tuple[str, ...]:
+    """The files of the samples, and those that say what is in them."""
+    root = path if path.is_dir() else path.parent
+    files = [file for part in parts for file in part.files]
+    places = dict.fromkeys([root, *(file.parent for file in files)])
+    told = [place / name for place in places for name in (SPLITS, STATE, INFO)]
+    read = [*files, *(file for file in told if file.is_file())]
+    return tuple(dict.fromkeys(file.relative_to(root).as_posix() for file in read))
 
 
 def _goal(frame: pl.DataFrame, part: ArrowPart, image: str, target: str | None) -> _Goal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -68,8 +69,11 @@ def read(path: Path, *, target: str | None) -> Dataset:
         for mask, reason in zip(masks, ordered(lambda m: _fault(path / m), masks), strict=True)
         if reason
     }
-    classes = classes_of(path, _list_folders(path, masks), masks)
-    return _dataset(path, pairs, classes, unreadable)
+    folders = _list_folders(path, masks)
+    classes = classes_of(path, folders, masks)
+    named = [file for folder in folders if (file := folder / classes.source).is_file()]
+    sources = [*(file.relative_to(path).as_posix() for file in named[:1]), *unreadable]
+    return replace(_dataset(path, pairs, classes, unreadable), sources=tuple(sources))
 
 
 def _fault(mask: Path) -> str:

@@ -79,12 +79,19 @@ def _is_voc(file: Path) -> bool:
     return sum(sign in start for sign in _SIGNS) >= 3
 
 
-def _part_lists(root: Path) -> dict[str, str]:
-    """The part of each stem, by the lists in ImageSets whose name is a word for a part."""
+def _part_lists(root: Path) -> list[Path]:
+    """The lists in ImageSets whose name is a word for a part."""
+    return [
+        file
+        for file in files_below(root)
+        if _LISTS in file.parts and file.suffix == ".txt" and part_of(file.stem)
+    ]
+
+
+def _listed_parts(lists: Sequence[Path]) -> dict[str, str]:
+    """The part of each stem, by the lists."""
     parts: dict[str, str] = {}
-    for file in files_below(root):
-        if _LISTS not in file.parts or file.suffix != ".txt" or not part_of(file.stem):
-            continue
+    for file in lists:
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.strip():
                 parts.setdefault(PurePosixPath(line.split()[0]).stem, file.stem)
@@ -97,7 +104,9 @@ class _Reading:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._finder = ImageFinder(root)
-        self._parts = _part_lists(root)
+        lists = _part_lists(root)
+        self._parts = _listed_parts(lists)
+        self._sources = [file.relative_to(root).as_posix() for file in lists]
         self._images: dict[str, AnnotatedImage] = {}
         self._objects = ObjectRows()
         self._rejected: list[Rejected] = []
@@ -115,6 +124,7 @@ class _Reading:
         if content is None:
             self._rejected.append(Rejected(shown, "XML of another kind", "junk"))
             return
+        self._sources.append(shown)
         path = self._image(content, shown, problems)
         self._rejected += problems.rejected()
         if path is None:
@@ -166,7 +176,8 @@ class _Reading:
         """Everything as a data set."""
         table, objects = samples(self._images.values()), self._objects.frame()
         seen = sorted(set(objects["label"].drop_nulls()))
-        named = next((list(n.values()) for n, _ in every_list(self._root) if _fits(n, seen)), [])
+        lists = ((list(n.values()), file) for n, file in every_list(self._root) if _fits(n, seen))
+        named, source = next(lists, ([], ""))
         classes = (*named, *(label for label in seen if label not in named))
         rejected = self._rejected + unlisted(self._finder.images, self._mentioned)
         return Dataset(
@@ -182,6 +193,7 @@ class _Reading:
             rejected=tuple(rejected),
             classes=classes,
             objects=objects,
+            sources=(*self._sources, *([source] if source else [])),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from phoropter.core.errors import InputError
@@ -51,7 +52,8 @@ def read(path: Path, *, target: str | None) -> Dataset:
         name=path.name.split(".")[0] if path.is_file() else path.name,
         key=key,
     )
-    return read_unpacked(folder, target=target)
+    sources = tuple(shard.relative_to(place).as_posix() for shard in shards)
+    return replace(read_unpacked(folder, target=target), sources=sources)
 
 
 def _shards(path: Path) -> list[Path]:

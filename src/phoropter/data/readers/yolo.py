@@ -76,6 +76,8 @@ def read(path: Path, *, target: str | None) -> Dataset:
     file = path if path.is_file() else find_config(root)
     config = read_config(file, root) if file else YoloConfig({}, {}, Problems("data.yaml"))
     reading = _Reading(root, config)
+    if file:
+        reading.sources.append(file.relative_to(root).as_posix())
     if not reading.images:
         raise InputError(
             f"There is no image with labels in {str(root)!r}.",
@@ -119,6 +121,7 @@ class _Reading:
             path for path in sorted(self._finder.images) if self._takes_part(path, folders)
         ]
         self._rejected: list[Rejected] = []
+        self.sources = [place for place in config.folders if (root / place).is_file()]
 
     def _label_files(self) -> dict[str, str]:
         """The label files by key; lists of images that data.yaml names are none."""
@@ -206,6 +209,7 @@ class _Reading:
             classes=tuple(names.values()),
             objects=frame,
             class_ids=() if plain else tuple(names),
+            sources=(*self.sources, *self._texts_of_images()),
         )
 
     def _names(self) -> Names:
@@ -215,8 +219,9 @@ class _Reading:
         places = [self._root, self._root / _LABELS]
         places += sorted({self._root / Path(text).parent for text in self._texts.values()})
         for place in places:
-            names = listed_names(place)[0] if place.is_dir() else {}
+            names, file = listed_names(place) if place.is_dir() else ({}, "")
             if names:
+                self.sources.append((place / file).relative_to(self._root).as_posix())
                 return names
         seen = sorted(
             {
@@ -277,6 +282,10 @@ class _Reading:
             polygons = [polygon] if polygon else None
             objects.add(path, label, box, polygons=polygons, extra=extra)
         self._rejected += problems.rejected()
+
+    def _texts_of_images(self) -> list[str]:
+        """The label files that belong to an image."""
+        return [text for path in self.images if (text := self._texts.get(_key(path)))]
 
     def _orphans(self) -> list[Rejected]:
         """The label files without an image."""
