@@ -68,3 +68,9 @@ def test_a_failed_file_keeps_its_row(samples):
 
 def test_an_empty_table_has_no_lines():
     assert render.table([]) == []
+
+
+def test_a_single_proposal_is_told_in_the_singular(samples):
+    one, two = (render.look(replace(samples.LOOK, proposed=count)) for count in (1, 2))
+    assert "1 correction is proposed in" in one
+    assert "2 corrections are proposed in" in two

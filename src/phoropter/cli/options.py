@@ -163,7 +163,7 @@ class Speech:
         typer.Option(
             "--lang",
             metavar="en|ko",
-            help="Language of the words; ko where translated: so far the frame of the report.",
+            help="Language of pages and answers; progress, errors and JSON stay English.",
         ),
     ] = "en"
 

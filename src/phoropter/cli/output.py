@@ -14,13 +14,25 @@ Result = TypeVar("Result")
 
 
 def show(result: Result, speech: Speech, text: Callable[[Result], str]) -> None:
-    """Prints a result as JSON with `--json`, else as `text` puts it."""
+    """Prints a result as JSON with `--json`, else as `text` puts it, in the language asked for.
+
+    JSON is the same in every language: programs compare it.
+    """
     if speech.json:
         from phoropter.core.files import plain
 
         document(plain(result))
     else:
-        print(text(result), flush=True)
+        print(_spoken(text(result), speech.lang), flush=True)
+
+
+def _spoken(text: str, language: str) -> str:
+    """The lines in the language, as far as they are known in it."""
+    if language == "en":
+        return text
+    from phoropter.report.translation import translated
+
+    return "\n".join(translated(line, language) for line in text.split("\n"))
 
 
 def document(value: Mapping[str, object] | list[object]) -> None:

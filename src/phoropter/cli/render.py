@@ -48,7 +48,12 @@ def look(result: LookResult) -> str:
     remarks = [item for item in result.rejected if item.kind == "annotation"]
     lines += _rejected(remarks, f"faults in annotation files ({len(remarks)})")
     lines += _findings(result.findings, nothing="Nothing wrong was found.")
-    if result.proposed:
+    if result.proposed == 1:
+        lines.append(
+            f"1 correction is proposed in {result.issues}: write y under accept if you want it; "
+            "it is carried out when the project is used next."
+        )
+    elif result.proposed:
         lines.append(
             f"{result.proposed} corrections are proposed in {result.issues}: write y under accept "
             "for those you want; they are carried out when the project is used next."

@@ -121,8 +121,8 @@ def _galleries(evidence: LookEvidence, among: NDArray[np.bool_]) -> dict[str, Cl
 def _galleries_of_objects(
     evidence: LookEvidence, among: NDArray[np.bool_]
 ) -> dict[str, ClassGallery]:
-    """Images that hold an object of each of the first classes, where objects are annotated."""
-    if evidence.objects is None:
+    """Images that hold an object of each of the first classes, where there are several."""
+    if evidence.objects is None or len(evidence.dataset.classes) < 2:
         return {}
     unsealed = evidence.ids[among]
     found = {}

@@ -207,6 +207,6 @@ def _fact(name: str, value: object, say: Sentences) -> str:
         text = ", ".join(map(number, value))
     else:
         text = value if isinstance(value, str) else number(value)
-    if name == "why":
-        text = say.known(f"why-{text}", text)
+    if name in {"why", "kind"}:
+        text = say.text(say.known(f"why-{text}", text))
     return f"{say.known(f'evidence-{name}', name)}: {text}"

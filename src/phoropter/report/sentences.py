@@ -10,6 +10,7 @@ from types import MappingProxyType
 import yaml
 
 from phoropter.core.errors import UsageError, nearest
+from phoropter.report.translation import translated
 
 _LOCALE = files("phoropter.report") / "locale"
 
@@ -36,6 +37,10 @@ class Sentences:
     def __call__(self, key: str, **values: object) -> str:
         """The sentence `key` with its `$placeholders` filled."""
         return Template(self._texts[key]).substitute({k: str(v) for k, v in values.items()})
+
+    def text(self, english: str) -> str:
+        """What a check, a rule or the split said, as far as it is known in this language."""
+        return translated(english, self.language)
 
     def known(self, key: str, other: str) -> str:
         """The sentence `key` if there is one, else `other`."""

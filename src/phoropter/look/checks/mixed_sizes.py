@@ -30,11 +30,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
         code="mixed-sizes",
         severity="info",
         confidence=1.0,
-        message=(
-            f"{distinct:,} different sizes: the longer side runs from {longer.min():.0f} to "
-            f"{longer.max():.0f} pixels (median {np.median(longer):.0f}); data.resize decides how "
-            "they become squares."
-        ),
+        message=_message(distinct, longer),
         evidence={
             "distinct": distinct,
             "size_spread": spread,
@@ -45,6 +41,15 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
             "aspect_ratio": _quantiles(size["aspect ratio"]),
         },
     )
+
+
+def _message(distinct: int, longer: NDArray[np.float64]) -> str:
+    low, high = longer.min(), longer.max()
+    runs = f": the longer side runs from {low:.0f} to {high:.0f} pixels"
+    text = f"{distinct:,} different sizes{runs} (median {np.median(longer):.0f})"
+    if low == high:
+        text = f"{distinct:,} different sizes, all with a longer side of {low:.0f} pixels"
+    return f"{text}; data.resize decides how they become squares."
 
 
 def _spread(values: NDArray[np.float64]) -> float:
