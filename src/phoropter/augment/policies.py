@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from phoropter.augment.own import own_augmenter
 from phoropter.augment.presets import PRESETS, Strength
 from phoropter.core.recipe import AugmentRecipe
 
@@ -18,7 +19,7 @@ Augmenter = Callable[[Tensor, Generator], Tensor]
 _LUMA = (0.299, 0.587, 0.114)
 
 
-def augmenter(recipe: AugmentRecipe, *, size: int) -> Augmenter | None:
+def augmenter(recipe: AugmentRecipe, *, size: int, channels: int = 3) -> Augmenter | None:
     """A function that varies a batch of images, or None where the recipe wants none.
 
     It maps float images in [0, 1] of shape (n, c, h, w), and a generator on the CPU that decides
@@ -31,9 +32,23 @@ def augmenter(recipe: AugmentRecipe, *, size: int) -> Augmenter | None:
     True
 
     Args:
-        recipe: Which preset, and whether it may mirror.
+        recipe: Which preset, whether it may mirror, and what of the user's own comes after it.
         size: Side of the images, pixels; shifts of less than a pixel are not worth a resampling.
+        channels: Of the images that a variation of the user's own is tried on.
+
+    Raises:
+        UsageError: If there is no variation of the name in the recipe, or it breaks its contract.
     """
+    preset = _preset(recipe, size=size)
+    if recipe.own is None:
+        return preset
+    own = own_augmenter(recipe.own, size=size, channels=channels)
+    if preset is None:
+        return own
+    return lambda images, generator: own(preset(images, generator), generator)
+
+
+def _preset(recipe: AugmentRecipe, *, size: int) -> Augmenter | None:
     if recipe.preset == "none":
         return None
     strength = PRESETS[recipe.preset]

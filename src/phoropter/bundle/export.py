@@ -109,7 +109,7 @@ def export(
         sums = {name: digest(partial / name) for name in (WEIGHTS, ONNX, GOLDEN)}
         write_manifest(partial / MANIFEST, replace(manifest, files=sums))
         largest = verify(onnx_answer(partial / ONNX), samples, schema, what="The ONNX model")
-        rebuilt = load(partial, runtime="torch")
+        rebuilt = load(partial, runtime="torch", own_code=True)
         verify(rebuilt.answer, samples, schema, what="The network rebuilt from its weights")
     return Exported(folder=folder, files=FILES, verified=len(samples), largest_difference=largest)
 

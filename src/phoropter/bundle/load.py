@@ -88,13 +88,14 @@ class Bundle:
         )
 
 
-def load(folder: str | Path, *, runtime: Runtime = "auto") -> Bundle:
+def load(folder: str | Path, *, runtime: Runtime = "auto", own_code: bool = False) -> Bundle:
     """The bundle in `folder`, its files checked against their digests.
 
     Args:
         folder: What `export` wrote.
         runtime: "onnx" starts in a fraction of a second; "torch" rebuilds the network; "auto" is
             "onnx" where ONNX Runtime is installed.
+        own_code: Whether "torch" may run the code by which a network of the user's own is built.
 
     Raises:
         InputError: If the folder is no bundle.
@@ -110,7 +111,7 @@ def load(folder: str | Path, *, runtime: Runtime = "auto") -> Bundle:
     from phoropter.bundle.rebuild import rebuild
 
     network = portable(
-        rebuild(place, manifest),
+        rebuild(place, manifest, own_code=own_code),
         manifest.preprocessing,
         manifest.schema,
         tta=manifest.recipe.predict.tta,

@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from phoropter.bundle.manifest import WEIGHTS, Manifest
-from phoropter.core.errors import CorruptFileError
+from phoropter.core.errors import CorruptFileError, InputError
+from phoropter.core.references import is_reference
 from phoropter.models.build import build, build_trunk, untrained
 from phoropter.models.classic import classic_from_state
 from phoropter.models.network import Network
@@ -18,12 +19,19 @@ from phoropter.models.network import Network
 _HEAD = "head."
 
 
-def rebuild(folder: Path, manifest: Manifest) -> nn.Module:
+def rebuild(folder: Path, manifest: Manifest, *, own_code: bool = False) -> nn.Module:
     """The network of a bundle with its trained weights, in eval mode on the CPU.
 
+    Args:
+        folder: Of the bundle.
+        manifest: What it says.
+        own_code: Whether code that the recipe refers to may be run; for bundles of one's own.
+
     Raises:
+        InputError: If only code from outside could build the network, and it may not run.
         CorruptFileError: If the weights cannot be read or do not fit the recipe.
     """
+    _check_code(folder, manifest, allowed=own_code)
     path = folder / WEIGHTS
     try:
         state = load_file(path)
@@ -36,6 +44,17 @@ def rebuild(folder: Path, manifest: Manifest) -> nn.Module:
             hint="Export the run again.",
         ) from error
     return network.eval()
+
+
+def _check_code(folder: Path, manifest: Manifest, *, allowed: bool) -> None:
+    named = [manifest.recipe.model.name, manifest.recipe.model.backbone]
+    brought = [name for name in named if is_reference(name)]
+    if brought and not allowed:
+        raise InputError(
+            f"The network of {str(folder)!r} is made by {brought[0]!r}; a bundle runs no code.",
+            hint="Use runtime='onnx' (pip install 'phoropter[export]'); if you trust the code, "
+            "own_code=True in Python.",
+        )
 
 
 def _empty(manifest: Manifest, state: Mapping[str, Tensor]) -> nn.Module:

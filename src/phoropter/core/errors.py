@@ -2,7 +2,8 @@
 
 PhoropterError                 exit code 2, one line and a hint, no traceback
 ├── UsageError                 the command, a recipe key or an option is wrong
-│   └── MissingExtraError      an optional dependency is not installed
+│   ├── MissingExtraError      an optional dependency is not installed
+│   └── BrokenContractError    a part of the user's own does not do what it must
 ├── InputError                 a file or folder is not what it should be
 │   └── CorruptFileError       one of our own files is damaged
 ├── StorageError               the disk is full, or a folder cannot be written
@@ -60,6 +61,12 @@ class MissingExtraError(UsageError):
             f"{why} needs the package {package!r}, which is not installed.",
             hint=f"Install it with: pip install 'phoropter[{extra}]'",
         )
+
+
+class BrokenContractError(UsageError):
+    """A network, loss, metric or augmentation of the user's own does not do what it must."""
+
+    code = "broken-contract"
 
 
 class InputError(PhoropterError):

@@ -20,6 +20,10 @@ from pydantic import (
 )
 
 from phoropter.core.errors import UsageError, nearest
+from phoropter.core.references import reference_to
+
+OWN_KEYS = ("model.name", "model.backbone", "train.loss", "data.augment.own")
+"""Keys that may name a part of the user's own (see `core.references`)."""
 
 
 class _Section(BaseModel):
@@ -41,6 +45,11 @@ class AugmentRecipe(_Section):
 
     preset: Literal["none", "light", "medium", "strong"] = Field(
         "none", description="Strength of the built-in policy. Recipe K6: start without."
+    )
+    own: str | None = Field(
+        None,
+        description="A variation of your own after the preset's: file.py:name, or a registered "
+        "name.",
     )
     flip: bool = Field(
         True, description="Whether presets may mirror left and right (wrong for digits, angles)."
@@ -228,11 +237,16 @@ class Recipe(_Section):
     def changed(self, change: Mapping[str, Any]) -> Recipe:
         """A copy with some dotted keys set.
 
+        A class, function or network object may stand for its name (see `core.references`). A file
+        of weights asks for a pretrained start.
+
         Raises:
             UsageError: If a key is unknown or a value does not fit; names the nearest key.
         """
         nested = self.model_dump()
         known = flat(self)
+        if change.get("model.weights") is not None:
+            change = {"model.pretrained": True, **change}
         for key, value in change.items():
             if key not in known:
                 raise UsageError(f"Unknown recipe key {key!r}.", hint=nearest(key, known))
@@ -240,7 +254,7 @@ class Recipe(_Section):
             section = nested
             for name in path:
                 section = section[name]
-            section[last] = value
+            section[last] = reference_to(value) if callable(value) else value
         return _validated(nested, where="recipe")
 
     @property

@@ -280,6 +280,7 @@ class RunSummary:
         schema: The target's schema.
         features: Where the classic models' or the head's inputs came from ("pixels",
             "efficientnet_lite0", ...), or "" for a network on images.
+        own: Hash of the source of each part of the user's own, by its recipe key.
     """
 
     run: str
@@ -293,6 +294,7 @@ class RunSummary:
     numerics: Mapping[str, Any]
     schema: TargetSchema
     features: str
+    own: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

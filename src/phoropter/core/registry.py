@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from phoropter.core.errors import UsageError, nearest
+from phoropter.core.references import is_reference, resolve
 
 GROUPS = (
     "phoropter.readers",
@@ -24,6 +25,10 @@ GROUPS = (
     "phoropter.rules",
     "phoropter.prescriptions",
 )
+
+OPEN = ("phoropter.models", "phoropter.losses", "phoropter.metrics", "phoropter.augmentations")
+"""Groups of which a part may be named by where it is. A name in a file that comes from others, such
+as the classic model of a bundle, must never lead to code that is not installed."""
 
 
 class DuplicateNameError(RuntimeError):
@@ -48,16 +53,24 @@ def names(group: str) -> tuple[str, ...]:
 
 
 def load(group: str, name: str) -> Any:
-    """The part registered as `name`.
+    """The part registered as `name`, or in `OPEN` groups the one that `name` refers to.
 
     Raises:
         UsageError: If nothing of that name is registered; names the nearest one.
     """
+    if group in OPEN and is_reference(name):
+        return resolve(name)
     entry = _entries(group).get(name)
     if entry is None:
         what = group.rpartition(".")[2].removesuffix("es" if group.endswith("sses") else "s")
         raise UsageError(f"Unknown {what} {name!r}.", hint=nearest(name, names(group)))
     return entry.load()
+
+
+def is_ours(group: str, name: str) -> bool:
+    """Whether `name` is a part of this package, so that its contract is tested already."""
+    entry = _entries(group).get(name)
+    return entry is not None and entry.value.startswith("phoropter.")
 
 
 def load_all(group: str) -> Iterator[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from phoropter.core.errors import BrokenContractError
 from phoropter.core.registry import load, names
 from phoropter.metrics.function import MetricFunction
 
@@ -9,15 +10,23 @@ GROUP = "phoropter.metrics"
 
 
 def named(name: str) -> MetricFunction:
-    """The metric registered as `name`.
+    """The metric registered as `name`, or one of the user's own (`file.py:name`).
 
     Raises:
         UsageError: If there is none; names the nearest one.
+        BrokenContractError: If what `name` refers to is no metric.
 
     >>> named("accuracy").greater_is_better
     True
     """
-    metric: MetricFunction = load(GROUP, name)
+    metric = load(GROUP, name)
+    if not isinstance(metric, MetricFunction):
+        raise BrokenContractError(
+            f"The metric {name!r} is a {type(metric).__name__}, which does not say for what "
+            "predictions it is and whether more of it is better.",
+            hint='Write @metric("classes", greater_is_better=True) above the function '
+            "(from phoropter.metrics.function import metric).",
+        )
     return metric
 
 

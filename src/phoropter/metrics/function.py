@@ -6,6 +6,7 @@ sample counted this many times?", so that is the one thing a metric has to answe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -97,6 +98,40 @@ class MetricFunction:
             )
 
 
+def metric(
+    kind: str,
+    *,
+    greater_is_better: bool,
+    range: tuple[float, float] = (-math.inf, math.inf),  # noqa: A002 - the record's word for it
+) -> Callable[[Callable[[Any], float]], MetricFunction]:
+    """Makes a metric of a function of predictions; slow, the function is called once a resample.
+
+    >>> import numpy as np
+    >>> from phoropter.core.predictions import ValuePredictions
+    >>> @metric("values", greater_is_better=False, range=(0.0, math.inf))
+    ... def worst_error(predictions):
+    ...     return float(abs(predictions.values - predictions.truth).max())
+    >>> worst_error(ValuePredictions(np.array(["a"]), np.array([[1.0]]), np.array([[3.0]]), ("x",)))
+    2.0
+
+    Args:
+        kind: "classes" (the function gets `ClassPredictions`) or "values" (`ValuePredictions`).
+        greater_is_better: Direction.
+        range: Least and greatest possible value.
+    """
+
+    def made(function: Callable[[Any], float]) -> MetricFunction:
+        return MetricFunction(
+            name=function.__name__,
+            kind=kind,
+            greater_is_better=greater_is_better,
+            range=range,
+            prepare=plain(function),
+        )
+
+    return made
+
+
 def plain(function: Callable[[Any], float]) -> Callable[[Any], Weighted]:
     """A metric's `prepare` from a function of predictions alone; slow, one call a resample.
 
@@ -115,7 +150,7 @@ def plain(function: Callable[[Any], float]) -> Callable[[Any], Weighted]:
 
         def compute(weights: Floats) -> Floats:
             values = [
-                function(predictions.take(np.repeat(rows, row.astype(np.int64))))
+                float(function(predictions.take(np.repeat(rows, row.astype(np.int64)))))
                 if row.any()
                 else np.nan
                 for row in weights

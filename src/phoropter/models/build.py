@@ -8,17 +8,20 @@ import torch
 from torch import nn
 
 from phoropter.core import registry
-from phoropter.core.errors import UsageError
+from phoropter.core.errors import BrokenContractError, UsageError
 from phoropter.core.recipe import ModelRecipe, Recipe
 from phoropter.core.records import TargetSchema
+from phoropter.core.references import is_reference
 from phoropter.core.seed import derive
 from phoropter.models import catalog
 from phoropter.models.network import LinearHead, Network, TrunkBuilder
+from phoropter.models.own import check_network, own_trunk
 from phoropter.models.weights_file import load_into
 
 # Small enough that the loss before training is that of the base rates (Karpathy 2019, "verify loss
 # at init"), large enough that the trunk has a gradient in the first step.
 _HEAD_STD = 0.01
+_GROUP = "phoropter.models"
 
 _OF_COLUMNS = ("mlp", "pixels")
 
@@ -56,14 +59,19 @@ def build(recipe: Recipe, schema: TargetSchema, *, columns: int = 0) -> Network:
     with torch.random.fork_rng(devices=[]):
         # torch's initialisers know no generator but the global one.
         torch.default_generator.manual_seed(derive(recipe.seed, "weights"))
-        trunk, feature_count = (
-            _trunk(recipe.model, channels=columns, size=1)
-            if columns
-            else _trunk(recipe.model, channels=recipe.data.channels, size=recipe.data.size)
+        channels, size = (columns, 1) if columns else (recipe.data.channels, recipe.data.size)
+        trunk, feature_count = _trunk(
+            recipe.model, channels=channels, size=size, outputs=schema.outputs
         )
-        head = LinearHead(feature_count, schema.outputs, dropout=recipe.model.dropout)
-        _initialise_head(head, schema)
-    return Network(trunk, head, feature_count)
+        if feature_count is None:  # a whole network of the user's
+            network = Network(trunk, nn.Identity(), schema.outputs)
+        else:
+            head = LinearHead(feature_count, schema.outputs, dropout=recipe.model.dropout)
+            _initialise_head(head, schema)
+            network = Network(trunk, head, feature_count)
+    if _is_brought(recipe.model.name):
+        check_network(network, recipe.model.name, channels=channels, size=size)
+    return network
 
 
 def build_trunk(
@@ -87,7 +95,12 @@ def build_trunk(
     recipe = (like or ModelRecipe()).model_copy(update={"name": name, "pretrained": pretrained})
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive(0, "weights"))
-        trunk, feature_count = _trunk(recipe, channels=channels, size=size)
+        trunk, feature_count = _trunk(recipe, channels=channels, size=size, outputs=0)
+    if feature_count is None:
+        raise BrokenContractError(
+            f"{name!r} gives a whole network; a backbone must say how many features it has.",
+            hint="Return the pair (module, number of features).",
+        )
     return trunk.eval(), feature_count
 
 
@@ -99,18 +112,29 @@ def untrained(recipe: Recipe) -> Recipe:
     return recipe.changed({"model.pretrained": False, "model.weights": None})
 
 
-def _trunk(recipe: ModelRecipe, *, channels: int, size: int) -> tuple[nn.Module, int]:
-    if recipe.name in registry.names("phoropter.models"):
-        return _own_trunk(recipe, channels=channels, size=size)
+def _is_brought(name: str) -> bool:
+    """Whether a network is of the user or of another package, and its contract to be checked."""
+    registered = name in registry.names(_GROUP) and not registry.is_ours(_GROUP, name)
+    return registered or is_reference(name)
+
+
+def _trunk(
+    recipe: ModelRecipe, *, channels: int, size: int, outputs: int
+) -> tuple[nn.Module, int | None]:
+    """A module and its number of features, or a whole network of the user's and None."""
+    if is_reference(recipe.name):
+        return own_trunk(recipe, channels=channels, size=size, outputs=outputs)
+    if recipe.name in registry.names(_GROUP):
+        return _registered(recipe, channels=channels, size=size)
     from phoropter.models.timm_zoo import timm_trunk
 
     catalog.card(recipe.name)  # an unknown name ends here, with the nearest one
     return timm_trunk(recipe, channels=channels, size=size)
 
 
-def _own_trunk(recipe: ModelRecipe, *, channels: int, size: int) -> tuple[nn.Module, int]:
+def _registered(recipe: ModelRecipe, *, channels: int, size: int) -> tuple[nn.Module, int]:
     """A registered trunk; weights from a file take the place of those it comes with."""
-    builder: TrunkBuilder = registry.load("phoropter.models", recipe.name)
+    builder: TrunkBuilder = registry.load(_GROUP, recipe.name)
     path = recipe.weights if recipe.pretrained else None
     if path is None:
         return builder(recipe, channels=channels, size=size)

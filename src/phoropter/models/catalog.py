@@ -7,6 +7,7 @@ import importlib.util
 from phoropter.core import registry
 from phoropter.core.errors import UsageError, nearest
 from phoropter.core.records import ModelCard
+from phoropter.core.references import is_reference
 from phoropter.models.zoo_table import OFFLINE_PACKAGE, ZOO, ZooRow
 
 _BOTH = ("classification", "regression")
@@ -57,12 +58,16 @@ def cards(task: str | None = None) -> tuple[ModelCard, ...]:
 def card(name: str) -> ModelCard:
     """What is known of one model; timm is asked about names that are not in the list.
 
+    Of a network of the user's own (`file.py:name`) nothing is, and it is not imported.
+
     >>> card("efficientnet_lite0").mean
     (0.5, 0.5, 0.5)
 
     Raises:
         UsageError: If neither the list nor timm knows the name; suggests the nearest.
     """
+    if is_reference(name):
+        return ModelCard(name, "network", _BOTH, licence="yours", source="yours")
     known = _known()
     found = known.get(name) or _from_timm(name)
     if found is None:

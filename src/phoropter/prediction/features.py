@@ -15,6 +15,7 @@ from phoropter.core.events import Listener, Progress, silent
 from phoropter.core.protocols import Features, Inputs
 from phoropter.core.recipe import ModelRecipe
 from phoropter.core.records import Dataset, Preprocessing, Rows
+from phoropter.core.references import is_reference, source_digest
 from phoropter.data.parallel import ordered
 from phoropter.data.store import open_store
 from phoropter.models.build import build_trunk
@@ -118,11 +119,12 @@ class DeepFeatures:
         return hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).hexdigest()
 
     def _from_file(self) -> list[object]:
-        """What decides the features besides the name, where the weights come from a file."""
+        """What decides the features besides the name: the user's own files."""
+        own: list[object] = [source_digest(self.name)] if is_reference(self.name) else []
         if self._like is None or self._like.weights is None:
-            return []
+            return own
         shape = self._like.model_dump(include={"depth", "width", "activation", "norm"})
-        return [weights_digest(self._like.weights), shape]
+        return [*own, weights_digest(self._like.weights), shape]
 
 
 class HandcraftedFeatures:

@@ -13,6 +13,7 @@ from phoropter.project.together import together
 
 if TYPE_CHECKING:
     from phoropter.core.records import Comparison, ModelCard
+    from phoropter.metrics.function import MetricFunction
     from phoropter.project.results import (
         ConvertResult,
         DiagnoseResult,
@@ -35,7 +36,7 @@ def run(
     target: str | None = None,
     task: str | None = None,
     layout: str | None = None,
-    metric: str | None = None,
+    metric: str | MetricFunction | None = None,
     recipe: Place | Recipe | None = None,
     settings: Mapping[str, Any] | None = None,
     budget_s: float = 600.0,
@@ -51,9 +52,10 @@ def run(
         target: The target column, where the data have several.
         task: "classification" or "regression", where the data leave it open.
         layout: The reader to use, where the wrong one is chosen.
-        metric: The primary metric; chosen by the data if left out.
+        metric: The primary metric, by name or an object of your own; chosen by the data if left
+            out.
         recipe: The first recipe, or a YAML file with it; planned by the data if left out.
-        settings: Dotted recipe keys to set.
+        settings: Dotted recipe keys to set; parts of your own may be given as objects.
         budget_s: Wall time for everything, seconds.
         seed: Decides the split and every other draw; 0 if left out. A project keeps its own.
         track: "tensorboard" or "mlflow", to follow the runs there too.

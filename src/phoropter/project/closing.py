@@ -129,9 +129,7 @@ def bundle_card(project: Project, problem: Problem, outcome: Outcome) -> BundleC
     """The facts of the model card."""
     record, opening = outcome.final, outcome.opening
     simple = best_simple(outcome.ladder)
-    pretrained = record.recipe.model.pretrained
-    frozen = record.summary.features not in {"", "pixels"}
-    trunk = record.summary.features if frozen else (record.recipe.model.name if pretrained else "")
+    weights, licence = started_from(record)
     return BundleCard(
         name=project.folder.path.stem,
         description=project.dataset.description,
@@ -143,6 +141,18 @@ def bundle_card(project: Project, problem: Problem, outcome: Outcome) -> BundleC
         looks=project.notebook.looks,
         openings=project.notebook.openings,
         limits=outcome.conclusion,
-        weights=trunk,
-        licence=model_card(trunk).licence if trunk else "",
+        weights=weights,
+        licence=licence,
     )
+
+
+def started_from(record: RunRecord) -> tuple[str, str]:
+    """The pretrained weights that a run started from and their licence, "" where there are none."""
+    recipe, features = record.recipe.model, record.summary.features
+    trunk = features if features not in {"", "pixels"} else recipe.name
+    if not (recipe.pretrained or trunk == features):
+        return "", ""
+    if recipe.weights is not None:
+        return Path(recipe.weights).name, ""
+    card = model_card(trunk)
+    return (trunk, card.licence) if card.weights else ("", "")

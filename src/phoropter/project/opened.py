@@ -12,6 +12,7 @@ from phoropter.core.errors import InputError, UsageError
 from phoropter.core.events import Listener, Note, silent
 from phoropter.core.protocols import Task
 from phoropter.core.records import PARTS, Dataset, Split
+from phoropter.core.references import is_reference, reference_to
 from phoropter.data.corrections import corrected, read_corrections
 from phoropter.data.index import index
 from phoropter.data.open import open_dataset
@@ -19,6 +20,7 @@ from phoropter.data.sample_objects import is_dataset_object, unpack_object
 from phoropter.data.split import digest as split_digest
 from phoropter.data.split import make_split, read_ratios, read_split, rows, write_split
 from phoropter.metrics import named, registry_names
+from phoropter.metrics.contract import check_metric
 from phoropter.metrics.primary import PrimaryChoice, choose_primary
 from phoropter.project.folder import (
     Folder,
@@ -116,8 +118,7 @@ class Project:
     def choice(self, split: Split) -> PrimaryChoice:
         """The primary metric and the reason for it."""
         if self.settings.metric is not None:
-            function = named(self.settings.metric)
-            return PrimaryChoice(function.name, "Chosen by you.")
+            return PrimaryChoice(self.settings.metric, "Chosen by you.")
         schema = self.task.schema(self.dataset, rows(self.dataset, split, "train"))
         return choose_primary(schema)
 
@@ -125,11 +126,14 @@ class Project:
         """The learning problem that every run of the project shares."""
         split = self.split()
         metric = self.choice(split).name
+        schema = self.task.schema(self.dataset, rows(self.dataset, split, "train"))
+        if is_reference(metric):
+            check_metric(named(metric), metric, schema)
         return Problem(
             dataset=self.dataset,
             split=split,
             task=self.task,
-            schema=self.task.schema(self.dataset, rows(self.dataset, split, "train")),
+            schema=schema,
             metric=metric,
             cache=self.folder.cache,
             digest=problem_digest(self.dataset, split, metric),
@@ -156,11 +160,14 @@ def started(options: Options, *, listener: Listener) -> Iterator[Project]:
     data = _place(options.data)
     path = Path(data).expanduser()
     folder = folder_for(data, options.project)
+    metric = options.metric
+    if metric is not None and not isinstance(metric, str):
+        metric = reference_to(metric)
     settings = Settings(
         data=str(path.resolve()) if path.exists() else data,
         task=options.task,
         target=options.target,
-        metric=options.metric,
+        metric=metric,
         seed=options.seed or 0,
         layout=options.layout,
         groups=options.groups,
@@ -172,7 +179,7 @@ def started(options: Options, *, listener: Listener) -> Iterator[Project]:
     check_tracker(options.track)
     settings = agreed(folder, settings)  # before opening: the target may be kept there
     dataset = _read(settings, data)
-    _check_metric(options.metric, dataset)
+    _check_metric(metric, dataset)
     with locked(folder), tracked(options.track, folder, listener) as told:
         yield from _opened(folder, start(folder, settings), dataset, told)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phoropter.core.recipe import Recipe, read_recipe
+
+if TYPE_CHECKING:
+    from phoropter.metrics.function import MetricFunction
 
 Place = str | Path
 Data = Place | Any
@@ -23,7 +26,7 @@ class Options:
         project: Folder of the project.
         target: The target column.
         task: The task.
-        metric: The primary metric.
+        metric: The primary metric, by name or as an object.
         recipe: A recipe or a YAML file with one.
         settings: Dotted recipe keys to set on top.
         seed: Decides split and recipe.
@@ -38,7 +41,7 @@ class Options:
     project: Place | None = None
     target: str | None = None
     task: str | None = None
-    metric: str | None = None
+    metric: str | MetricFunction | None = None
     recipe: Place | Recipe | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None

@@ -20,12 +20,12 @@ from torch import nn
 from phoropter.augment.mixing import mixer
 from phoropter.augment.policies import augmenter
 from phoropter.core import registry
-from phoropter.core.errors import CorruptFileError
+from phoropter.core.errors import CorruptFileError, InputError
 from phoropter.core.events import Listener, RunBegun, RunEnded, silent
 from phoropter.core.files import read_json, write_json, write_text
 from phoropter.core.predictions import Predictions, write_predictions
 from phoropter.core.protocols import Objective
-from phoropter.core.recipe import Recipe, read_recipe, to_yaml
+from phoropter.core.recipe import Recipe, flat, read_recipe, to_yaml
 from phoropter.core.records import (
     Normalization,
     Preprocessing,
@@ -41,7 +41,7 @@ from phoropter.prediction.run import outputs
 from phoropter.training.checkpoint import read_weights, write_weights
 from phoropter.training.gates import input_ignored, run_gates, write_gates
 from phoropter.training.loop import fit
-from phoropter.training.problem import Problem, run_id
+from phoropter.training.problem import Problem, own_sources, run_id
 from phoropter.training.records import FitOutcome, TrainingData, Watch, sample_train_eval_rows
 from phoropter.training.sources import Source, open_images, open_source
 from phoropter.training.team import Job, assembled
@@ -110,10 +110,12 @@ def restored(folder: Path) -> tuple[Network, Recipe, RunSummary, Preprocessing]:
 
     Raises:
         CorruptFileError: If a file is missing or damaged.
+        InputError: If the source of a part of the user's own is not what it was.
     """
     recipe = read_recipe(folder / "recipe.yaml")
     summary = read_summary(folder)
     how = read_preprocessing(folder)
+    _check_own(recipe, summary)
     state = read_weights(folder)
     if summary.features == "":
         network = build(untrained(recipe), summary.schema, columns=len(how.columns))
@@ -126,6 +128,17 @@ def restored(folder: Path) -> tuple[Network, Recipe, RunSummary, Preprocessing]:
         head.load_state_dict(state)
     network = _on_trunk(head, summary.features, recipe)
     return network.eval(), recipe, summary, how
+
+
+def _check_own(recipe: Recipe, summary: RunSummary) -> None:
+    """Refuses to put trained weights into a network whose source has changed since."""
+    changed = [key for key, digest in own_sources(recipe).items() if summary.own.get(key) != digest]
+    if changed:
+        names = ", ".join(repr(flat(recipe)[key]) for key in changed)
+        raise InputError(
+            f"{names} has changed since the run {summary.run!r} was made with it.",
+            hint="Bring the source back to what it was, or train again.",
+        )
 
 
 def predicted(
@@ -254,7 +267,11 @@ def training_data(recipe: Recipe, problem: Problem, source: Source) -> TrainingD
         train_eval_rows=_train_eval_rows(recipe, problem),
         metric=_output_metric(problem, targets),
         normalization=source.normalization,
-        augment=augmenter(recipe.data.augment, size=recipe.data.size) if images else None,
+        augment=(
+            augmenter(recipe.data.augment, size=recipe.data.size, channels=recipe.data.channels)
+            if images
+            else None
+        ),
     )
 
 
@@ -331,6 +348,7 @@ def _write_summary(carried: Carried, outcome: FitOutcome, *, seconds: float) -> 
         numerics=outcome.numerics,
         schema=carried.problem.schema,
         features=carried.source.features,
+        own=own_sources(carried.recipe),
     )
     preprocessing = asdict(carried.source.preprocessing)
     write_json(carried.folder / SUMMARY, {**asdict(summary), "preprocessing": preprocessing})

@@ -8,8 +8,9 @@ from functools import cache
 from pathlib import Path
 
 from phoropter.core.protocols import Task
-from phoropter.core.recipe import Recipe
+from phoropter.core.recipe import OWN_KEYS, Recipe, flat
 from phoropter.core.records import Dataset, Part, Rows, Split, TargetSchema
+from phoropter.core.references import is_reference, source_digest
 from phoropter.data.split import digest as split_digest
 from phoropter.data.split import rows
 from phoropter.models.weights_file import weights_digest
@@ -44,7 +45,8 @@ class Problem:
 
 def problem_digest(dataset: Dataset, split: Split, metric: str) -> str:
     """A hash of the samples' contents, their targets, the split and the metric."""
-    text = f"{data_digest(dataset)}/{split_digest(split)}/{metric}"
+    own = f"/{source_digest(metric)}" if is_reference(metric) else ""
+    text = f"{data_digest(dataset)}/{split_digest(split)}/{metric}{own}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -70,7 +72,22 @@ def run_id(recipe: Recipe, problem: Problem) -> str:
 def _brought(recipe: Recipe) -> str:
     """What the recipe names and the user may change without changing the name."""
     path = recipe.model.weights
-    return "" if path is None else f"/{weights_digest(path)}"
+    brought = [] if path is None else [weights_digest(path)]
+    brought += [source for _, source in sorted(own_sources(recipe).items())]
+    return "".join(f"/{digest}" for digest in brought)
+
+
+def own_sources(recipe: Recipe) -> dict[str, str]:
+    """The hash of the source of every part of the user's own that a recipe names, by its key.
+
+    Raises:
+        UsageError: If one of them is not there.
+    """
+    return {
+        key: source_digest(value)
+        for key, value in flat(recipe).items()
+        if key in OWN_KEYS and isinstance(value, str) and is_reference(value)
+    }
 
 
 @cache

@@ -10,6 +10,7 @@ from phoropter.core.events import Listener
 from phoropter.core.protocols import Inputs
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Normalization, Preprocessing
+from phoropter.core.references import is_reference
 from phoropter.data.memory import MemoryInputs
 from phoropter.data.number_columns import number_columns
 from phoropter.data.store import open_store
@@ -49,6 +50,8 @@ def backbone(recipe: Recipe) -> str:
         return recipe.model.backbone
     name = recipe.model.name
     wanted = recipe.model.pretrained and recipe.model.transfer == "features"
+    if is_reference(name):
+        return ""  # where its trunk ends is not known
     has_weights = wanted and (recipe.model.weights is not None or card(name).weights != "")
     return name if has_weights else ""
 

@@ -1,0 +1,61 @@
+"""Trying out a metric of the user's own on a few made-up predictions, before any training."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from phoropter.core.errors import BrokenContractError, PhoropterError
+from phoropter.core.predictions import ClassPredictions, Predictions, ValuePredictions
+from phoropter.core.records import TargetSchema
+from phoropter.core.seed import generator
+from phoropter.metrics.function import MetricFunction
+
+_SAMPLES = 24
+
+
+def check_metric(metric: MetricFunction, name: str, schema: TargetSchema) -> None:
+    """Asks a metric for its value on random predictions of the target at hand.
+
+    Args:
+        metric: What to try.
+        name: For the message.
+        schema: Of the target.
+
+    Raises:
+        BrokenContractError: If it fails, or what it says is no single number within its range.
+    """
+    predictions = _made_up(schema)
+    try:
+        value = metric(predictions)
+    except PhoropterError:
+        raise
+    except Exception as error:  # whatever the user's code raises
+        reason = (str(error).splitlines() or [""])[0]
+        raise BrokenContractError(
+            f"The metric {name!r} failed on {_SAMPLES} predictions: "
+            f"{type(error).__name__}: {reason}.",
+            hint="It gets predictions with ids, truth and probabilities (or values), and must "
+            "return one number.",
+        ) from error
+    low, high = metric.range
+    if not math.isnan(value) and not low <= value <= high:
+        raise BrokenContractError(
+            f"The metric {name!r} is {value:.4g} for some predictions, outside of its range "
+            f"({low:g} to {high:g}).",
+            hint="Give it the range that it has.",
+        )
+
+
+def _made_up(schema: TargetSchema) -> Predictions:
+    draws = generator(0, "metric")
+    ids = np.array([f"sample {number}" for number in range(_SAMPLES)])
+    if schema.kind == "classes":
+        labels = np.arange(_SAMPLES, dtype=np.int64) % len(schema.names)
+        shares = draws.dirichlet(np.ones(len(schema.names)), _SAMPLES)
+        return ClassPredictions(ids, labels, shares, schema.names)
+    offset, scale = np.asarray(schema.offset), np.asarray(schema.scale)
+    truth = offset + scale * draws.normal(size=(_SAMPLES, len(schema.names)))
+    values = truth + scale * draws.normal(size=truth.shape)
+    return ValuePredictions(ids, truth, values, schema.names)
