@@ -18,7 +18,14 @@ from phoropter.training.batch_size import doubled, largest, read_sizing, write_s
 from phoropter.training.checkpoint import drop_state, load_state, read_weights, write_weights
 from phoropter.training.feed import Feed
 from phoropter.training.history import read_history, write_history
-from phoropter.training.numerics import Numerics, fixed, measured, read_numerics, write_numerics
+from phoropter.training.numerics import (
+    Numerics,
+    enough_threads,
+    fixed,
+    measured,
+    read_numerics,
+    write_numerics,
+)
 from phoropter.training.optimizers import make_optimizers
 from phoropter.training.plan import Plan, make_plan
 from phoropter.training.records import FitOutcome, TrainingData, Watch
@@ -156,11 +163,13 @@ def _chosen(
     plan: Plan,
     accelerator: Accelerator,
 ) -> Numerics:
-    threads = torch.get_num_threads()
+    images = data.inputs.batch(data.train_rows[:1]).ndim == 4
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    # Each weight of a plain network is used once a sample.
+    threads = enough_threads(products=None if images else weights * plan.batch_size)
     if recipe.train.numerics != "auto":
         return fixed(recipe.train.numerics, threads=threads)
     trial = rehearsal(objective, network, data, recipe=recipe, plan=plan, accelerator=accelerator)
-    images = data.inputs.batch(data.train_rows[:1]).ndim == 4
     return measured(trial, total_steps=plan.total_steps, images=images, threads=threads)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from accelerate import Accelerator
@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from phoropter.core.protocols import Objective
 from phoropter.training.feed import Batch
 from phoropter.training.numerics import Numerics
+from phoropter.training.optimizers import plain_step
 
 
 class Stepper:
@@ -36,7 +37,6 @@ class Stepper:
         clip: float | None,
     ) -> None:
         self._objective = objective
-        self._optimizers = optimizers
         self._accelerator = accelerator
         self._numerics = numerics
         self._clip = clip
@@ -44,6 +44,11 @@ class Stepper:
             name: [p for group in optimizer.param_groups for p in group["params"]]
             for name, optimizer in optimizers.items()
         }
+        self._updates = {name: plain_step(optimizer) for name, optimizer in optimizers.items()}
+        alone = accelerator.num_processes == 1 and accelerator.mixed_precision != "fp16"
+        self._backward: Callable[[Tensor], None] = (
+            Tensor.backward if alone else accelerator.backward
+        )
 
     def __call__(
         self, micro: Sequence[Batch], *, measure_norm: bool
@@ -63,18 +68,18 @@ class Stepper:
         norms: list[Tensor] = []
         for column in zip(*plans, strict=True):
             name = column[0][0]
-            optimizer = self._optimizers[name]
-            optimizer.zero_grad()
+            for parameter in self._parameters[name]:
+                parameter.grad = None
             for batch, (_, loss_of) in zip(micro, column, strict=True):
                 with self._numerics.precision(batch.inputs.device):
                     loss = loss_of()
                 if len(micro) > 1:
                     loss = loss * (len(batch) / samples)
-                self._accelerator.backward(loss)
+                self._backward(loss)
                 losses.append(loss.detach())
             if self._clip is not None or measure_norm:
                 norms.append(self._norm(name))
-            optimizer.step()
+            self._updates[name]()
         return _sum(losses), _joint(norms)
 
     def _norm(self, name: str) -> Tensor:
