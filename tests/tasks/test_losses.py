@@ -29,7 +29,10 @@ def drawn(seed, count=6, classes=3):
 
 def losses_of(name, kind, outputs, targets, **change):
     recipe = TrainRecipe(loss=name, **change)
-    return named_loss(recipe, kind)(torch.from_numpy(outputs), torch.from_numpy(targets)).numpy()
+    tensors = torch.from_numpy(outputs), torch.from_numpy(targets)
+    loss = named_loss(recipe, kind)
+    torch.testing.assert_close(loss.mean(*tensors), loss.each(*tensors).mean())
+    return loss.each(*tensors).numpy()
 
 
 def soft(labels, classes, smoothing):
@@ -104,7 +107,7 @@ def test_balanced_weights_multiply_every_loss_of_classes(name):
     objective = Classification().objective(network, recipe, CLASSES)
     inputs, targets = torch.randn(4, 2), torch.tensor([0, 1, 2, 0])
     ((_, loss),) = objective.steps(inputs, targets, torch.Generator())
-    each = named_loss(recipe.train, "classes")(network(inputs), targets)
+    each = named_loss(recipe.train, "classes").each(network(inputs), targets)
     weights = torch.tensor([2 / 3, 4 / 3, 4 / 3])[targets]  # 12 samples / (3 classes * count)
     torch.testing.assert_close(loss(), (each * weights).mean())
 
@@ -139,7 +142,7 @@ def test_every_registered_loss_is_of_a_kind_and_has_a_gradient():
         kind = registry.load("phoropter.losses", name).kind
         outputs = torch.randn(4, 3, requires_grad=True)
         targets = torch.tensor([0, 1, 2, 0]) if kind == "classes" else torch.randn(4, 3)
-        losses = named_loss(TrainRecipe(loss=name), kind)(outputs, targets)
+        losses = named_loss(TrainRecipe(loss=name), kind).each(outputs, targets)
         assert losses.shape == (4,), name
         losses.mean().backward()
         assert outputs.grad.isfinite().all(), name

@@ -11,7 +11,7 @@ from torch import nn
 
 from phoropter.core.recipe import TrainRecipe
 from phoropter.tasks.supervised import Losses, Supervised
-from phoropter.training.optimizers import make_optimizers, set_lr
+from phoropter.training.optimizers import make_optimizers, plain_step, set_lr
 
 LOSSES = Losses(lambda outputs, targets: outputs.square().mean(), lambda outputs, targets: outputs)
 LR, DECAY, MOMENTUM = 0.1, 0.3, 0.8
@@ -149,3 +149,31 @@ def test_momentum_of_zero_is_plain_descent(name):
     recipe = TrainRecipe(optimizer=name, momentum=0)
     optimizer = make_optimizers(Supervised(nn.Linear(2, 2), LOSSES), recipe)["main"]
     assert optimizer.defaults["momentum"] == 0
+
+
+@pytest.mark.parametrize("name", sorted(REFERENCES))
+def test_the_plain_step_is_torchs_own_without_its_wrappers(name):
+    weights = []
+    for bare in (False, True):
+        network = nn.Linear(4, 3)
+        with torch.no_grad():
+            network.weight.copy_(torch.arange(12.0).view(3, 4) / 12)
+            network.bias.zero_()
+        optimizer = make_optimizers(Supervised(network, LOSSES), recipe_of(name))["main"]
+        step = plain_step(optimizer) if bare else optimizer.step
+        for _ in range(3):
+            optimizer.zero_grad()
+            network(torch.ones(2, 4)).square().mean().backward()
+            step()
+        weights.append(network.weight)
+    assert torch.equal(*weights)
+    assert weights[1].requires_grad
+
+
+def test_groups_that_are_treated_alike_are_updated_together():
+    objective = Supervised(nn.Linear(2, 2), LOSSES)
+    counts = [
+        len(make_optimizers(objective, TrainRecipe(weight_decay=decay))["main"].param_groups)
+        for decay in (0.0, 0.1)
+    ]
+    assert counts == [1, 2]

@@ -42,7 +42,7 @@ class LinearHead(nn.Module):
 
     def __init__(self, feature_count: int, outputs: int, *, dropout: float) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(dropout) if dropout > 0 else nn.Identity()
         self.linear = nn.Linear(feature_count, outputs)
 
     @override

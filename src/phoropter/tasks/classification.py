@@ -68,9 +68,11 @@ class Classification:
         mix: Mix | None = None,
     ) -> Supervised:
         """The recipe's loss, each sample weighed by its class where the recipe says so."""
-        weights = class_weights(schema) if recipe.train.class_weights == "balanced" else None
-        each = named_loss(recipe.train, self.kind)
-        losses = Losses(training=partial(_mean, each=each, weights=weights), plain=_plain)
+        loss = named_loss(recipe.train, self.kind)
+        training = loss.mean
+        if recipe.train.class_weights == "balanced":
+            training = partial(_weighted, each=loss.each, weights=class_weights(schema))
+        losses = Losses(training=training, plain=_plain)
         return Supervised(network, losses, head_lr_factor=recipe.train.head_lr_factor, mix=mix)
 
     def predictions(
@@ -109,16 +111,10 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def _mean(
-    outputs: Tensor,
-    targets: Tensor,
-    *,
-    each: Callable[[Tensor, Tensor], Tensor],
-    weights: Tensor | None,
+def _weighted(
+    outputs: Tensor, targets: Tensor, *, each: Callable[[Tensor, Tensor], Tensor], weights: Tensor
 ) -> Tensor:
     losses = each(outputs, targets)
-    if weights is None:
-        return losses.mean()
     # Divided by the number of samples, not by the sum of the weights as torch's `weight` does:
     # only so do the gradients of small batches add up to that of a big one.
     return (losses * weights.to(losses.device)[targets]).mean()

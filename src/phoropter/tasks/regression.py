@@ -81,9 +81,9 @@ class Regression:
             offset=torch.tensor(schema.offset, dtype=torch.float64),
             scale=torch.tensor(schema.scale, dtype=torch.float64),
         )
-        each = named_loss(recipe.train, self.kind)
+        loss = named_loss(recipe.train, self.kind)
         losses = Losses(
-            training=lambda outputs, targets: each(outputs, standardise(targets)).mean(),
+            training=lambda outputs, targets: loss.mean(outputs, standardise(targets)),
             plain=lambda outputs, targets: (outputs - standardise(targets)).square().mean(dim=1),
         )
         return Supervised(network, losses, head_lr_factor=recipe.train.head_lr_factor, mix=mix)

@@ -12,7 +12,14 @@ from torch import nn
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
 from phoropter.training.batch_size import doubled, largest, read_sizing, write_sizing
-from phoropter.training.numerics import Numerics, fixed, measured, read_numerics, write_numerics
+from phoropter.training.numerics import (
+    Numerics,
+    enough_threads,
+    fixed,
+    measured,
+    read_numerics,
+    write_numerics,
+)
 from phoropter.training.plan import Plan, make_plan
 from phoropter.training.records import TrainingData
 from phoropter.training.rehearsal import Rehearse, rehearsal
@@ -39,7 +46,8 @@ def choices(
     plan = _planned(rehearse, data, recipe, folder=folder)
     numerics = read_numerics(folder)
     if numerics is None:
-        numerics = _numerics(rehearse, data, recipe, plan=plan)
+        threads = _threads(network, data, plan)
+        numerics = _numerics(rehearse, data, recipe, plan=plan, threads=threads)
         write_numerics(folder, numerics)
     return plan, numerics
 
@@ -63,11 +71,21 @@ def _planned(rehearse: Rehearse, data: TrainingData, recipe: Recipe, *, folder: 
     return make_plan(recipe.train, samples=samples, measured=sizing.batch_size)
 
 
-def _numerics(rehearse: Rehearse, data: TrainingData, recipe: Recipe, *, plan: Plan) -> Numerics:
-    threads = torch.get_num_threads()
+def _threads(network: nn.Module, data: TrainingData, plan: Plan) -> int:
+    """As many as a step can use; each weight of a plain network is used once a sample."""
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    return enough_threads(products=None if _images(data) else weights * plan.batch_size)
+
+
+def _numerics(
+    rehearse: Rehearse, data: TrainingData, recipe: Recipe, *, plan: Plan, threads: int
+) -> Numerics:
     if recipe.train.numerics != "auto":
         return fixed(recipe.train.numerics, threads=threads)
-    images = data.inputs.batch(data.train_rows[:1]).ndim == 4
     return measured(
-        rehearse(plan=plan), total_steps=plan.total_steps, images=images, threads=threads
+        rehearse(plan=plan), total_steps=plan.total_steps, images=_images(data), threads=threads
     )
+
+
+def _images(data: TrainingData) -> bool:
+    return data.inputs.batch(data.train_rows[:1]).ndim == 4

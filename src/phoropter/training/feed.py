@@ -117,7 +117,10 @@ class Feed:
         return max(self._plan.batch_size, EVALUATION_NUMBERS // max(numbers, 1))
 
     def _targets(self, rows: Rows) -> Any:
-        return _moved(self._data.targets[torch.from_numpy(rows)], self.device)
+        targets, positions = self._data.targets, torch.from_numpy(rows)
+        if isinstance(targets, Tensor):
+            return _moved(targets.index_select(0, positions), self.device)  # faster than brackets
+        return _moved(targets[positions], self.device)
 
     def _prepared(self, inputs: Tensor, generator: torch.Generator | None = None) -> Tensor:
         augment = self._data.augment if generator is not None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from phoropter.core.records import Epoch
 
 HISTORY = "history.jsonl"
 TIMING = "timing.jsonl"
+_FIELDS = tuple(field.name for field in fields(Epoch))
 
 
 def write_history(folder: Path, rows: Sequence[Epoch]) -> None:
@@ -57,9 +58,10 @@ def epoch_values(row: Epoch) -> dict[str, Any]:
     >>> epoch_values(Epoch(1, 2, 0.1, float("inf"), *[None] * 6))["running_loss"]
     'inf'
     """
+    values = {name: getattr(row, name) for name in _FIELDS}
     return {
         name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in asdict(row).items()
+        for name, value in values.items()
     }
 
 

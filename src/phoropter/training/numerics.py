@@ -14,6 +14,7 @@ from phoropter.core.errors import CorruptFileError
 from phoropter.core.files import read_json, write_json
 
 FILE = "numerics.json"
+LEAST_PRODUCTS = 2**20  # a tenth of a millisecond of one core; waiting for another takes as long
 LEAST_STEPS = 200  # the four steps of the first measurement are then 2 % of the run
 LEAST_PLANNED_S = 60.0  # below it, what is saved does not pay for the measurement
 MOST_MEASURING_S = 3.0
@@ -64,6 +65,20 @@ class Trial:
 
     losses: list[float]
     seconds: float
+
+
+def enough_threads(*, products: int | None) -> int:
+    """Threads for layers of so many products a batch: one where a barrier costs more than they.
+
+    >>> enough_threads(products=5_000)
+    1
+
+    Args:
+        products: Of a forward pass; None if there are surely many.
+    """
+    if products is not None and products < LEAST_PRODUCTS:
+        return 1
+    return torch.get_num_threads()
 
 
 def fixed(kind: str, *, threads: int) -> Numerics:

@@ -41,7 +41,7 @@ NORM_EVERY = 4  # steps between measured gradient norms; reading all weights cos
 CHECK_EVERY = 32  # steps between checks for divergence; each one waits for the device
 REPORT_EVERY_S = 0.25
 SAVE_EVERY_S = 20.0
-SAVING_SHARE = 1 / 30  # of the time that checkpoints may take
+SAVING_SHARE = 1 / 100  # of the time that checkpoints may take
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from accelerate import Accelerator
@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from phoropter.core.protocols import Objective
 from phoropter.training.feed import ALONE, Batch
 from phoropter.training.numerics import Numerics
+from phoropter.training.optimizers import plain_step
 from phoropter.training.team import Team
 
 
@@ -39,7 +40,6 @@ class Stepper:
         team: Team = ALONE,
     ) -> None:
         self._objective = objective
-        self._optimizers = optimizers
         self._accelerator = accelerator
         self._numerics = numerics
         self._clip = clip
@@ -48,6 +48,11 @@ class Stepper:
             name: [p for group in optimizer.param_groups for p in group["params"]]
             for name, optimizer in optimizers.items()
         }
+        self._updates = {name: plain_step(optimizer) for name, optimizer in optimizers.items()}
+        alone = accelerator.num_processes == 1 and accelerator.mixed_precision != "fp16"
+        self._backward: Callable[[Tensor], None] = (
+            Tensor.backward if alone else accelerator.backward
+        )
 
     def __call__(
         self, micro: Sequence[Batch], *, measure_norm: bool
@@ -67,8 +72,8 @@ class Stepper:
         norms: list[Tensor] = []
         for column in zip(*plans, strict=True):
             name = column[0][0]
-            optimizer = self._optimizers[name]
-            optimizer.zero_grad()
+            for parameter in self._parameters[name]:
+                parameter.grad = None
             for batch, (_, loss_of) in zip(micro, column, strict=True):
                 if not len(batch):
                     continue  # a small last batch is shared by fewer processes
@@ -76,12 +81,12 @@ class Stepper:
                     loss = loss_of()
                 if len(batch) < samples:
                     loss = loss * (len(batch) / samples)
-                self._accelerator.backward(loss)
+                self._backward(loss)
                 losses.append(loss.detach())
             self._team.add_gradients(self._parameters[name])
             if self._clip is not None or measure_norm:
                 norms.append(self._norm(name))
-            optimizer.step()
+            self._updates[name]()
         loss = _sum(losses) if losses else torch.zeros((), device=self._accelerator.device)
         return self._team.summed(loss), _joint(norms)
 
