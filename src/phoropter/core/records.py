@@ -245,6 +245,29 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True)
+class PassSignals:
+    """What happened inside the network in one pass; norms are Euclidean.
+
+    Args:
+        epoch: The pass, from 1.
+        blocks: Names of the network's blocks, from the input to the output.
+        grad_norms: Of each block, root mean square over the measured steps, before clipping.
+        update_ratios: Of each block, the length of a step over that of the weights; None where all
+            of them were zero, or nothing was measured.
+        gradient_cosine: Of two consecutive steps' gradients; None if there was only one step.
+        inactive: Share of units of each activation layer that are dead or saturated on all of the
+            first training samples.
+    """
+
+    epoch: int
+    blocks: tuple[str, ...]
+    grad_norms: tuple[float | None, ...]
+    update_ratios: tuple[float | None, ...]
+    gradient_cosine: float | None
+    inactive: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """The outcome of one check made before training.
 

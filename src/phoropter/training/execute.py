@@ -170,7 +170,7 @@ def read_summary(folder: Path) -> RunSummary:
     with _damage_told(folder / SUMMARY):
         facts = dict(read_json(folder / SUMMARY))
         facts.pop("preprocessing", None)
-        return RunSummary(schema=_schema(facts.pop("schema")), **facts)
+        return RunSummary(schema=_schema(facts.pop("schema")), own=facts.pop("own"), **facts)
 
 
 def _schema(facts: Mapping[str, Any]) -> TargetSchema:
