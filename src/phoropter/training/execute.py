@@ -24,6 +24,7 @@ from phoropter.core.errors import CorruptFileError
 from phoropter.core.events import Listener, silent
 from phoropter.core.files import read_json, write_json, write_text
 from phoropter.core.predictions import Predictions, write_predictions
+from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe, read_recipe, to_yaml
 from phoropter.core.records import (
     Normalization,
@@ -197,12 +198,7 @@ def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:
     recipe, problem = carried.recipe, carried.problem
     if is_classic(recipe):
         return _fitted_classic(carried)
-    columns = len(carried.source.preprocessing.columns)
-    network = build(recipe, problem.schema, columns=columns)
-    learner: nn.Module = network.head if carried.source.features else network
-    mix = None if carried.source.features else mixer(recipe.data.augment)
-    objective = problem.task.objective(learner, recipe, problem.schema, mix=mix)
-    data = training_data(recipe, problem, carried.source)
+    learner, objective, data = learner_of(recipe, problem, carried.source)
     gates = run_gates(
         learner, data, recipe, task=problem.task, schema=problem.schema, watch=carried.watch
     )
@@ -227,6 +223,17 @@ def _fitted_classic(carried: Carried) -> tuple[nn.Module, FitOutcome]:
     write_weights(carried.folder, head)
     seconds = time.monotonic() - begun
     return head, FitOutcome((), 0, 0, 0, seconds, 0.0, "finished")
+
+
+def learner_of(
+    recipe: Recipe, problem: Problem, source: Source
+) -> tuple[nn.Module, Objective, TrainingData]:
+    """What is to be trained on a source's inputs: the network or its head, its aim, its samples."""
+    network = build(recipe, problem.schema, columns=len(source.preprocessing.columns))
+    learner: nn.Module = network.head if source.features else network
+    mix = None if source.features else mixer(recipe.data.augment)
+    objective = problem.task.objective(learner, recipe, problem.schema, mix=mix)
+    return learner, objective, training_data(recipe, problem, source)
 
 
 def training_data(recipe: Recipe, problem: Problem, source: Source) -> TrainingData:
