@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from phoropter.project.api import export as export
     from phoropter.project.api import improve as improve
     from phoropter.project.api import look as look
+    from phoropter.project.api import lr_range as lr_range
     from phoropter.project.api import models as models
     from phoropter.project.api import predict as predict
     from phoropter.project.api import report as report
@@ -50,6 +51,7 @@ _HOMES = {
     "export": _API,
     "report": _API,
     "convert": _API,
+    "lr_range": _API,
     "models": _API,
     "doctor": _API,
     "spread": "phoropter.project.cluster",
@@ -69,6 +71,7 @@ __all__ = [
     "export",
     "improve",
     "look",
+    "lr_range",
     "models",
     "predict",
     "report",

@@ -19,6 +19,7 @@ from phoropter.cli.export import export
 from phoropter.cli.failure import report as report_failure
 from phoropter.cli.improve import improve
 from phoropter.cli.look import look
+from phoropter.cli.lr_range import lr_range
 from phoropter.cli.models import models
 from phoropter.cli.options import command
 from phoropter.cli.output import discard_stdout
@@ -40,6 +41,7 @@ COMMANDS = (
     look,
     split,
     train,
+    lr_range,
     evaluate,
     diagnose,
     improve,

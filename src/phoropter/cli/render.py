@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         DoctorResult,
         ExportResult,
         LookResult,
+        LrRangeResult,
         ProjectResult,
         ReportResult,
         RunResult,
@@ -112,6 +113,21 @@ def run(result: RunResult) -> str:
         f"{result.epochs} epochs, {result.steps} steps in {spoken(result.seconds)}{speed} "
         f"({result.stopped_by})",
         f"run {result.run} of {result.project}",
+        [f"learning curves {result.curves}"] if result.curves else [],
+    )
+
+
+def lr_range(result: LrRangeResult) -> str:
+    """The answer of `phoropter lr-range`."""
+    found = "The loss hardly fell at any rate; there is nothing to suggest."
+    if result.suggestion is not None:
+        found = f"try --set train.lr={result.suggestion:.2g}"
+    return _text(
+        found,
+        result.rule,
+        f"lowest at {result.lowest_at:.2g}, ended at {result.ended_at:.2g} "
+        f"after {result.steps} steps",
+        f"page {result.page}",
     )
 
 

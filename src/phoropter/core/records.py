@@ -268,6 +268,21 @@ class PassSignals:
 
 
 @dataclass(frozen=True, slots=True)
+class RangePoint:
+    """One step of a range test.
+
+    Args:
+        lr: Its learning rate.
+        loss: Of its batch, before the step.
+        smoothed: Moving mean of the losses so far.
+    """
+
+    lr: float
+    loss: float
+    smoothed: float
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """The outcome of one check made before training.
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         DoctorResult,
         ExportResult,
         LookResult,
+        LrRangeResult,
         ProjectResult,
         ReportResult,
         RunResult,
@@ -220,6 +221,31 @@ def train(
         data, project, target, task, None, recipe, settings or {}, seed, layout, track=track
     )
     return train_one(options, budget_s=budget_s, listener=listener)
+
+
+def lr_range(
+    data: Data,
+    *,
+    project: Place | None = None,
+    target: str | None = None,
+    task: str | None = None,
+    layout: str | None = None,
+    recipe: Place | Recipe | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    steps: int = 150,
+    lang: str = "en",
+    listener: Listener = silent,
+) -> LrRangeResult:
+    """The learning-rate range test (Smith 2017) of a recipe; `lr-range.html` shows it.
+
+    Raises:
+        PhoropterError: If the data or the recipe do not allow it.
+    """
+    from phoropter.project.rates import range_test
+
+    options = Options(data, project, target, task, None, recipe, settings or {}, seed, layout)
+    return range_test(options, steps=steps, lang=lang, listener=listener)
 
 
 def evaluate(run: Place, *, project: Place | None = None) -> RunResult:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from phoropter.core.records import Finding, Metric, Rejected, Verdict
+from phoropter.core.records import Finding, Metric, RangePoint, Rejected, Verdict
 from phoropter.data.accounts import Ignored
 from phoropter.data.writing import Lost
 
@@ -101,7 +101,7 @@ class ConvertResult:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """One run and its metrics on the validation part."""
+    """One run and its metrics on the validation part; `curves` is a page of its learning curves."""
 
     run: str
     project: str
@@ -112,6 +112,32 @@ class RunResult:
     primary: str
     metrics: tuple[Metric, ...]
     stopped_by: str
+    curves: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LrRangeResult:
+    """How the loss answers to a rising learning rate.
+
+    Args:
+        project: Folder of the project.
+        suggestion: The rate to try, or None where the loss hardly fell.
+        rule: How it was found.
+        lowest_at: The rate at which the smoothed loss was lowest.
+        ended_at: The last rate: 10, or where the loss ran away.
+        steps: Made.
+        points: `lr`, `loss` and `smoothed` of each step.
+        page: The picture.
+    """
+
+    project: str
+    suggestion: float | None
+    rule: str
+    lowest_at: float
+    ended_at: float
+    steps: int
+    points: tuple[RangePoint, ...]
+    page: str
 
 
 @dataclass(frozen=True, slots=True)

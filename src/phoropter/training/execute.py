@@ -213,7 +213,7 @@ def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:
     recipe, problem = carried.recipe, carried.problem
     if is_classic(recipe):
         return _fitted_classic(carried)
-    learner, objective, data = prepared(recipe, problem, carried.source)
+    learner, objective, data = learner_of(recipe, problem, carried.source)
     gates = run_gates(
         learner, data, recipe, task=problem.task, schema=problem.schema, watch=carried.watch
     )
@@ -226,17 +226,6 @@ def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:
         gates = (*gates, input_ignored(objective, learner, data, recipe))
     write_gates(carried.folder, gates)
     return learner, outcome
-
-
-def prepared(
-    recipe: Recipe, problem: Problem, source: Source
-) -> tuple[nn.Module, Objective, TrainingData]:
-    """What is trained, what for, and on what."""
-    network = build(recipe, problem.schema, columns=len(source.preprocessing.columns))
-    learner: nn.Module = network.head if source.features else network
-    mix = None if source.features else mixer(recipe.data.augment)
-    objective = problem.task.objective(learner, recipe, problem.schema, mix=mix)
-    return learner, objective, training_data(recipe, problem, source)
 
 
 def _fitted_classic(carried: Carried) -> tuple[nn.Module, FitOutcome]:
@@ -253,6 +242,17 @@ def _fitted_classic(carried: Carried) -> tuple[nn.Module, FitOutcome]:
     write_weights(carried.folder, head)
     seconds = time.monotonic() - begun
     return head, FitOutcome((), 0, 0, 0, seconds, 0.0, "finished")
+
+
+def learner_of(
+    recipe: Recipe, problem: Problem, source: Source
+) -> tuple[nn.Module, Objective, TrainingData]:
+    """What is to be trained on a source's inputs: the network or its head, its aim, its samples."""
+    network = build(recipe, problem.schema, columns=len(source.preprocessing.columns))
+    learner: nn.Module = network.head if source.features else network
+    mix = None if source.features else mixer(recipe.data.augment)
+    objective = problem.task.objective(learner, recipe, problem.schema, mix=mix)
+    return learner, objective, training_data(recipe, problem, source)
 
 
 def training_data(recipe: Recipe, problem: Problem, source: Source) -> TrainingData:
