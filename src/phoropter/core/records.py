@@ -318,6 +318,7 @@ class RunSummary:
         schema: The target's schema.
         features: Where the classic models' or the head's inputs came from ("pixels",
             "efficientnet_lite0", ...), or "" for a network on images.
+        waiting: Share of the training time in which the network waited for its next batch.
         own: Hash of the source of each part of the user's own, by its recipe key.
     """
 
@@ -333,6 +334,7 @@ class RunSummary:
     schema: TargetSchema
     features: str
     own: Mapping[str, str] = field(default_factory=dict)
+    waiting: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

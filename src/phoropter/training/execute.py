@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -168,9 +168,9 @@ def read_summary(folder: Path) -> RunSummary:
         CorruptFileError: If it is damaged.
     """
     with _damage_told(folder / SUMMARY):
-        facts = dict(read_json(folder / SUMMARY))
-        facts.pop("preprocessing", None)
-        return RunSummary(schema=_schema(facts.pop("schema")), own=facts.pop("own"), **facts)
+        facts = read_json(folder / SUMMARY)
+        values = {field.name: facts[field.name] for field in fields(RunSummary)}
+        return RunSummary(**{**values, "schema": _schema(values["schema"])})
 
 
 def _schema(facts: Mapping[str, Any]) -> TargetSchema:
@@ -348,6 +348,7 @@ def _write_summary(carried: Carried, outcome: FitOutcome, *, seconds: float) -> 
         numerics=outcome.numerics,
         schema=carried.problem.schema,
         features=carried.source.features,
+        waiting=outcome.waiting,
         own=own_sources(carried.recipe),
     )
     preprocessing = asdict(carried.source.preprocessing)

@@ -164,6 +164,7 @@ def _closed(run: Run) -> FitOutcome:
             "batch_size": parts.plan.batch_size,
             **asdict(parts.numerics),
         },
+        waiting=run.waited_s / run.training_s if run.training_s > 0 else 0.0,
     )
     if not parts.team.lead:
         return outcome

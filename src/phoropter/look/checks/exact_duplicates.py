@@ -30,8 +30,10 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
     column, agreement = _least_agreement(evidence)
     told = ""
     if agreement < CHANCE:
-        told = f" Of rows that agree in all but {column!r}, only {agreement:.0%} agree there too: "
-        told += "these are probably different cases."
+        told = (
+            f" Of rows that agree in all but {column!r}, only {agreement:.0%} agree there too: these "
+            "are probably different cases."
+        )
     repeats = sum(len(rows) - 1 for rows in twins)
     share = repeats / len(evidence.dataset)
     largest = sorted(twins, key=len, reverse=True)
