@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phoropter.core.seed import derive, generator
-from phoropter.look.evidence import LookEvidence
-from phoropter.look.neighbours import picture_vectors
+from phoropter.look.detail import blocks
+from phoropter.look.evidence import LookEvidence, described
+from phoropter.look.neighbours import fitted_units
 
 FOLDS = 5
 
@@ -17,6 +18,9 @@ MOST_FITTED = 4_000
 """Rows drawn for the fit of a fold; more change the probabilities little and cost time."""
 
 ITERATIONS = 300
+
+MOST_AT_ONCE = 50_000
+BLOCK_ROWS = 20_000
 
 COMPONENTS = 256
 """Principal components kept of wider descriptions; beyond them only time is lost."""
@@ -26,12 +30,14 @@ def described_rows(evidence: LookEvidence, rows: NDArray[np.int64]) -> NDArray[n
     """Columns (m, d) that describe these rows: their features, else their pixels.
 
     Each row is scaled to length one; then the columns are centred and all scaled alike, to a
-    variance of one on average.
+    variance of one on average. Of more than `MOST_AT_ONCE` rows the scales and the principal
+    components are those of some drawn ones.
     """
-    table = evidence.feature_table
-    described = picture_vectors(evidence.thumbnails[rows])[0] if table is None else table[rows]
-    length = np.linalg.norm(described, axis=1, keepdims=True)
-    columns = described / np.maximum(length, 1e-12)
+    if len(rows) > MOST_AT_ONCE:
+        return _described_in_blocks(evidence, rows)
+    features = described(evidence, rows)
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    columns = features / np.maximum(length, 1e-12)
     columns -= columns.mean(axis=0)
     columns /= max(float(columns.std()), 1e-12)
     if min(columns.shape) <= COMPONENTS:
@@ -41,6 +47,17 @@ def described_rows(evidence: LookEvidence, rows: NDArray[np.int64]) -> NDArray[n
     seed = derive(evidence.seed, "described-rows") % 2**32
     reduction = PCA(COMPONENTS, svd_solver="randomized", random_state=seed)
     return np.asarray(reduction.fit_transform(columns), dtype=np.float32)
+
+
+def _described_in_blocks(evidence: LookEvidence, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    units = fitted_units(lambda at: described(evidence, rows[at]), len(rows), seed=evidence.seed)
+    width = units(np.arange(1)).shape[1]
+    columns = np.empty((len(rows), width), dtype=np.float32)
+    for part in blocks(len(rows), BLOCK_ROWS):
+        columns[part] = units(np.arange(part.start, part.stop))
+    columns -= columns.mean(axis=0)
+    columns /= max(float(columns[:: len(rows) // MOST_AT_ONCE].std()), 1e-12)
+    return columns
 
 
 def family_folds(

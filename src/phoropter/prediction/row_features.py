@@ -9,10 +9,12 @@ import polars as pl
 
 from phoropter.core.protocols import Features
 from phoropter.core.records import Dataset, Rows
-from phoropter.core.seed import derive
+from phoropter.core.seed import derive, generator
 
 _COMPONENTS = 128
 _MOST_WORDS = 50_000
+_MOST_FITTED = 50_000
+_BLOCK = 20_000
 _MOST_CATEGORIES = 20
 
 
@@ -50,14 +52,22 @@ def joined_texts(dataset: Dataset, rows: Rows) -> list[str]:
 
 
 def text_vectors(texts: Sequence[str], *, seed: int = 0) -> Features:
-    """Vectors of texts, float32 (n, d), of length 1 (or 0 for texts without a letter)."""
-    from scipy.sparse import hstack
+    """Vectors of texts, float32 (n, d), of length 1 (or 0 for texts without a letter).
+
+    Of more than 50,000 texts, words and directions are learnt from so many drawn ones: those that
+    matter occur there, and the rest need not be held at once.
+    """
+    from scipy.sparse import csr_matrix, hstack
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.preprocessing import normalize
 
+    fitted = texts
+    if len(texts) > _MOST_FITTED:
+        drawn = generator(seed, "fitted-texts").choice(len(texts), _MOST_FITTED, replace=False)
+        fitted = [texts[row] for row in np.sort(drawn)]
+    counters, blocks = [], []
     kinds = (("word", (1, 2)), ("char_wb", (3, 5)))
-    blocks = []
     for analyzer, lengths in kinds:
         counter = TfidfVectorizer(
             analyzer=analyzer,
@@ -68,9 +78,10 @@ def text_vectors(texts: Sequence[str], *, seed: int = 0) -> Features:
             dtype=np.float32,
         )
         try:
-            blocks.append(counter.fit_transform(texts))
+            blocks.append(counter.fit_transform(fitted))
         except ValueError:  # scikit-learn's word for: no text has any such part
             continue
+        counters.append(counter)
     if not blocks:
         return np.zeros((len(texts), 1), dtype=np.float32)
     matrix = hstack(blocks).tocsr()
@@ -78,8 +89,16 @@ def text_vectors(texts: Sequence[str], *, seed: int = 0) -> Features:
     if components < 1:
         return np.asarray(matrix.toarray(), dtype=np.float32)
     draw = derive(seed, "text-features") % 2**32
-    reduced = TruncatedSVD(components, random_state=draw).fit_transform(matrix)
-    return np.asarray(normalize(reduced), dtype=np.float32)
+    reduction = TruncatedSVD(components, random_state=draw)
+    reduced = reduction.fit_transform(matrix)
+    if fitted is texts:
+        return np.asarray(normalize(reduced), dtype=np.float32)
+    vectors = np.empty((len(texts), components), dtype=np.float32)
+    for start in range(0, len(texts), _BLOCK):
+        some = texts[start : start + _BLOCK]
+        counted = hstack([counter.transform(some) for counter in counters])
+        vectors[start : start + _BLOCK] = normalize(reduction.transform(csr_matrix(counted)))
+    return vectors
 
 
 def _column_features(column: pl.Series) -> Features:
