@@ -14,7 +14,7 @@ from phoropter.core.records import Dataset, Split
 from phoropter.look.copies import NO_COPIES, Copies, find_copies
 from phoropter.look.families import first_of_each, joined
 from phoropter.look.masks import MeasuredMask, measured_masks
-from phoropter.look.neighbours import shows_something
+from phoropter.look.neighbours import picture_vectors, shows_something
 from phoropter.look.objects import placed_objects
 from phoropter.look.text_copies import text_copies
 from phoropter.prediction.row_features import joined_texts
@@ -165,3 +165,9 @@ class LookEvidence:
         together = self.groups[order[1:]] == self.groups[order[:-1]]
         links.append(np.stack([order[:-1], order[1:]], axis=1)[together])
         return joined(len(self.dataset), np.concatenate(links))
+
+
+def described(evidence: LookEvidence, rows: NDArray[np.int64]) -> Features:
+    """Features of some rows or, where there are none, their pixels; shape (m, d)."""
+    table = evidence.feature_table
+    return picture_vectors(evidence.thumbnails[rows])[0] if table is None else table[rows]

@@ -19,6 +19,8 @@ from phoropter.look.permutation import p_value, shuffles
 
 ALPHA = 0.001
 SHUFFLES = 1_999
+MOST = 20_000
+"""Pictures that are compared; of more, those of groups drawn at random."""
 COMPONENTS = 32
 
 FEWEST_GROUPS = 10
@@ -126,6 +128,11 @@ def _tested(evidence: LookEvidence, names: list[str], kind: str) -> NameGroups |
         & evidence.shows_something
         & first_of_each(len(names), [*evidence.twins, *evidence.copies.pairs])
     )
+    if len(rows) > MOST:
+        drawn = generator(evidence.seed, "named").permutation(numbers.max() + 1)[numbers[rows]]
+        rows = np.sort(rows[np.argsort(drawn, kind="stable")[:MOST]])  # whole groups
+    if len(rows) < 2:  # pictures of one flat colour show nothing that could be alike
+        return None
     p = _likeness_p_value(evidence, rows, numbers[rows])
     return NameGroups(numbers, p, kind) if p <= ALPHA else None
 

@@ -31,8 +31,8 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
     told = ""
     if agreement < CHANCE:
         told = (
-            f" Of rows that agree in all but {column!r}, only {agreement:.0%} agree there too: these "
-            "are probably different cases."
+            f" Of rows that agree in all but {column!r}, only {agreement:.0%} agree there too: "
+            "these are probably different cases."
         )
     repeats = sum(len(rows) - 1 for rows in twins)
     share = repeats / len(evidence.dataset)
