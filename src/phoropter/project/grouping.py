@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from phoropter.core.errors import UsageError
 from phoropter.core.records import Dataset
-from phoropter.data.index import thumbnails
+from phoropter.data.index import MEASURED, thumbnails
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.families import joined, links
 from phoropter.look.groups import FoundGroups, find_groups, stretches
@@ -19,7 +19,8 @@ from phoropter.project.folder import Folder
 FOUND = "found"
 NONE = "none"
 
-_MEASURED = ("id", "path", "part", "part_name", "digest")
+_OURS = frozenset({"id", "path", "part", "part_name", "size_bytes", "mtime_ns", *MEASURED})
+"""Columns that say nothing of what belongs together."""
 
 _Numbers = NDArray[np.int64]
 
@@ -73,7 +74,7 @@ def _found(
 
 
 def _named(dataset: Dataset, name: str) -> pl.Series:
-    known = [column for column in dataset.table.columns if column not in _MEASURED]
+    known = [column for column in dataset.table.columns if column not in _OURS]
     if name not in known:
         raise UsageError(
             f"The data have no column {name!r} to keep groups together by.",
