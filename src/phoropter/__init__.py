@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from phoropter.core.errors import PhoropterError as PhoropterError
     from phoropter.core.recipe import Recipe as Recipe
+    from phoropter.project.api import augment as augment
     from phoropter.project.api import compare as compare
     from phoropter.project.api import convert as convert
     from phoropter.project.api import diagnose as diagnose
@@ -51,6 +52,7 @@ _HOMES = {
     "export": _API,
     "report": _API,
     "convert": _API,
+    "augment": _API,
     "lr_range": _API,
     "models": _API,
     "doctor": _API,
@@ -63,6 +65,7 @@ __all__ = [
     "PhoropterError",
     "Recipe",
     "__version__",
+    "augment",
     "compare",
     "convert",
     "diagnose",

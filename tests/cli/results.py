@@ -61,6 +61,9 @@ BY_COMMAND = {
     "look": LOOK,
     "split": results.SplitResult("p", {"train": 8, "val": 2, "test": 2}, ("Stratified.",), "ab"),
     "train": RUN,
+    "augment": results.AugmentResult(
+        "p", "p/augment.html", 32, 3, ("a.png",), 7, {"preset": "light"}, 0.1, seen=False
+    ),
     "lr_range": results.LrRangeResult(
         "p", 0.003, "steepest", 0.05, 1.2, 120, (RangePoint(1e-6, 2.3, 2.3),), "p/lr-range.html"
     ),
@@ -100,6 +103,7 @@ WORDS = {
     "split": ["digits"],
     "train": ["digits"],
     "lr_range": ["digits"],
+    "augment": ["digits"],
     "evaluate": ["a1"],
     "diagnose": ["a1"],
     "improve": ["p"],

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from phoropter.cli.augment import augment
 from phoropter.cli.compare import compare
 from phoropter.cli.convert import convert
 from phoropter.cli.diagnose import diagnose
@@ -42,6 +43,7 @@ COMMANDS = (
     split,
     train,
     lr_range,
+    augment,
     evaluate,
     diagnose,
     improve,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Rejected,
     )
     from phoropter.project.results import (
+        AugmentResult,
         ConvertResult,
         DiagnoseResult,
         DoctorResult,
@@ -127,6 +128,18 @@ def lr_range(result: LrRangeResult) -> str:
         result.rule,
         f"lowest at {result.lowest_at:.2g}, ended at {result.ended_at:.2g} "
         f"after {result.steps} steps",
+        f"page {result.page}",
+    )
+
+
+def augment(result: AugmentResult) -> str:
+    """The answer of `phoropter augment`."""
+    size, count = result.size, len(result.samples)
+    unseen = "The recipe's model is frozen or classic, and sees none of the variation."
+    return _text(
+        f"{count} images of {size} x {size} x {result.channels}, {result.draws} draws of each",
+        f"a pixel changes by {number(result.change)} of its range on average",
+        [] if result.seen else [unseen],
         f"page {result.page}",
     )
 

@@ -417,13 +417,15 @@ class Preprocessing:
     Args:
         size: Side of the square, pixels.
         resize: "crop" (resize the short side to size / crop_share, cut the centre), "stretch" or
-            "letterbox" (pad with black).
+            "letterbox" (see `pad`).
         channels: 1 or 3.
         interpolation: "bicubic" or "bilinear".
         crop_share: See `resize`; 1.0 cuts only what sticks out of the square.
         normalization: Applied to pixels in [0, 1], or to the columns.
         columns: Where a sample is a row of a table: its columns. Each is then a channel of an
             image of a single pixel, and nothing is resized.
+        pad: What letterbox puts beside the image: "constant" (black), "reflect" or "symmetric"
+            (its mirror image, without or with the border pixel).
     """
 
     size: int
@@ -433,6 +435,7 @@ class Preprocessing:
     crop_share: float
     normalization: Normalization
     columns: tuple[str, ...] = ()
+    pad: str = "constant"
 
 
 Rows = NDArray[np.int64]

@@ -141,6 +141,33 @@ class LrRangeResult:
 
 
 @dataclass(frozen=True, slots=True)
+class AugmentResult:
+    """What the network sees.
+
+    Args:
+        project: Folder of the project.
+        page: The pictures.
+        size: Side of the input, pixels.
+        channels: 1 or 3.
+        samples: Identifiers of the images shown.
+        draws: Epochs shown of each.
+        augment: The part of the recipe that varies them.
+        change: Mean change of a pixel, in [0, 1].
+        seen: Whether the recipe's model sees the variation; frozen and classic ones do not.
+    """
+
+    project: str
+    page: str
+    size: int
+    channels: int
+    samples: tuple[str, ...]
+    draws: int
+    augment: Mapping[str, Any]
+    change: float
+    seen: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DiagnoseResult:
     """The findings of one run; `limits` is what holds it back, as far as it was measured."""
 
