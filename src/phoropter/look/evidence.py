@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from phoropter.core.protocols import FeatureFunction, Features
 from phoropter.core.records import Dataset, Split
 from phoropter.look.copies import NO_COPIES, Copies, find_copies
-from phoropter.look.families import first_of_each, joined
+from phoropter.look.families import first_of_each, joined, links
 from phoropter.look.masks import MeasuredMask, measured_masks
 from phoropter.look.neighbours import picture_vectors, shows_something
 from phoropter.look.objects import placed_objects
@@ -158,13 +158,24 @@ class LookEvidence:
     @cached_property
     def families(self) -> NDArray[np.int64]:
         """A number for each row, shape (n,); rows tied by a group, a twin or a copy share it."""
-        links = [self.copies.pairs]
-        links += [np.stack([rows[:-1], rows[1:]], axis=1) for rows in self.twins]
-        order = np.argsort(self.groups, kind="stable")
-        order = order[self.groups[order] >= 0]
-        together = self.groups[order[1:]] == self.groups[order[:-1]]
-        links.append(np.stack([order[:-1], order[1:]], axis=1)[together])
-        return joined(len(self.dataset), np.concatenate(links))
+        ties = [self.copies.pairs, links(self.groups)]
+        ties += [np.stack([rows[:-1], rows[1:]], axis=1) for rows in self.twins]
+        return joined(len(self.dataset), np.concatenate(ties))
+
+    @cached_property
+    def units(self) -> NDArray[np.int64]:
+        """A number for each row, shape (n,); rows that the split keeps together share it.
+
+        Beside families these are groups that were found. Without a split: the families.
+        """
+        if self.split is None:
+            return self.families
+        known = self.split.table.select("id", "unit")
+        ids = self.dataset.table.select("id")
+        names = ids.join(known, on="id", how="left", maintain_order="left")["unit"]
+        _, numbers = np.unique(names.fill_null("").to_numpy().astype(np.str_), return_inverse=True)
+        tied = links(np.where(names.is_null().to_numpy(), -1, numbers).astype(np.int64))
+        return joined(len(self.dataset), np.concatenate([tied, links(self.families)]))
 
 
 def described(evidence: LookEvidence, rows: NDArray[np.int64]) -> Features:
