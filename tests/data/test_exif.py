@@ -19,7 +19,9 @@ TOKENS = (b"\0", b"\xff\xff\xff\xff", b"II*\0", b"MM\0*", b"Exif\0\0", b"\x87\x6
 def photograph(form):
     exif = Image.Exif()
     exif[0x010F], exif[0x0110], exif[0x0112] = "Maker", "Model", 6
-    exif[0x8769] = {0x9003: "2024:05:01 09:00:00", 0xA431: "17"}
+    details = exif.get_ifd(0x8769)
+    details[0x9003], details[0xA431] = "2024:05:01 09:00:00", "17"
+    exif[0x8769] = details  # which Pillow's writer of TIFF asks for
     image = Image.new("RGB", (24, 18), (90, 20, 200))
     more = {"save_all": True, "append_images": [image]} if form == "MPO" else {}
     buffer = io.BytesIO()
