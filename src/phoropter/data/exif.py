@@ -8,11 +8,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from phoropter.data.decode import BROKEN_METADATA, quiet
 from phoropter.data.parallel import ordered
 
 _MAKE, _MODEL, _TIME = 0x010F, 0x0110, 0x0132
 _DETAILS, _ORIGINAL, _SERIAL = 0x8769, 0x9003, 0xA431
-_FORMATS = ("JPEG", "MPO", "TIFF", "WEBP")
+_FORMATS = ("JPEG", "TIFF", "WEBP")  # Pillow opens MPO, several JPEGs in one, as JPEG
 _FIRST = 50
 """Files asked first; where none of them says anything, the others are not opened."""
 
@@ -42,10 +43,12 @@ def shots(root: Path, paths: list[str]) -> list[Shot]:
 def shot(path: Path) -> Shot:
     """What one file says."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
-            tags = image.getexif()
-            details = tags.get_ifd(_DETAILS)
-    except Exception:  # noqa: BLE001 - broken metadata raise anything; they say nothing then
+        with quiet:
+            Image.init()
+            with Image.open(path, formats=_FORMATS) as image:
+                tags = image.getexif()
+                details = tags.get_ifd(_DETAILS)
+    except (*BROKEN_METADATA, Image.DecompressionBombError):  # they say nothing then
         return Shot("", None)
     camera = (tags.get(_MAKE), tags.get(_MODEL), details.get(_SERIAL))
     return Shot(
