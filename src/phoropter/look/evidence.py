@@ -10,14 +10,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from phoropter.core.protocols import FeatureFunction, Features
-from phoropter.core.records import Dataset, Split
+from phoropter.core.records import Dataset, Rows, Split
 from phoropter.look.copies import NO_COPIES, Copies, find_copies
 from phoropter.look.families import first_of_each, joined
 from phoropter.look.masks import MeasuredMask, measured_masks
-from phoropter.look.neighbours import shows_something
+from phoropter.look.neighbours import picture_vectors, shows_something
 from phoropter.look.objects import placed_objects
 from phoropter.look.text_copies import text_copies
 from phoropter.prediction.row_features import joined_texts
+
+MOST_TEXTS = 5_000
+"""Texts that are described all together: seconds. Of more, only those that are shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +114,18 @@ class LookEvidence:
         if self.features is None or not len(self.dataset):
             return None
         return self.features(self.dataset, np.arange(len(self.dataset), dtype=np.int64))
+
+    def described(self, rows: Rows) -> Features:
+        """Features of some rows, float32 (m, d), comparable with each other; pixels without them.
+
+        Of more than `MOST_TEXTS` texts only the rows asked for are described, for the time grows
+        with their number.
+        """
+        many = self.dataset.modality == "text" and len(self.dataset) > MOST_TEXTS
+        if self.features is not None and many:
+            return self.features(self.dataset, rows)
+        table = self.feature_table
+        return picture_vectors(self.thumbnails[rows])[0] if table is None else table[rows]
 
     @property
     def feature_source(self) -> str:

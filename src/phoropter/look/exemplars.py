@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phoropter.look.evidence import LookEvidence
-from phoropter.look.neighbours import picture_vectors
 
 Rows = NDArray[np.int64]
 
@@ -53,8 +52,7 @@ def exemplars(
 
 
 def _of_one(evidence: LookEvidence, rows: Rows, count: int) -> Exemplars:
-    table = evidence.feature_table
-    described = picture_vectors(evidence.thumbnails[rows])[0] if table is None else table[rows]
+    described = evidence.described(rows)
     units = described / np.maximum(np.linalg.norm(described, axis=1, keepdims=True), 1e-12)
     total = units.sum(axis=0)
     others = total - units
