@@ -152,7 +152,7 @@ class LookEvidence:
         rows of a table have none but repeats.
         """
         if self.dataset.modality == "text":
-            return self._text_copies
+            return _copies_of_texts(self)
         if self.dataset.modality == "table":
             return NO_COPIES
         rows = np.flatnonzero(self.shows_something & first_of_each(len(self.dataset), self.twins))
@@ -164,12 +164,6 @@ class LookEvidence:
         """The text of each row, several columns joined by line breaks."""
         return joined_texts(self.dataset, np.arange(len(self.dataset), dtype=np.int64))
 
-    @property
-    def _text_copies(self) -> Copies:
-        rows = np.flatnonzero(first_of_each(len(self.dataset), self.twins))
-        found = text_copies([self.texts[row] for row in rows], seed=self.seed)
-        return Copies(rows[found.pairs], found.distances, found.rule)
-
     @cached_property
     def families(self) -> NDArray[np.int64]:
         """A number for each row, shape (n,); rows tied by a group, a twin or a copy share it."""
@@ -180,3 +174,9 @@ class LookEvidence:
         together = self.groups[order[1:]] == self.groups[order[:-1]]
         links.append(np.stack([order[:-1], order[1:]], axis=1)[together])
         return joined(len(self.dataset), np.concatenate(links))
+
+
+def _copies_of_texts(evidence: LookEvidence) -> Copies:
+    rows = np.flatnonzero(first_of_each(len(evidence.dataset), evidence.twins))
+    found = text_copies([evidence.texts[row] for row in rows], seed=evidence.seed)
+    return Copies(rows[found.pairs], found.distances, found.rule)
