@@ -228,3 +228,23 @@ def test_hostile_names_of_columns_and_classes_stay_words(tmp_path):
         assert "<script" not in page
         assert "<img src=x" not in page
         assert page.count("</style>") == 1
+
+
+def test_pictures_of_several_labels_have_their_page(tmp_path):
+    data = load_digits()
+    rows = [("path", "labels")]
+    for row in range(220):
+        number = int(data.target[row])
+        names = [
+            name for name, there in (("even", number % 2 == 0), ("small", number < 5)) if there
+        ]
+        Image.fromarray((data.images[row] * 15.9).astype(np.uint8)).save(tmp_path / f"{row:03}.png")
+        rows.append((f"{row:03}.png", "|".join(names) or "other"))
+    with (tmp_path / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    result = phoropter.look(tmp_path / "labels.csv", project=tmp_path / "project")
+    page = Path(result.report).read_text("utf-8")
+    assert result.task == "multilabel"
+    assert "Samples by class and part" in page
+    for name in ("even", "small", "other"):
+        assert f">{name}</text>" in page
