@@ -81,7 +81,7 @@ def map_of(evidence: LookEvidence, *, most: int = MOST_POINTS) -> DataMap | None
         return None
     from sklearn.decomposition import PCA
 
-    rows = _drawn(evidence, most)
+    rows = drawn(evidence, most)
     vectors = unit_vectors(described(evidence, rows), seed=evidence.seed)
     count = min(COMPONENTS, len(rows) - 1, vectors.shape[1])
     seed = derive(evidence.seed, "map") % 2**32
@@ -169,7 +169,8 @@ def _tsne(points: Plane, start: Plane, seed: int) -> Plane:
     return np.asarray(model.fit_transform(points), dtype=np.float64)
 
 
-def _drawn(evidence: LookEvidence, most: int) -> NDArray[np.int64]:
+def drawn(evidence: LookEvidence, most: int) -> NDArray[np.int64]:
+    """At most so many rows, ascending; of more some are drawn, each class by its share."""
     count = len(evidence.dataset)
     if count <= most:
         return np.arange(count, dtype=np.int64)
