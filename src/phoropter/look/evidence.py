@@ -159,21 +159,6 @@ class LookEvidence:
         ties += [np.stack([rows[:-1], rows[1:]], axis=1) for rows in self.twins]
         return joined(len(self.dataset), np.concatenate(ties))
 
-    @cached_property
-    def units(self) -> NDArray[np.int64]:
-        """A number for each row, shape (n,); rows that the split keeps together share it.
-
-        Beside families these are groups that were found. Without a split: the families.
-        """
-        if self.split is None:
-            return self.families
-        known = self.split.table.select("id", "unit")
-        ids = self.dataset.table.select("id")
-        names = ids.join(known, on="id", how="left", maintain_order="left")["unit"]
-        _, numbers = np.unique(names.fill_null("").to_numpy().astype(np.str_), return_inverse=True)
-        tied = links(np.where(names.is_null().to_numpy(), -1, numbers).astype(np.int64))
-        return joined(len(self.dataset), np.concatenate([tied, links(self.families)]))
-
 
 def described(evidence: LookEvidence, rows: Rows) -> Features:
     """Features of some rows, float32 (m, d), comparable with each other; pixels without them.
