@@ -48,12 +48,13 @@ def shot(path: Path) -> Shot:
             with Image.open(path, formats=_FORMATS) as image:
                 tags = image.getexif()
                 details = tags.get_ifd(_DETAILS)
+                # Values are read from their places in the file when they are asked for.
+                camera = (tags.get(_MAKE), tags.get(_MODEL), details.get(_SERIAL))
+                taken = details.get(_ORIGINAL) or tags.get(_TIME)
     except (*BROKEN_METADATA, Image.DecompressionBombError):  # they say nothing then
         return Shot("", None)
-    camera = (tags.get(_MAKE), tags.get(_MODEL), details.get(_SERIAL))
     return Shot(
-        camera=" ".join(str(part).strip("\0 ") for part in camera if part),
-        taken=_moment(details.get(_ORIGINAL) or tags.get(_TIME)),
+        camera=" ".join(str(part).strip("\0 ") for part in camera if part), taken=_moment(taken)
     )
 
 
