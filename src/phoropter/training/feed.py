@@ -21,6 +21,7 @@ from phoropter.training.records import Augment, TrainingData
 # Numbers of input an evaluation batch may hold: 170 images of 32 px. Eight times as many took twice
 # as long (activations leave the caches) and eight times the memory.
 EVALUATION_NUMBERS = 2**19
+KEPT_NUMBERS = 2**20  # of input in evaluation batches that are held for the whole run: 4 MiB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +67,7 @@ class Feed:
         self._seed = seed
         self.device = device
         self._numerics = numerics
+        self._kept: dict[int, tuple[Rows, list[tuple[Tensor, Any]]]] = {}
 
     def steps(self, epoch: int, *, start: int = 0) -> Iterator[list[Batch]]:
         """The batches of each optimiser step of a pass, from step `start` on."""
@@ -92,7 +94,21 @@ class Feed:
         return Batch(inputs, self._targets(rows), generator)
 
     def evaluation(self, rows: Rows) -> Iterator[tuple[Tensor, Any]]:
-        """Inputs and targets of these rows, in order and unvaried, in batches that fit memory."""
+        """Inputs and targets of these rows, in order and unvaried, in batches that fit memory.
+
+        Those of few numbers are kept, for the same rows are asked for after every pass.
+        """
+        rows_kept, batches_kept = self._kept.get(id(rows), (None, []))
+        if rows_kept is not rows:
+            return self._prepared_batches(rows)
+        return iter(batches_kept)
+
+    def keep(self, rows: Rows) -> None:
+        """Holds the evaluation batches of these rows if they are small."""
+        if len(rows) and len(rows) * prod(self._data.inputs.batch(rows[:1]).shape) <= KEPT_NUMBERS:
+            self._kept[id(rows)] = (rows, list(self._prepared_batches(rows)))
+
+    def _prepared_batches(self, rows: Rows) -> Iterator[tuple[Tensor, Any]]:
         size = self._evaluation_batch(rows)
         for first in range(0, len(rows), size):
             chosen = rows[first : first + size]

@@ -23,13 +23,16 @@ def write_history(folder: Path, rows: Sequence[Epoch]) -> None:
     write_text(folder / HISTORY, "".join(map(_line, rows)))
 
 
-def append_history(folder: Path, row: Epoch, *, seconds: float) -> None:
-    """Adds a row, and beside it in `timing.jsonl` the seconds the run has taken so far."""
-    timing = json.dumps({"epoch": row.epoch, "step": row.step, "seconds": round(seconds, 4)})
-    for name, line in ((HISTORY, _line(row)), (TIMING, timing + "\n")):
+def append_history(folder: Path, rows: Sequence[tuple[Epoch, float]]) -> None:
+    """Adds rows, and beside them in `timing.jsonl` the seconds the run had taken until each."""
+    timings = (
+        json.dumps({"epoch": row.epoch, "step": row.step, "seconds": round(seconds, 4)}) + "\n"
+        for row, seconds in rows
+    )
+    for name, lines in ((HISTORY, (_line(row) for row, _ in rows)), (TIMING, timings)):
         path = folder / name
         with storage_errors(path), path.open("a", encoding="utf-8") as file:
-            file.write(line)
+            file.write("".join(lines))
 
 
 def read_history(folder: Path) -> tuple[Epoch, ...]:

@@ -45,6 +45,8 @@ class Judge:
         self._numerics = numerics
         self._average = average
         self.seconds = 0.0
+        feed.keep(data.train_eval_rows)
+        feed.keep(data.val_rows)
 
     def __call__(self, clock: Callable[[], float]) -> tuple[Evaluation, Evaluation]:
         """The training and the validation samples; notes in `seconds` what it took."""

@@ -193,6 +193,7 @@ def _closed(run: Run) -> FitOutcome:
             **asdict(parts.numerics),
         },
     )
+    run.write_history()
     write_weights(parts.folder, parts.network)
     write_history(parts.folder, outcome.history)
     record = {name: value for name, value in asdict(outcome).items() if name != "history"}

@@ -38,6 +38,7 @@ from phoropter.training.step import Stepper
 NORM_EVERY = 4  # steps between measured gradient norms; reading all weights costs a few per cent
 CHECK_EVERY = 32  # steps between checks for divergence; each one waits for the device
 REPORT_EVERY_S = 0.25
+WRITE_EVERY_S = 0.5  # rows of the history; a kill loses none, for checkpoints hold them too
 SAVE_EVERY_S = 20.0
 SAVING_SHARE = 1 / 100  # of the time that checkpoints may take
 
@@ -108,11 +109,13 @@ class Run:
         }
         if self.average is not None:
             self.companions["average"] = self.average
+        self._unwritten: list[tuple[Epoch, float]] = []
         self.lr = 0.0
         self.samples = 0
         self.training_s = 0.0
         self._seconds_before = 0.0
         self._started = self._now = self._reported = self._saved = parts.watch.clock()
+        self._written = -math.inf
         self._saving_s = 0.0
 
     @property
@@ -200,6 +203,7 @@ class Run:
     def save(self) -> None:
         """Writes a checkpoint."""
         started = self.parts.watch.clock()
+        self.write_history()
         save_state(self.parts.folder, self.state_dict())
         self._now = self._saved = self.parts.watch.clock()
         self._saving_s = self._saved - started
@@ -265,7 +269,15 @@ class Run:
 
     def _record(self, row: Epoch) -> None:
         self.history.append(row)
-        append_history(self.parts.folder, row, seconds=self.seconds)
+        self._unwritten.append((row, self.seconds))
+        if self._now - self._written >= WRITE_EVERY_S or self.stopped_by is not None:
+            self.write_history()
+
+    def write_history(self) -> None:
+        """Writes the rows that have not been written yet."""
+        append_history(self.parts.folder, self._unwritten)
+        self._unwritten.clear()
+        self._written = self._now
 
 
 def _row(run: Run, number: int, *, train: Evaluation | None, val: Evaluation | None) -> Epoch:
