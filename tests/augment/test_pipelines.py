@@ -90,7 +90,7 @@ def test_the_global_generator_is_left_alone():
         ({"albumentations.Normalize": {}}, "Unknown transform"),
         ({"os.system": {"command": "true"}}, r"torchvision\.NAME or albumentations\.NAME"),
         ({"RandomRotation": {}}, r"torchvision\.NAME"),
-        ({"torchvision.RandomRotation": {"degres": 3}}, "does not take {'degres': 3}"),
+        ({"torchvision.RandomRotation": {"angle": 3}}, "does not take {'angle': 3}"),
         ({"torchvision.RandomRotation": {"degrees": -3}}, "does not take"),
         ({"albumentations.HorizontalFlip": {"prob": 1.0}}, "does not take {'prob': 1.0}"),
         ({"albumentations.HorizontalFlip": {"p": 3.0}}, "does not take {'p': 3.0}"),

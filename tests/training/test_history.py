@@ -3,7 +3,7 @@ import math
 import pytest
 
 from phoropter.core.errors import CorruptFileError
-from phoropter.training.history import append_history, read_history, write_history
+from phoropter.training.history import Spent, append_history, read_history, write_history
 
 
 def test_rows_come_back_equal_and_appending_equals_writing(tmp_path, epoch):
@@ -11,7 +11,7 @@ def test_rows_come_back_equal_and_appending_equals_writing(tmp_path, epoch):
     write_history(tmp_path / "a", rows)
     (tmp_path / "b").mkdir()
     for row in rows:
-        append_history(tmp_path / "b", row, seconds=1.0, waited_s=0.5)
+        append_history(tmp_path / "b", [(row, Spent(1.0, 0.5))])
     assert read_history(tmp_path / "a") == rows
     written = [(tmp_path / name / "history.jsonl").read_bytes() for name in "ab"]
     assert written[0] == written[1]

@@ -23,6 +23,7 @@ from phoropter.training.team import Team
 # Numbers of input an evaluation batch may hold: 170 images of 32 px. Eight times as many took twice
 # as long (activations leave the caches) and eight times the memory.
 EVALUATION_NUMBERS = 2**19
+KEPT_NUMBERS = 2**20  # of input in evaluation batches that are held for the whole run: 4 MiB
 
 ALONE = Team()
 
@@ -75,6 +76,7 @@ class Feed:
         self.device = device
         self._numerics = numerics
         self._team = team
+        self._kept: dict[int, tuple[Rows, list[tuple[Tensor, Any]]]] = {}
 
     def steps(self, epoch: int, *, start: int = 0) -> Iterator[list[Batch]]:
         """The batches of each optimiser step of a pass, from step `start` on."""
@@ -103,7 +105,21 @@ class Feed:
         return Batch(inputs, self._targets(share), generator, len(rows))
 
     def evaluation(self, rows: Rows) -> Iterator[tuple[Tensor, Any]]:
-        """Inputs and targets of this process's share, in order, in batches that fit memory."""
+        """Inputs and targets of this process's share, in order, in batches that fit memory.
+
+        Those of few numbers are kept, for the same rows are asked for after every pass.
+        """
+        rows_kept, batches_kept = self._kept.get(id(rows), (None, []))
+        if rows_kept is not rows:
+            return self._prepared_batches(rows)
+        return iter(batches_kept)
+
+    def keep(self, rows: Rows) -> None:
+        """Holds the evaluation batches of these rows if they are small."""
+        if len(rows) and len(rows) * prod(self._data.inputs.batch(rows[:1]).shape) <= KEPT_NUMBERS:
+            self._kept[id(rows)] = (rows, list(self._prepared_batches(rows)))
+
+    def _prepared_batches(self, rows: Rows) -> Iterator[tuple[Tensor, Any]]:
         rows = np.array_split(rows, self._team.size)[self._team.rank]
         size = self._evaluation_batch(rows)
         for first in range(0, len(rows), size):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,29 @@ TIMING = "timing.jsonl"
 _FIELDS = tuple(field.name for field in fields(Epoch))
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds of wall time that a run has taken, and those in which it waited for data."""
+
+    seconds: float
+    waited_s: float
+
+
 def write_history(folder: Path, rows: Sequence[Epoch]) -> None:
     """Writes the history whole."""
     write_text(folder / HISTORY, "".join(map(_line, rows)))
 
 
-def append_history(folder: Path, row: Epoch, *, seconds: float, waited_s: float) -> None:
-    """Adds a row, and beside it in `timing.jsonl` the seconds so far, and those waited for data."""
-    spent = {"seconds": round(seconds, 4), "waited_s": round(waited_s, 4)}
-    timing = json.dumps({"epoch": row.epoch, "step": row.step, **spent})
-    for name, line in ((HISTORY, _line(row)), (TIMING, timing + "\n")):
+def append_history(folder: Path, rows: Sequence[tuple[Epoch, Spent]]) -> None:
+    """Adds rows, and beside them in `timing.jsonl` the time that the run had taken until each."""
+    timings = (
+        json.dumps({"epoch": row.epoch, "step": row.step, **asdict(spent)}) + "\n"
+        for row, spent in rows
+    )
+    for name, lines in ((HISTORY, (_line(row) for row, _ in rows)), (TIMING, timings)):
         path = folder / name
         with storage_errors(path), path.open("a", encoding="utf-8") as file:
-            file.write(line)
+            file.write("".join(lines))
 
 
 def read_history(folder: Path) -> tuple[Epoch, ...]:

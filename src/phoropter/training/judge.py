@@ -51,6 +51,8 @@ class Judge:
         self._team = team
         self.seconds = 0.0
         self.activity = Activity(network)
+        feed.keep(data.train_eval_rows)
+        feed.keep(data.val_rows)
 
     def __call__(self, clock: Callable[[], float]) -> tuple[Evaluation, Evaluation]:
         """The training and the validation samples; notes in `seconds` what it took."""

@@ -168,6 +168,7 @@ def _closed(run: Run) -> FitOutcome:
     )
     if not parts.team.lead:
         return outcome
+    run.write_history()
     write_weights(parts.folder, parts.network)
     write_history(parts.folder, outcome.history)
     write_signals(parts.folder, run.signals.rows)

@@ -26,7 +26,13 @@ from phoropter.training.checkpoint import save_state
 from phoropter.training.dynamics import Dynamics
 from phoropter.training.evaluation import Evaluation
 from phoropter.training.feed import Batch, Feed
-from phoropter.training.history import append_history, epoch_from, epoch_values, write_history
+from phoropter.training.history import (
+    Spent,
+    append_history,
+    epoch_from,
+    epoch_values,
+    write_history,
+)
 from phoropter.training.judge import Judge
 from phoropter.training.meter import Meter
 from phoropter.training.numerics import Numerics
@@ -42,6 +48,7 @@ from phoropter.training.team import Team
 NORM_EVERY = 4  # steps between measured gradient norms; reading all weights costs a few per cent
 CHECK_EVERY = 32  # steps between checks for divergence; each one waits for the device
 REPORT_EVERY_S = 0.25
+WRITE_EVERY_S = 0.5  # rows of the history; a kill loses none, for checkpoints hold them too
 SAVE_EVERY_S = 20.0
 SAVING_SHARE = 1 / 100  # of the time that checkpoints may take
 
@@ -124,11 +131,13 @@ class Run:
         }
         if self.average is not None:
             self.companions["average"] = self.average
+        self._unwritten: list[tuple[Epoch, Spent]] = []
         self.lr = 0.0
         self.samples = 0
         self.training_s = self.waited_s = 0.0
         self._seconds_before = 0.0
         self._started = self._now = self._reported = self._saved = parts.watch.clock()
+        self._written = -math.inf
         self._saving_s = 0.0
 
     @property
@@ -231,6 +240,7 @@ class Run:
         """Writes a checkpoint, where this process is the one that writes."""
         started = self.parts.watch.clock()
         if self.parts.team.lead:
+            self.write_history()
             save_state(self.parts.folder, self.state_dict())
         self._now = self._saved = self.parts.watch.clock()
         self._saving_s = self._saved - started
@@ -297,9 +307,18 @@ class Run:
 
     def _record(self, row: Epoch) -> None:
         self.history.append(row)
-        if self.parts.team.lead:
-            append_history(self.parts.folder, row, seconds=self.seconds, waited_s=self.waited_s)
+        spent = Spent(round(self.seconds, 4), round(self.waited_s, 4))
+        self._unwritten.append((row, spent))
+        if self._now - self._written >= WRITE_EVERY_S or self.stopped_by is not None:
+            self.write_history()
         self.parts.watch.listener(PassMeasured(self.parts.folder.name, row))
+
+    def write_history(self) -> None:
+        """Writes the rows that have not been written yet."""
+        if self.parts.team.lead:
+            append_history(self.parts.folder, self._unwritten)
+        self._unwritten.clear()
+        self._written = self._now
 
 
 def _row(run: Run, number: int, *, train: Evaluation | None, val: Evaluation | None) -> Epoch:
