@@ -123,7 +123,7 @@ def broken(predictions):
 
 def test_the_whole_project_goes_with_a_network_of_ones_own(data):
     recipe = Recipe().changed({key: SETTINGS[key] for key in SETTINGS if key != "train.patience"})
-    result = phoropter.run(data, recipe=recipe, budget_s=15)
+    result = phoropter.run(data, recipe=recipe, budget_s=12)
     assert result.baseline.primary.name == "accuracy"
     card = (Path(result.bundle) / "README.md").read_text("utf-8")
     assert "trained from scratch" in card
@@ -131,7 +131,7 @@ def test_the_whole_project_goes_with_a_network_of_ones_own(data):
 
 def test_a_metric_of_ones_own_decides(data):
     quick = {**SETTINGS, "model.name": "mlp", "model.pretrained": False}
-    result = phoropter.run(data, metric=worst_class, settings=quick, budget_s=20)
+    result = phoropter.run(data, metric=worst_class, settings=quick, budget_s=12)
     assert result.validation.primary.name == "worst_class"
     assert 0 <= result.test.primary.value <= 1
     assert result.why_primary == "Chosen by you."
@@ -139,4 +139,4 @@ def test_a_metric_of_ones_own_decides(data):
 
 def test_a_metric_that_fails_is_told_before_training(data):
     with pytest.raises(PhoropterError, match="no such thing"):
-        phoropter.run(data, metric=broken, budget_s=20)
+        phoropter.run(data, metric=broken, budget_s=12)
