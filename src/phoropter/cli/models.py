@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from phoropter.cli import render
+from phoropter.cli.console import listening
 from phoropter.cli.options import Speech
 from phoropter.cli.output import show
 
@@ -15,8 +16,24 @@ Task = Annotated[
 ]
 
 
-def models(*, task: Task = None, speech: Speech) -> None:
-    """The models known by name."""
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]...", help="Only these, of the list or any that timm knows."),
+]
+Measure = Annotated[
+    bool,
+    typer.Option(
+        "--measure", help="Time answers and training steps on this machine, and keep the result."
+    ),
+]
+
+
+def models(
+    names: Names = None, *, task: Task = None, measure: Measure = False, speech: Speech
+) -> None:
+    """The models known by name, with their cost."""
     from phoropter.project import api
 
-    show(api.models(task), speech, render.models)
+    with listening(quiet=speech.quiet) as listener:
+        cards = api.models(task, names=names or (), measure=measure, listener=listener)
+    show(cards, speech, render.models)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from phoropter.core.records import (
         Comparison,
         Finding,
+        Measurement,
         Metric,
         ModelCard,
         Prescription,
@@ -204,7 +205,24 @@ def models(cards: Sequence[ModelCard]) -> str:
         )
         for card in cards
     )
-    return _text(table([head, *rows]))
+    here = [_cost(card.measured) for card in cards]
+    if not any(here):
+        return _text(table([head, *rows]))
+    costs = ("answer", "training step", "memory", "at")
+    left = (row + (cost or ("-",) * len(costs)) for row, cost in zip(rows, here, strict=True))
+    words = "Measured on this machine, in batches of 8; times are for one image."
+    return _text(table([head + costs, *left]), words)
+
+
+def _cost(measured: Measurement | None) -> tuple[str, ...]:
+    if measured is None:
+        return ()
+    return (
+        f"{number(1000 * measured.forward_s)} ms",
+        f"{number(1000 * measured.step_s)} ms",
+        f"{measured.memory_bytes / 2**20:,.0f} MiB",
+        f"{measured.size} px",
+    )
 
 
 def doctor(result: DoctorResult) -> str:

@@ -298,6 +298,31 @@ class RunSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Measurement:
+    """What a network costs on a machine, at 1,000 outputs, in float32.
+
+    Args:
+        size: Side of the images, pixels.
+        batch: Images at once.
+        device: Where it ran.
+        threads: Of torch.
+        forward_s: Seconds an image for answering.
+        step_s: Seconds an image for a training step: forward, backward, AdamW.
+        memory_bytes: Peak that building the network and training it added to the process.
+        on: Date, ISO 8601.
+    """
+
+    size: int
+    batch: int
+    device: str
+    threads: int
+    forward_s: float
+    step_s: float
+    memory_bytes: int
+    on: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """What is known of a model without importing it.
 
@@ -317,6 +342,7 @@ class ModelCard:
             outputs, 32 px if it is for any size; 0 if not stated.
         least_px: Smallest side that the network can work on, 0 for any.
         source: Where the network comes from.
+        measured: What it costs on this machine, if that was measured.
     """
 
     name: str
@@ -333,6 +359,7 @@ class ModelCard:
     macs: int = 0
     least_px: int = 0
     source: str = "phoropter"
+    measured: Measurement | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 A separable convolution looks at each channel by itself, then mixes the channels point by point: for
 3 x 3 filters on many channels an eighth of the work of a full convolution. The network is the entry
-flow of the paper (arXiv:1610.02357, figure 5) with fewer channels and without the middle flow.
+flow of the paper (arXiv:1610.02357, figure 5) with fewer channels and without the middle flow. Sides
+are halved by a stride of the second separable convolution where the paper pools: pooling took a
+quarter of the time of a training step on a CPU.
 """
 
 from __future__ import annotations
@@ -61,8 +63,7 @@ class _Block(nn.Module):
             *([] if first else [activation(recipe)]),  # the stem ends in one
             *_separable(inputs, outputs, recipe),
             activation(recipe),
-            *_separable(outputs, outputs, recipe),
-            *([nn.MaxPool2d(3, stride=2, padding=1)] if halved else []),
+            *_separable(outputs, outputs, recipe, stride=2 if halved else 1),
         )
         self.shortcut = nn.Sequential(
             nn.Conv2d(inputs, outputs, 1, stride=2 if halved else 1, bias=recipe.norm == "none"),
@@ -76,9 +77,11 @@ class _Block(nn.Module):
         return summed
 
 
-def _separable(inputs: int, outputs: int, recipe: ModelRecipe) -> list[nn.Module]:
+def _separable(
+    inputs: int, outputs: int, recipe: ModelRecipe, *, stride: int = 1
+) -> list[nn.Module]:
     """Depthwise, then pointwise, nothing in between (it is better so, the paper's section 4.7)."""
-    depthwise = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False)
+    depthwise = nn.Conv2d(inputs, inputs, 3, stride=stride, padding=1, groups=inputs, bias=False)
     pointwise = nn.Conv2d(inputs, outputs, 1, bias=recipe.norm == "none")
     return [depthwise, pointwise, *map_norm(recipe, outputs)]
 

@@ -305,11 +305,29 @@ def report(project: Place | None = None, *, lang: str = "en") -> ReportResult:
     return report_on(project, lang=lang)
 
 
-def models(task: str | None = None) -> tuple[ModelCard, ...]:
-    """The models known by name, without importing any of them."""
-    from phoropter.models.catalog import cards
+def models(
+    task: str | None = None,
+    *,
+    names: Sequence[str] = (),
+    measure: bool = False,
+    listener: Listener = silent,
+) -> tuple[ModelCard, ...]:
+    """The models known by name, without importing any of them, and what they cost here if measured.
 
-    return cards(task)
+    Args:
+        task: Only those that fit it.
+        names: Only these, of the list or any that timm knows.
+        measure: Time answers and training steps of each network, and its memory, and keep it.
+        listener: Told what is being measured.
+
+    Raises:
+        PhoropterError: If a name is unknown, or a named network cannot be measured.
+    """
+    from phoropter.project.measured import listed, measured
+
+    if measure:
+        return measured(task, names, listener=listener)
+    return listed(task, names)
 
 
 def doctor() -> DoctorResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shutil
@@ -35,6 +36,26 @@ def examine() -> DoctorResult:
         extras={name: find_spec(module) is not None for name, module in _EXTRAS.items()},
         cache=str(cache),
     )
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells it."""
+    listing = Path("/proc/cpuinfo")
+    if listing.exists():
+        for line in listing.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def fingerprint() -> str:
+    """What speed depends on, as 16 hexadecimal digits: machine, processor, threads, torch.
+
+    Folders of users are shared between machines; what was measured on one says nothing of another.
+    """
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    facts = [platform.node(), processor(), str(os.cpu_count()), threads, version("torch")]
+    return hashlib.sha256("/".join(facts).encode()).hexdigest()[:16]
 
 
 def installed_version() -> str:
