@@ -29,6 +29,7 @@ format: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev  ## writes the generated pages anew; a test fails when they are stale
 	$(BIN)/python tools/cli_docs.py
 	$(BIN)/python tools/recipe_docs.py
+	$(BIN)/python tools/model_docs.py
 
 bench: $(VENV)/.installed-dev
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

@@ -183,7 +183,7 @@ def of_correction(row: dict[str, str]) -> Iterator[Said]:
         yield Said("label-errors", frozenset({path}), text)
     elif problem.startswith("like no other"):
         yield Said("outliers", frozenset({path}), text)
-    elif match := re.search(r"(the same file as|a copy of) (.*?)(?:, labelled '[^']*')?$", problem):
+    elif match := re.search(r"(the same \w+ as|a copy of) (.*?)(?:, labelled '[^']*')?$", problem):
         names = frozenset({path, match[2]})
         yield Said(COPIES["copy" in match[1]], names, text)
         if problem.startswith("labelled"):

@@ -51,6 +51,8 @@ def _values(kind: Any, field: FieldInfo) -> str:
     words = [f"`{word}`" for word in _words(kind)]
     if get_origin(kind) is Literal:
         return ", ".join(words)
+    if get_origin(kind) is tuple:
+        return "list"
     names = {int: "integer", float: "number", bool: "true or false", str: "text"}
     bare = [get_args(item)[0] if hasattr(item, "__metadata__") else item for item in _parts(kind)]
     inner = [limit for item in _parts(kind) for limit in getattr(item, "__metadata__", ())]

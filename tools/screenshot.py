@@ -1,6 +1,6 @@
 """Writes docs/assets/report.png, the picture in the README, from a report made here and now.
 
-Run: python tools/screenshot.py [--page FILE] [--budget 90s]
+Run: python tools/screenshot.py [--page FILE] [--seconds N]
 
 Needs Chromium or Chrome on the path; nothing is loaded from the network.
 """
@@ -29,12 +29,14 @@ def main() -> None:
     """Makes the report unless a page is given, takes its picture and makes that small."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--page", type=Path, help="a report that is there already")
-    options.add_argument("--budget", default="90s")
+    options.add_argument("--seconds", type=float, default=180.0, help="the budget of the run")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         page = asked.page
         if page is None:
-            result = phoropter.run("digits", project=Path(folder) / "digits", budget=asked.budget)
+            result = phoropter.run(
+                "digits", project=Path(folder) / "digits", budget_s=asked.seconds
+            )
             page = Path(result.report)
         shot = Path(folder) / "shot.png"
         photograph(page, shot)

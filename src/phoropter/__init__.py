@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from phoropter.core.errors import PhoropterError as PhoropterError
     from phoropter.core.recipe import Recipe as Recipe
+    from phoropter.project.api import augment as augment
     from phoropter.project.api import compare as compare
     from phoropter.project.api import convert as convert
     from phoropter.project.api import diagnose as diagnose
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from phoropter.project.api import export as export
     from phoropter.project.api import improve as improve
     from phoropter.project.api import look as look
+    from phoropter.project.api import lr_range as lr_range
     from phoropter.project.api import models as models
     from phoropter.project.api import predict as predict
     from phoropter.project.api import report as report
@@ -50,6 +52,8 @@ _HOMES = {
     "export": _API,
     "report": _API,
     "convert": _API,
+    "augment": _API,
+    "lr_range": _API,
     "models": _API,
     "doctor": _API,
     "spread": "phoropter.project.cluster",
@@ -61,6 +65,7 @@ __all__ = [
     "PhoropterError",
     "Recipe",
     "__version__",
+    "augment",
     "compare",
     "convert",
     "diagnose",
@@ -69,6 +74,7 @@ __all__ = [
     "export",
     "improve",
     "look",
+    "lr_range",
     "models",
     "predict",
     "report",

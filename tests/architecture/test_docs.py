@@ -68,7 +68,10 @@ def test_the_make_targets_of_a_page_exist(page):
             assert words[1] in targets, line
 
 
-@pytest.mark.parametrize(("name", "page"), [("cli_docs", "cli.md"), ("recipe_docs", "recipe.md")])
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [("cli_docs", "cli.md"), ("recipe_docs", "recipe.md"), ("model_docs", "models.md")],
+)
 def test_generated_pages_are_fresh(name, page):
     written = (ROOT / "docs" / page).read_text("utf-8")
     assert written == tool(name).page(), "run: make docs"

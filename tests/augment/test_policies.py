@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import rotate
+from torchvision.transforms.v2 import functional
 
 from phoropter.augment import policies
 from phoropter.augment.policies import augmenter
@@ -141,6 +142,43 @@ def test_erasing_overwrites_one_rectangle_of_some(monkeypatch):
         rows, columns = mask.any(dim=1), mask.any(dim=0)
         assert bool((mask == (rows[:, None] & columns[None, :])).all())
         assert int(mask.sum()) <= math.ceil(0.2 * 400 * 1.4)
+
+
+def test_erasing_by_itself_is_torchvisions_with_the_images_mean():
+    images = photos(50, side=20)
+    erased = augmenter(AugmentRecipe(erasing=1.0), size=20)(images, seeded(2))
+    touched = 0
+    for before, after in zip(images, erased, strict=True):
+        changed = (after != before).any(dim=0)
+        if not changed.any():
+            continue
+        rows, columns = changed.any(dim=1).nonzero(), changed.any(dim=0).nonzero()
+        top, left = int(rows.min()), int(columns.min())
+        tall, wide = int(rows.max()) + 1 - top, int(columns.max()) + 1 - left
+        mean = before.mean(dim=(1, 2), keepdim=True)
+        torch.testing.assert_close(after, functional.erase(before, top, left, tall, wide, mean))
+        touched += 1
+    assert touched > 45
+    half = augmenter(AugmentRecipe(erasing=0.5), size=20)(photos(400, side=20), seeded(2))
+    changed = (half != photos(400, side=20)).flatten(1).any(dim=1)
+    assert 140 < int(changed.sum()) < 240
+
+
+def test_mirroring_and_brightness_equal_torchvisions(monkeypatch):
+    images = photos(6) * 0.5
+    mirrored = vary(images, monkeypatch, flip=True)
+    for before, after in zip(images, mirrored, strict=True):
+        assert torch.equal(after, before) or torch.equal(after, functional.horizontal_flip(before))
+    brighter = vary(images, monkeypatch, brightness=0.5, seed=9)
+    gains = 1 + (torch.rand(6, generator=seeded(9)) * 2 - 1) * 0.5
+    for before, after, gain in zip(images, brighter, gains.tolist(), strict=True):
+        torch.testing.assert_close(after, functional.adjust_brightness(before, gain))
+    contrast = vary(images[:, :1], monkeypatch, contrast=0.5, seed=9)
+    draws = seeded(9)
+    torch.rand(6, generator=draws)
+    factors = 1 + (torch.rand(6, generator=draws) * 2 - 1) * 0.5
+    for before, after, factor in zip(images[:, :1], contrast, factors.tolist(), strict=True):
+        torch.testing.assert_close(after, functional.adjust_contrast(before, factor))
 
 
 def test_pixels_far_apart_stay_where_they_are_without_moves(monkeypatch):

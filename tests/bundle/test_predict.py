@@ -120,13 +120,24 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path, image_fil
     assert expand([odd]) == [odd]
 
 
-@pytest.mark.parametrize("resize", ["crop", "stretch", "letterbox"])
+@pytest.mark.parametrize(
+    ("resize", "pad"),
+    [
+        ("crop", "constant"),
+        ("stretch", "constant"),
+        ("letterbox", "constant"),
+        ("letterbox", "reflect"),
+        ("letterbox", "symmetric"),
+    ],
+)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_card_s_lines_prepare_images_as_training_does(tmp_path, monkeypatch, resize, channels):
+def test_the_card_s_lines_prepare_images_as_training_does(
+    tmp_path, monkeypatch, resize, pad, channels
+):
     """The Python of the model card, run; a stand-in session returns what it was given."""
     preprocessing = Preprocessing(
         20, resize, channels, "bicubic", 0.875 if resize == "crop" else 1.0,
-        Normalization((0.5,), (0.5,)),
+        Normalization((0.5,), (0.5,)), pad=pad,
     )  # fmt: skip
     noise = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "photo.png")

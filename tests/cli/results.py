@@ -1,6 +1,14 @@
 """One small result of every kind."""
 
-from phoropter.core.records import Comparison, Finding, Metric, ModelCard, Prescription, Rejected
+from phoropter.core.records import (
+    Comparison,
+    Finding,
+    Metric,
+    ModelCard,
+    Prescription,
+    RangePoint,
+    Rejected,
+)
 from phoropter.data.writing import Lost
 from phoropter.project import results
 
@@ -53,6 +61,12 @@ BY_COMMAND = {
     "look": LOOK,
     "split": results.SplitResult("p", {"train": 8, "val": 2, "test": 2}, ("Stratified.",), "ab"),
     "train": RUN,
+    "augment": results.AugmentResult(
+        "p", "p/augment.html", 32, 3, ("a.png",), 7, {"preset": "light"}, 0.1, seen=False
+    ),
+    "lr_range": results.LrRangeResult(
+        "p", 0.003, "steepest", 0.05, 1.2, 120, (RangePoint(1e-6, 2.3, 2.3),), "p/lr-range.html"
+    ),
     "evaluate": RUN,
     "diagnose": results.DiagnoseResult("a1", (FINDING,), {"bias": 0.1, "shift": None}),
     "improve": PROJECT,
@@ -88,6 +102,8 @@ WORDS = {
     "convert": ["photos", "new", "--to", "yolo"],
     "split": ["digits"],
     "train": ["digits"],
+    "lr_range": ["digits"],
+    "augment": ["digits"],
     "evaluate": ["a1"],
     "diagnose": ["a1"],
     "improve": ["p"],

@@ -12,18 +12,20 @@ from phoropter.core import errors
 from phoropter.core.events import Note
 from phoropter.core.files import plain
 
-NAMES = [function.__name__ for function in COMMANDS]
+NAMES = [function.__name__.replace("_", "-") for function in COMMANDS]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_prints_text_or_one_json_document(phoropter, answer, samples, name):
-    answer(name, samples.BY_COMMAND[name])
-    spoken = phoropter(name, *samples.WORDS[name])
+    function = name.replace("-", "_")
+    result, words = samples.BY_COMMAND[function], samples.WORDS[function]
+    answer(function, result)
+    spoken = phoropter(name, *words)
     assert (spoken.code, spoken.err) == (0, "")
     assert spoken.out.strip()
-    written = phoropter(name, *samples.WORDS[name], "--json", "--quiet", "--debug", "--lang", "ko")
+    written = phoropter(name, *words, "--json", "--quiet", "--debug", "--lang", "ko")
     assert (written.code, written.err) == (0, "")
-    assert written.json == json.loads(json.dumps(plain(samples.BY_COMMAND[name]), allow_nan=False))
+    assert written.json == json.loads(json.dumps(plain(result), allow_nan=False))
 
 
 def test_json_has_no_nan(phoropter, answer, samples):

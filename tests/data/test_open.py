@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from phoropter.core.errors import InputError, NothingUsableError, UsageError
-from phoropter.data.open import open_dataset
+from phoropter.data.open import open_dataset, place_of
 
 Writer = Callable[[Mapping[str, int]], Path]
 Painter = Callable[..., Path]
@@ -152,3 +152,17 @@ def test_unknown_layout(class_folders: Writer) -> None:
     with pytest.raises(UsageError, match="Unknown reader 'folder'") as caught:
         open_dataset(class_folders({"a": 1, "b": 1}), layout="folder")
     assert caught.value.hint == "Did you mean 'folders'?"
+
+
+def test_a_project_called_like_a_builtin_set_does_not_hide_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "iris").mkdir()
+    assert place_of("iris") == tmp_path / "iris"
+    (tmp_path / "iris" / "project.yaml").write_text("data: iris\n")
+    assert place_of("iris") is None
+    assert open_dataset("iris").name == "iris"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "project.yaml").write_text("data: iris\n")
+    assert place_of("other") == tmp_path / "other"

@@ -69,6 +69,26 @@ def test_letterbox_pads_with_black() -> None:
     assert square[:, :2].max() == square[:, 6:].max() == 0
 
 
+@pytest.mark.parametrize("pad", ["reflect", "symmetric"])
+@pytest.mark.parametrize(("height", "width"), [(4, 9), (9, 4), (1, 9), (5, 9)])
+def test_letterbox_mirrors_as_numpy_and_torchvision_do(pad: str, height: int, width: int) -> None:
+    from torch import from_numpy
+    from torchvision.transforms.v2 import functional
+
+    image = noise(height, width)
+    how = replace(PLAIN, size=9, resize="letterbox", pad=pad)
+    top, left = (9 - height) // 2, (9 - width) // 2
+    bottom, right = 9 - height - top, 9 - width - left
+    expected = np.pad(image, [(top, bottom), (left, right), (0, 0)], mode=pad).transpose(2, 0, 1)
+    assert np.array_equal(to_square(image, how), expected)
+    if max(top, left, bottom, right) < min(height, width):  # torch pads no further than that
+        tensor = from_numpy(image.transpose(2, 0, 1).copy())
+        theirs = functional.pad(tensor, [left, top, right, bottom], padding_mode=pad)
+        assert np.array_equal(theirs.numpy(), expected)
+    grey = to_square(image, replace(how, channels=1))
+    assert grey.shape == (1, 9, 9)
+
+
 def test_reduction_is_antialiased() -> None:
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 255

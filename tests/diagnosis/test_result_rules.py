@@ -1,5 +1,7 @@
 """Rules that read predictions, baselines, repeats and gates."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -158,3 +160,18 @@ def test_underfitting_is_only_noted_where_no_baseline_does_better(evidence, pred
     assert _run("underfit", evidence(**common, ladder=low))[0].severity == "info"
     high = {"knn": Metric("accuracy", 0.9, 0.86, 0.93, 300)}
     assert _run("underfit", evidence(**common, ladder=high))[0].severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "seconds", "severity"),
+    [(0.3, 600.0, None), (0.4, 600.0, "info"), (0.6, 600.0, "warning"), (0.6, 10.0, None)],
+)
+def test_waiting_for_data_is_told_where_it_costs_something(evidence, waiting, seconds, severity):
+    plain = evidence(train_loss=[2.3, 1.0], val_loss=[2.3, 1.1])
+    summary = replace(plain.summary, waiting=waiting, seconds=seconds)
+
+    found = _run("slow-input", replace(plain, summary=summary))
+
+    assert [item.severity for item in found] == ([] if severity is None else [severity])
+    if found:
+        assert found[0].evidence["fastest"] == pytest.approx(1 / (1 - waiting))

@@ -1,6 +1,8 @@
 import numpy as np
+import polars as pl
 import pytest
 
+from phoropter.core.records import Split
 from phoropter.look.checks.covariate_shift import check
 
 
@@ -72,3 +74,16 @@ def test_a_handful_of_pictures_is_not_asked(evidence_of, digits):
     thumbnails, labels = drawn(digits, 2, 100)
     thumbnails[90:] //= 3
     assert list(check(evidence_of(thumbnails, labels, part=given_parts(100, 10)))) == []
+
+
+@pytest.mark.parametrize(("stretch", "codes"), [(80, []), (1, ["covariate-shift"])])
+def test_stretches_that_a_split_dealt_are_one_sample_each(evidence_of, digits, stretch, codes):
+    """A film that grows darker: parts of whole stretches differ, by the deal of five cards."""
+    thumbnails, labels = drawn(digits, 0)
+    dark = (thumbnails * np.linspace(1, 0.3, 400)[:, None, None]).astype(np.uint8)
+    names = [f"{row:05d}.jpg" for row in range(400)]
+    units = [f"stretch {row // stretch}" for row in range(400)]
+    columns = {"id": names, "part": given_parts(400, 80), "unit": units}
+    split = Split(pl.DataFrame(columns), (), 0, grouped=True)
+    found = check(evidence_of(dark, labels, split=split))
+    assert [finding.code for finding in found] == codes

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,6 +7,8 @@ from hypothesis import strategies as st
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
+from phoropter.look import evidence as evidence_module
+from phoropter.look.evidence import described
 from phoropter.look.exemplars import exemplars
 from phoropter.look.map import FEWEST_POINTS, bend, clusters_of, map_of
 
@@ -112,3 +116,23 @@ def test_an_odd_one_is_the_most_unusual_and_copies_are_named_once(evidence_of, d
     assert found.unusual[0] == 40
     assert 41 not in {*found.typical.tolist(), *found.unusual.tolist()}
     assert not set(found.typical.tolist()) & set(found.unusual.tolist())
+
+
+def test_of_many_texts_only_those_that_are_shown_are_described(monkeypatch, evidence_of):
+    asked = []
+
+    class Counting:
+        name = "words"
+
+        def __call__(self, dataset, rows):
+            asked.append(len(rows))
+            return np.eye(len(dataset), 3, dtype=np.float32)[rows]
+
+    monkeypatch.setattr(evidence_module, "MOST_TEXTS", 30)
+    for count, expected in ((30, 30), (31, 4)):
+        asked.clear()
+        evidence = evidence_of(np.zeros((count, 32, 32), np.uint8), features=Counting())
+        evidence = replace(evidence, dataset=replace(evidence.dataset, modality="text"))
+        rows = np.array([1, 5, 9, 20])
+        assert described(evidence, rows).shape == (4, 3)
+        assert asked == [expected]

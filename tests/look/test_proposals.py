@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import polars as pl
 
 from phoropter.core.records import Dataset, Finding
 from phoropter.data.corrections import DROP, Correction
-from phoropter.look.checks import column_outliers, text_statistics
+from phoropter.look.checks import column_outliers, exact_duplicates, text_statistics
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.proposals import proposals
 
@@ -115,3 +116,17 @@ def test_cells_of_a_table_that_are_out_of_range_are_proposed():
         Correction("rows.csv:11", "like no other: its 'age' infinite is out of range", DROP),
         Correction("rows.csv:5", "like no other: its 'age' 1e+12 is out of range", DROP),
     )
+
+
+def test_rows_that_agree_by_chance_are_not_to_be_dropped():
+    rng = np.random.default_rng(0)
+    columns = {name: rng.integers(0, 4, 200) for name in ("a", "b", "c")}
+    evidence, _ = rows_of("table", **columns)
+    spelt = [str(row) for row in zip(*columns.values(), strict=True)]
+    table = evidence.dataset.table.with_columns(digest=pl.Series(spelt), target=pl.lit("a"))
+    agreeing = replace(evidence, dataset=replace(evidence.dataset, table=table))
+    [remark] = exact_duplicates.check(agreeing)
+    assert remark.severity == "info"
+    assert proposals(agreeing, [remark]) == ()
+    first = proposals(agreeing, ())[0]
+    assert first.problem.startswith("the same row as rows.csv:")

@@ -90,6 +90,43 @@ def test_patients_kept_on_one_side_are_no_leak(evidence_of):
     assert list(check(evidence_of(pictures, part=["train"] * 90 + ["test"] * 90, path=names))) == []
 
 
+def film(frames, seed):
+    """A scene that drifts."""
+    rng = np.random.default_rng(seed)
+    scenes = rng.normal(size=(6, 32, 32))
+    weights = 2 * rng.normal(size=6) + rng.normal(size=(frames, 6)).cumsum(axis=0) / 8
+    return np.clip(128 + 15 * np.tensordot(weights, scenes, axes=1), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("form", ["{:04d}R0_{:06d}.png", "Seq{:02d}VD_f{:05d}.png"])
+def test_recordings_that_given_parts_divide(evidence_of, form):
+    pictures = np.concatenate([film(60, seed) for seed in range(4)])
+    names = [form.format(row // 60 + 1, row % 60 * 30) for row in range(240)]
+    parts = ["train"] * 150 + ["test"] * 90
+    (finding,) = check(evidence_of(pictures, part=parts, path=names))
+    assert (finding.evidence["kind"], finding.severity) == ("recording", "critical")
+    assert finding.evidence["groups"] == 1
+    assert finding.evidence["share"] == pytest.approx(30 / 90)
+    assert "a picture of the same recording, by its file name," in finding.message
+    whole = ["train"] * 180 + ["test"] * 60
+    assert list(check(evidence_of(pictures, part=whole, path=names))) == []
+    # Names that say nothing about the pictures name no recordings; neighbouring frames are copies.
+    mixed = np.random.default_rng(0).permutation(240)
+    found = check(evidence_of(pictures[mixed], part=parts, path=names))
+    assert {finding.evidence["kind"] for finding in found} <= {"near"}
+
+
+def test_a_stretch_that_the_split_holds_out_is_no_leak_of_a_recording(evidence_of):
+    pictures = np.concatenate([film(60, seed) for seed in range(4)])
+    names = [f"{row // 60 + 1:04d}R0_{row % 60:06d}.png" for row in range(240)]
+    given = ["train"] * 180 + ["test"] * 60
+    evidence = evidence_of(pictures, part=given, path=names)
+    cut = ["train"] * 150 + ["val"] * 30 + ["test"] * 60
+    table = evidence.dataset.table.select("id", part=pl.Series(cut), unit="id")
+    split = Split(table, (), 0)
+    assert list(check(evidence_of(pictures, part=given, path=names, split=split))) == []
+
+
 def test_names_that_say_nothing_about_pictures_are_no_groups(evidence_of):
     """Of 15 sets whose names are shared by chance, none may be called grouped."""
     for seed in range(15):

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
 from sklearn.linear_model import LinearRegression
 
+from phoropter.core.records import Dataset
 from phoropter.data.open import open_dataset
 from phoropter.data.split import make_split
-from phoropter.look.checks import column_outliers
+from phoropter.look.checks import column_outliers, exact_duplicates
 from phoropter.look.collinearity import correlations, same_partition, variance_inflation
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.run import look
@@ -274,3 +275,41 @@ def test_clean_tables_have_no_warning(tmp_path: Path, load):
     frame.with_columns(pl.Series("target", target)).write_csv(tmp_path / "data.csv")
     found = looked_at(open_dataset(tmp_path / "data.csv"))
     assert [finding for finding in found if finding.severity != "info"] == []
+
+
+def test_rows_that_were_copied_are_told_from_cases_that_happen_to_agree(findings):
+    rng = np.random.default_rng(0)
+    copied = sound()
+    for values in copied.values():
+        values[-10:] = values[:10]
+    [repeats] = findings(copied)["exact-duplicates"]
+    assert (repeats.severity, repeats.evidence["repeats"]) == ("warning", 10)
+    assert repeats.evidence["least_agreement"] > 0.9
+    few = {name: rng.integers(0, 5, COUNT) for name in ("class", "siblings", "children")}
+    [agreeing] = findings({**few, "label": copied["label"]})["exact-duplicates"]
+    assert agreeing.severity == "info"
+    assert "probably different cases" in agreeing.message
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=2, max_size=40))
+def test_agreement_in_all_but_one_column_is_counted_by_pairs(rows):
+    """The reference: every pair of rows, column by column."""
+    names = ("a", "b", "c")
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+    free = {name: [None] * len(rows) for name in ("group", "part", "part_name")}
+    table = pl.DataFrame(
+        {"id": [str(n) for n in range(len(rows))], "digest": [str(row) for row in rows]}
+        | {"label": ["x"] * len(rows), **free, **columns},
+        schema_overrides=dict.fromkeys(free, pl.String),
+    )
+    dataset = Dataset(
+        "t", Path(), "table", "", "classification", ("label",), table, (), "table", names
+    )
+    flat = np.zeros((len(rows), 32, 32), dtype=np.uint8)
+    found = list(exact_duplicates.check(LookEvidence(dataset, None, None, flat)))
+    pairs = [(a, b) for at, a in enumerate(rows) for b in rows[at + 1 :]]
+    same = sum(a == b for a, b in pairs)
+    assert bool(found) == bool(same)
+    elsewhere = [sum(a[:n] + a[n + 1 :] == b[:n] + b[n + 1 :] for a, b in pairs) for n in range(3)]
+    if same:
+        assert found[0].evidence["least_agreement"] == pytest.approx(same / max(elsewhere))

@@ -206,3 +206,44 @@ def test_masks_colour_their_pictures(tmp_path):
     assert "Pixels by class and part" in page
     [bad] = [one for one in page.split("<article") if "<code>bad-masks</code>" in one]
     assert 'alt="images/00.png"' in bad
+
+
+def test_hostile_names_of_columns_and_classes_stay_words(tmp_path):
+    evil = "<img src=x onerror=alert(1)>\"'</style><script>"
+    rng = np.random.default_rng(0)
+    pl.DataFrame(
+        {evil: rng.normal(size=60).round(2), "b": rng.normal(size=60).round(2),
+         "place": [evil, "fen"] * 30, "sold": [evil, "no", "no"] * 20}
+    ).write_csv(tmp_path / "rows.csv")  # fmt: skip
+    table = phoropter.look(tmp_path / "rows.csv", target="sold", project=tmp_path / "one")
+    said = ["".join(rng.choice(list("abcdefgh "), 60)) for _ in range(60)]
+    words = [("text", "label")]
+    words += [(f"{evil} {one}", f"{evil}{row % 2}") for row, one in enumerate(said)]
+    with (tmp_path / "texts.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(words)
+    texts = phoropter.look(tmp_path / "texts.csv", project=tmp_path / "two", layout="text")
+    for result in (table, texts):
+        page = Path(result.report).read_text("utf-8")
+        assert "&lt;script&gt;" in page
+        assert "<script" not in page
+        assert "<img src=x" not in page
+        assert page.count("</style>") == 1
+
+
+def test_pictures_of_several_labels_have_their_page(tmp_path):
+    data = load_digits()
+    rows = [("path", "labels")]
+    for row in range(220):
+        number = int(data.target[row])
+        there = {"even": number % 2 == 0, "small": number < 5, "round": number in {0, 6, 8, 9}}
+        names = [name for name in there if there[name]]
+        Image.fromarray((data.images[row] * 15.9).astype(np.uint8)).save(tmp_path / f"{row:03}.png")
+        rows.append((f"{row:03}.png", "|".join(names) or "other"))
+    with (tmp_path / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    result = phoropter.look(tmp_path / "labels.csv", project=tmp_path / "project")
+    page = Path(result.report).read_text("utf-8")
+    assert result.task == "multilabel"
+    assert "Samples by class and part" in page
+    for name in ("even", "small", "other"):
+        assert f">{name}</text>" in page

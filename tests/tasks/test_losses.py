@@ -125,6 +125,20 @@ def test_the_reported_loss_is_plain_whatever_is_descended():
     assert torch.equal(reported[0], reported[2])
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_the_loss_of_mixed_samples_is_that_of_mixed_labels(share):
+    """torch's cross-entropy takes probabilities as targets: MixUp's and CutMix's closed form."""
+    network = nn.Linear(2, 3)
+    inputs, targets = torch.randn(4, 2), torch.tensor([0, 1, 2, 0])
+    partner = torch.tensor([2, 0, 3, 1])
+    mix = lambda batch, generator: (batch, partner, share)  # noqa: E731
+    objective = Classification().objective(network, Recipe(), CLASSES, mix=mix)
+    ((_, loss),) = objective.steps(inputs, targets, torch.Generator())
+    one_hot = nn.functional.one_hot(targets, 3).float()
+    blended = share * one_hot + (1 - share) * one_hot[partner]
+    torch.testing.assert_close(loss(), nn.functional.cross_entropy(network(inputs), blended))
+
+
 def test_numbers_are_standardised_before_the_loss():
     schema = TargetSchema("values", ("a",), offset=(100.0,), scale=(10.0,))
     network = nn.Linear(1, 1)

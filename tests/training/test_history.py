@@ -11,7 +11,7 @@ def test_rows_come_back_equal_and_appending_equals_writing(tmp_path, epoch):
     write_history(tmp_path / "a", rows)
     (tmp_path / "b").mkdir()
     for row in rows:
-        append_history(tmp_path / "b", row, seconds=1.0)
+        append_history(tmp_path / "b", row, seconds=1.0, waited_s=0.5)
     assert read_history(tmp_path / "a") == rows
     written = [(tmp_path / name / "history.jsonl").read_bytes() for name in "ab"]
     assert written[0] == written[1]

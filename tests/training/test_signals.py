@@ -1,31 +1,133 @@
-import os
-import signal
-import threading
+import json
 
+import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
 
-from phoropter.training.signals import interruptible
+from phoropter.core.errors import CorruptFileError
+from phoropter.training.activity import Activity, inactive_share
+from phoropter.training.dynamics import FILE as DYNAMICS
+from phoropter.training.signals import (
+    FILE,
+    MOST_BLOCKS,
+    Signals,
+    blocks,
+    is_sampled,
+    read_signals,
+)
 
 
-def test_the_first_signal_asks_and_the_second_insists():
-    before = signal.getsignal(signal.SIGINT)
-    with interruptible() as stop:
-        assert not stop.requested
-        os.kill(os.getpid(), signal.SIGINT)
-        assert stop.requested
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+@pytest.fixture
+def line():
+    """Two layers and one step of SGD on a batch: network, batch, and a function that steps."""
+    torch.default_generator.manual_seed(0)
+    network = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+
+    def step(inputs):
+        optimizer.zero_grad()
+        network(inputs).square().mean().backward()
+        gradients = [p.grad.clone() for p in network.parameters()]
+        optimizer.step()
+        return gradients
+
+    return network, step
 
 
-def test_other_threads_are_left_alone():
-    seen = []
+def test_the_row_is_what_the_gradients_and_weights_say(line):
+    network, step = line
+    watched = Signals(network, list(network.parameters()), epochs=1, steps_per_epoch=2)
+    before = [p.detach().clone() for p in network.parameters()]
+    taken = []
+    for position in range(2):
+        watched.before_step(1, position)
+        gradients = step(torch.randn(5, 3))
+        watched.after_step(1, position, torch.stack([g.norm() for g in gradients]))
+        taken.append(gradients)
+    watched.end_pass(1, {"1": 0.25})
 
-    def work():
-        with interruptible() as stop:
-            seen.append(stop.requested)
+    [row] = watched.rows
+    first, second = (torch.cat([g.flatten() for g in gradients]) for gradients in taken)
+    cosine = torch.dot(first, second) / (first.norm() * second.norm())
+    assert row.gradient_cosine == pytest.approx(float(cosine), rel=1e-5)
+    assert row.blocks == ("0", "2")
+    of_first = [torch.cat([g.flatten() for g in gradients[:2]]) for gradients in taken]
+    mean_square = (of_first[0].square().sum() + of_first[1].square().sum()) / 2
+    assert row.grad_norms[0] == pytest.approx(float(mean_square.sqrt()), rel=1e-5)
+    length = torch.cat([g.flatten() for g in taken[0][2:]]).norm() * 0.1
+    weights = torch.cat([p.flatten() for p in before[2:]]).norm()
+    assert row.update_ratios[1] == pytest.approx(float(length / weights), rel=1e-4)
+    assert row.inactive == {"1": 0.25}
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert seen == [False]
+
+@given(epochs=st.integers(1, 5000))
+def test_few_passes_of_a_long_run_are_sampled(epochs):
+    sampled = [epoch for epoch in range(1, epochs + 1) if is_sampled(epoch, epochs=epochs)]
+
+    assert sampled[: min(epochs, 8)] == list(range(1, min(epochs, 8) + 1))
+    assert len(sampled) <= 136
+
+
+@given(count=st.integers(1, 200))
+def test_blocks_are_few_and_in_order(count):
+    names = [f"trunk.{number}.weight" for number in range(count)]
+    made = blocks(names)
+
+    assert list(made) == names
+    distinct = list(dict.fromkeys(made.values()))
+    assert len(distinct) <= MOST_BLOCKS
+    assert distinct == [made[name] for name in names if made[name] == name.removesuffix(".weight")]
+
+
+def test_dead_and_saturated_units_are_counted():
+    relu = torch.tensor([[0.0, 0.0, 3.0], [0.0, 1.0, 0.0]])
+    assert inactive_share(nn.ReLU(), relu).item() == pytest.approx(1 / 3)
+    maps = torch.zeros(2, 4, 5, 5)
+    maps[1, 2, 0, 4] = 1.0
+    assert inactive_share(nn.ReLU(), maps).item() == pytest.approx(3 / 4)
+    tokens = maps.flatten(2).transpose(1, 2)
+    assert inactive_share(nn.GELU(), tokens).item() == pytest.approx(3 / 4)
+    tanh = torch.tensor([[0.999, -0.999, 0.0], [-0.999, -0.999, 0.5]])
+    assert inactive_share(nn.Tanh(), tanh).item() == pytest.approx(2 / 3)
+
+
+def test_activity_is_measured_inside_the_block_only():
+    network = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    with torch.no_grad():
+        network[0].weight.zero_()
+        network[0].bias.copy_(torch.tensor([1.0, -1.0, -1.0]))
+    activity = Activity(network)
+    with activity.watched():
+        network(torch.zeros(4, 2))
+    network[0].bias.data.fill_(1.0)
+    network(torch.zeros(4, 2))
+
+    assert activity.inactive == {"1": pytest.approx(2 / 3)}
+
+
+def test_a_run_leaves_signals_and_dynamics(digits, tmp_path):
+    setup = digits()
+    outcome = setup.fit(tmp_path, epochs=3)
+
+    rows = read_signals(tmp_path)
+    assert [row.epoch for row in rows] == [1, 2, 3]
+    assert all(row.grad_norms[0] > 0 for row in rows)
+    assert all(0 < ratio < 1 for row in rows for ratio in row.update_ratios if ratio is not None)
+    assert all(-1 <= row.gradient_cosine <= 1 for row in rows)
+    kept = np.load(tmp_path / DYNAMICS)
+    assert kept["losses"].shape == (4, 150)
+    assert kept["epochs"].tolist() == [0, 1, 2, 3]
+    means = kept["losses"].astype(np.float64).mean(1)
+    assert means == pytest.approx([row.train_loss for row in outcome.history], rel=1e-2)
+    right = (kept["answers"][-1] == setup.data.targets[kept["rows"]].numpy()).mean()
+    assert right == pytest.approx(outcome.history[-1].train_metric)
+
+
+def test_damaged_signals_are_told(tmp_path):
+    (tmp_path / FILE).write_text(json.dumps([{"epoch": 1}]))
+    with pytest.raises(CorruptFileError, match="signals"):
+        read_signals(tmp_path)
+    assert read_signals(tmp_path / "elsewhere") == ()

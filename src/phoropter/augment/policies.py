@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
 from phoropter.augment.own import own_augmenter
+from phoropter.augment.pipelines import pipeline
 from phoropter.augment.presets import PRESETS, Strength
+from phoropter.augment.random_policies import random_policy
 from phoropter.core.recipe import AugmentRecipe
 
 Augmenter = Callable[[Tensor, Generator], Tensor]
@@ -18,12 +21,15 @@ Augmenter = Callable[[Tensor, Generator], Tensor]
 # Rec. 601 luma, as in PIL's conversion to grey.
 _LUMA = (0.299, 0.587, 0.114)
 
+_ERASED_AREA = 1 / 3  # the largest share of the image (Zhong et al. 2020)
+
 
 def augmenter(recipe: AugmentRecipe, *, size: int, channels: int = 3) -> Augmenter | None:
     """A function that varies a batch of images, or None where the recipe wants none.
 
     It maps float images in [0, 1] of shape (n, c, h, w), and a generator on the CPU that decides
     every draw, to images of the same shape, dtype and range; the batch handed in is left alone.
+    First comes the recipe's own pipeline, then the preset, the random policy, and erasing.
 
     >>> vary = augmenter(AugmentRecipe(preset="light"), size=8)
     >>> images = torch.rand(2, 3, 8, 8)
@@ -32,20 +38,31 @@ def augmenter(recipe: AugmentRecipe, *, size: int, channels: int = 3) -> Augment
     True
 
     Args:
-        recipe: Which preset, whether it may mirror, and what of the user's own comes after it.
+        recipe: What is wanted.
         size: Side of the images, pixels; shifts of less than a pixel are not worth a resampling.
         channels: Of the images that a variation of the user's own is tried on.
 
     Raises:
-        UsageError: If there is no variation of the name in the recipe, or it breaks its contract.
+        UsageError: If the pipeline names a transform that does not exist or fit, or a variation of
+            the user's own is missing or breaks its contract.
     """
-    preset = _preset(recipe, size=size)
-    if recipe.own is None:
-        return preset
-    own = own_augmenter(recipe.own, size=size, channels=channels)
-    if preset is None:
-        return own
-    return lambda images, generator: own(preset(images, generator), generator)
+    wanted = (
+        pipeline(recipe.pipeline),
+        _preset(recipe, size=size),
+        random_policy(recipe),
+        _erasing(recipe),
+        None if recipe.own is None else own_augmenter(recipe.own, size=size, channels=channels),
+    )
+    parts = [part for part in wanted if part is not None]
+    if not parts:
+        return None
+
+    def vary(images: Tensor, generator: Generator) -> Tensor:
+        for part in parts:
+            images = part(images, generator)
+        return images
+
+    return vary
 
 
 def _preset(recipe: AugmentRecipe, *, size: int) -> Augmenter | None:
@@ -57,9 +74,15 @@ def _preset(recipe: AugmentRecipe, *, size: int) -> Augmenter | None:
         varied = _mirrored(images, generator) if recipe.flip else images
         varied = _moved(varied, strength, generator, size=size)
         varied = _coloured(varied, strength, generator)
-        return _erased(varied, strength, generator)
+        return _erased(varied, generator, share=strength.erase, area=strength.erase_area)
 
     return vary
+
+
+def _erasing(recipe: AugmentRecipe) -> Augmenter | None:
+    if recipe.erasing == 0:
+        return None
+    return partial(_erased, share=recipe.erasing, area=_ERASED_AREA)
 
 
 def _mirrored(images: Tensor, generator: Generator) -> Tensor:
@@ -120,21 +143,21 @@ def _coloured(images: Tensor, strength: Strength, generator: Generator) -> Tenso
     return torch.addcmul(offset, varied, scale).clamp_(0, 1)
 
 
-def _erased(images: Tensor, strength: Strength, generator: Generator) -> Tensor:
+def _erased(images: Tensor, generator: Generator, *, share: float, area: float) -> Tensor:
     """One rectangle of some images overwritten (random erasing, Zhong et al. 2020)."""
-    if strength.erase == 0:
+    if share == 0:
         return images
     count, _, height, width = images.shape
     draws = torch.rand(5, count, generator=generator)
-    area = draws[0] * strength.erase_area
+    areas = draws[0] * area
     aspect = torch.exp((draws[1] * 2 - 1) * math.log(3.0))
-    tall = (area * aspect).sqrt().clamp(max=1.0) * height
-    wide = (area / aspect).sqrt().clamp(max=1.0) * width
+    tall = (areas * aspect).sqrt().clamp(max=1.0) * height
+    wide = (areas / aspect).sqrt().clamp(max=1.0) * width
     top, left = draws[2] * (height - tall), draws[3] * (width - wide)
     row, column = torch.arange(height) + 0.5, torch.arange(width) + 0.5
     inside_rows = (row > top[:, None]) & (row < (top + tall)[:, None])
     inside_columns = (column > left[:, None]) & (column < (left + wide)[:, None])
-    chosen = (draws[4] < strength.erase)[:, None, None]
+    chosen = (draws[4] < share)[:, None, None]
     mask = chosen & inside_rows[:, :, None] & inside_columns[:, None, :]
     mean = images.mean(dim=(2, 3), keepdim=True)
     return torch.where(mask[:, None].to(images.device), mean, images)

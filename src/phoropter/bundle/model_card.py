@@ -135,6 +135,18 @@ def _use(schema: TargetSchema, preprocessing: Preprocessing) -> list[str]:
     ]
 
 
+def _letterboxed(preprocessing: Preprocessing, method: str) -> str:
+    size, pad = preprocessing.size, preprocessing.pad
+    if pad == "constant":
+        return f"ImageOps.pad(image, ({size}, {size}), {method})"
+    rest = ", (0, 0)" if preprocessing.channels == 3 else ""
+    return (
+        f"np.asarray(ImageOps.contain(image, ({size}, {size}), {method}))\n"
+        f"y, x = {size} - image.shape[0], {size} - image.shape[1]\n"
+        f'image = np.pad(image, ((y // 2, y - y // 2), (x // 2, x - x // 2){rest}), "{pad}")'
+    )
+
+
 def usage(preprocessing: Preprocessing) -> str:
     """Python that answers with nothing but ONNX Runtime, numpy and pillow; prints one row.
 
@@ -148,7 +160,7 @@ def usage(preprocessing: Preprocessing) -> str:
     square = {
         "crop": f"ImageOps.fit(image, ({size}, {size}), {method}, "
         f"bleed={(1 - preprocessing.crop_share) / 2:.4g})",
-        "letterbox": f"ImageOps.pad(image, ({size}, {size}), {method})",
+        "letterbox": _letterboxed(preprocessing, method),
         "stretch": f"image.resize(({size}, {size}), {method})",
     }[preprocessing.resize]
     if preprocessing.channels == 1:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from phoropter.cli.augment import augment
 from phoropter.cli.compare import compare
 from phoropter.cli.convert import convert
 from phoropter.cli.diagnose import diagnose
@@ -19,6 +20,7 @@ from phoropter.cli.export import export
 from phoropter.cli.failure import report as report_failure
 from phoropter.cli.improve import improve
 from phoropter.cli.look import look
+from phoropter.cli.lr_range import lr_range
 from phoropter.cli.models import models
 from phoropter.cli.options import command
 from phoropter.cli.output import discard_stdout
@@ -40,6 +42,8 @@ COMMANDS = (
     look,
     split,
     train,
+    lr_range,
+    augment,
     evaluate,
     diagnose,
     improve,

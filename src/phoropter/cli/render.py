@@ -18,11 +18,13 @@ if TYPE_CHECKING:
         Rejected,
     )
     from phoropter.project.results import (
+        AugmentResult,
         ConvertResult,
         DiagnoseResult,
         DoctorResult,
         ExportResult,
         LookResult,
+        LrRangeResult,
         ProjectResult,
         ReportResult,
         RunResult,
@@ -112,6 +114,33 @@ def run(result: RunResult) -> str:
         f"{result.epochs} epochs, {result.steps} steps in {spoken(result.seconds)}{speed} "
         f"({result.stopped_by})",
         f"run {result.run} of {result.project}",
+        [f"learning curves {result.curves}"] if result.curves else [],
+    )
+
+
+def lr_range(result: LrRangeResult) -> str:
+    """The answer of `phoropter lr-range`."""
+    found = "The loss hardly fell at any rate; there is nothing to suggest."
+    if result.suggestion is not None:
+        found = f"try --set train.lr={result.suggestion:.2g}"
+    return _text(
+        found,
+        result.rule,
+        f"lowest at {result.lowest_at:.2g}, ended at {result.ended_at:.2g} "
+        f"after {result.steps} steps",
+        f"page {result.page}",
+    )
+
+
+def augment(result: AugmentResult) -> str:
+    """The answer of `phoropter augment`."""
+    size, count = result.size, len(result.samples)
+    unseen = "The recipe's model is frozen or classic, and sees none of the variation."
+    return _text(
+        f"{count} images of {size} x {size} x {result.channels}, {result.draws} draws of each",
+        f"a pixel changes by {number(result.change)} of its range on average",
+        [] if result.seen else [unseen],
+        f"page {result.page}",
     )
 
 

@@ -60,6 +60,26 @@ class AugmentRecipe(_Section):
     cutmix: float = Field(
         0.0, ge=0, le=2, description="Beta(a, a) parameter of CutMix; 0 is off (Yun et al. 2019)."
     )
+    erasing: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the images of which a rectangle is overwritten (Zhong et al. 2020).",
+    )
+    policy: Literal["none", "randaugment", "trivialaugment"] = Field(
+        "none",
+        description="A few random operations an image, after the preset (Cubuk et al. 2020; Müller "
+        "& Hutter 2021).",
+    )
+    policy_ops: int = Field(2, ge=1, le=8, description="Operations an image: randaugment.")
+    policy_magnitude: int = Field(
+        9, ge=0, le=30, description="Strength of each, 30 is the most: randaugment."
+    )
+    pipeline: tuple[dict[str, dict[str, Any]], ...] = Field(
+        (),
+        description="Transforms of torchvision (v2) or albumentations, in their order and before "
+        "the preset: - torchvision.RandomRotation: {degrees: 10}.",
+    )
 
 
 class DataRecipe(_Section):
@@ -68,6 +88,11 @@ class DataRecipe(_Section):
     size: int = Field(224, ge=4, le=2048, description="Side of the square input, pixels.")
     resize: Literal["crop", "stretch", "letterbox"] = Field(
         "crop", description="How a rectangle becomes a square: centre crop, squash or pad."
+    )
+    pad: Literal["constant", "reflect", "symmetric"] = Field(
+        "constant",
+        description="What letterbox puts beside the image: black, or its mirror image without or "
+        "with the border pixel.",
     )
     channels: Literal[1, 3] = Field(3, description="1: greyscale, 3: RGB.")
     normalize: Literal["weights", "data", "none"] = Field(

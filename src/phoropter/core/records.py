@@ -245,6 +245,44 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True)
+class PassSignals:
+    """What happened inside the network in one pass; norms are Euclidean.
+
+    Args:
+        epoch: The pass, from 1.
+        blocks: Names of the network's blocks, from the input to the output.
+        grad_norms: Of each block, root mean square over the measured steps, before clipping.
+        update_ratios: Of each block, the length of a step over that of the weights; None where all
+            of them were zero, or nothing was measured.
+        gradient_cosine: Of two consecutive steps' gradients; None if there was only one step.
+        inactive: Share of units of each activation layer that are dead or saturated on all of the
+            first training samples.
+    """
+
+    epoch: int
+    blocks: tuple[str, ...]
+    grad_norms: tuple[float | None, ...]
+    update_ratios: tuple[float | None, ...]
+    gradient_cosine: float | None
+    inactive: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RangePoint:
+    """One step of a range test.
+
+    Args:
+        lr: Its learning rate.
+        loss: Of its batch, before the step.
+        smoothed: Moving mean of the losses so far.
+    """
+
+    lr: float
+    loss: float
+    smoothed: float
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """The outcome of one check made before training.
 
@@ -280,6 +318,7 @@ class RunSummary:
         schema: The target's schema.
         features: Where the classic models' or the head's inputs came from ("pixels",
             "efficientnet_lite0", ...), or "" for a network on images.
+        waiting: Share of the training time in which the network waited for its next batch.
         own: Hash of the source of each part of the user's own, by its recipe key.
     """
 
@@ -295,6 +334,7 @@ class RunSummary:
     schema: TargetSchema
     features: str
     own: Mapping[str, str] = field(default_factory=dict)
+    waiting: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,13 +417,15 @@ class Preprocessing:
     Args:
         size: Side of the square, pixels.
         resize: "crop" (resize the short side to size / crop_share, cut the centre), "stretch" or
-            "letterbox" (pad with black).
+            "letterbox" (see `pad`).
         channels: 1 or 3.
         interpolation: "bicubic" or "bilinear".
         crop_share: See `resize`; 1.0 cuts only what sticks out of the square.
         normalization: Applied to pixels in [0, 1], or to the columns.
         columns: Where a sample is a row of a table: its columns. Each is then a channel of an
             image of a single pixel, and nothing is resized.
+        pad: What letterbox puts beside the image: "constant" (black), "reflect" or "symmetric"
+            (its mirror image, without or with the border pixel).
     """
 
     size: int
@@ -393,6 +435,7 @@ class Preprocessing:
     crop_share: float
     normalization: Normalization
     columns: tuple[str, ...] = ()
+    pad: str = "constant"
 
 
 Rows = NDArray[np.int64]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tokenize
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -17,13 +18,17 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from phoropter.core.errors import InputError
+from phoropter.data.damage import damage_told
 
 LARGEST_BYTES = 1 << 30
 """Bytes of an array that is held in the memory whole (labels, arrays in Fortran's order)."""
 
 _KINDS = "biufSU"
-_DAMAGE = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError,
-           RuntimeError, SyntaxError, TypeError, OverflowError, MemoryError)  # fmt: skip
+_ENCRYPTED = 0x1  # a bit of a ZIP entry's flags
+_DAMAGE = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+_BAD_HEADER = (SyntaxError, TypeError, MemoryError, RecursionError, tokenize.TokenError)
+"""A header is a Python literal, which numpy tokenizes and parses: text of nested brackets exhausts
+the parser, keys that cannot be compared fall over numpy's own checks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +130,12 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
             message = f"version {version} of the format"
             raise ValueError(message)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, column_major, dtype = read(stream)
-    if any(length < 0 for length in shape):
+        try:
+            shape, column_major, dtype = read(stream)
+        except _BAD_HEADER as error:
+            message = "its header describes no array"
+            raise ValueError(message) from error
+    if any(type(length) is not int or length < 0 for length in shape):
         message = f"the shape {shape}"
         raise ValueError(message)
     return shape, column_major, dtype
@@ -147,17 +156,13 @@ def _stream(path: Path, entry: str) -> Iterator[IO[bytes]]:
         with path.open("rb") as stream:
             yield stream
         return
-    with zipfile.ZipFile(path) as archive, archive.open(entry) as stream:
-        yield stream
+    with zipfile.ZipFile(path) as archive:
+        if archive.getinfo(entry).flag_bits & _ENCRYPTED:
+            message = "it is encrypted"
+            raise ValueError(message)
+        with archive.open(entry) as stream:
+            yield stream
 
 
-@contextmanager
-def _damage_told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except _DAMAGE as error:
-        raise InputError(
-            f"{str(path)!r} is no sound file of arrays: {error}.", hint="Save it again."
-        ) from error
+def _damage_told(path: Path) -> AbstractContextManager[None]:
+    return damage_told(path, _DAMAGE, what="file of arrays", hint="Save it again.")

@@ -106,7 +106,7 @@ class _Counted:
         given = [item.id for item in found if item.id is not None]
         try:
             self._numbers.append(np.array(given, dtype=np.int64))
-        except (ValueError, OverflowError, TypeError):
+        except (ValueError, OverflowError):  # words, numbers of more than 64 bits
             self._words.update(given)
 
     def repeated(self) -> Iterator[Identifier]:

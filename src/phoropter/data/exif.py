@@ -8,11 +8,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from phoropter.data.decode import BROKEN_METADATA, quiet
 from phoropter.data.parallel import ordered
 
 _MAKE, _MODEL, _TIME = 0x010F, 0x0110, 0x0132
 _DETAILS, _ORIGINAL, _SERIAL = 0x8769, 0x9003, 0xA431
-_FORMATS = ("JPEG", "MPO", "TIFF", "WEBP")
+_FORMATS = ("JPEG", "TIFF", "WEBP")  # Pillow opens MPO, several JPEGs in one, as JPEG
 _FIRST = 50
 """Files asked first; where none of them says anything, the others are not opened."""
 
@@ -42,15 +43,18 @@ def shots(root: Path, paths: list[str]) -> list[Shot]:
 def shot(path: Path) -> Shot:
     """What one file says."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
-            tags = image.getexif()
-            details = tags.get_ifd(_DETAILS)
-    except Exception:  # noqa: BLE001 - broken metadata raise anything; they say nothing then
+        with quiet:
+            Image.init()
+            with Image.open(path, formats=_FORMATS) as image:
+                tags = image.getexif()
+                details = tags.get_ifd(_DETAILS)
+                # Values are read from their places in the file when they are asked for.
+                camera = (tags.get(_MAKE), tags.get(_MODEL), details.get(_SERIAL))
+                taken = details.get(_ORIGINAL) or tags.get(_TIME)
+    except (*BROKEN_METADATA, Image.DecompressionBombError):  # they say nothing then
         return Shot("", None)
-    camera = (tags.get(_MAKE), tags.get(_MODEL), details.get(_SERIAL))
     return Shot(
-        camera=" ".join(str(part).strip("\0 ") for part in camera if part),
-        taken=_moment(details.get(_ORIGINAL) or tags.get(_TIME)),
+        camera=" ".join(str(part).strip("\0 ") for part in camera if part), taken=_moment(taken)
     )
 
 

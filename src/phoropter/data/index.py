@@ -29,7 +29,7 @@ _KEEP_EVERY_S = 30.0
 """What was measured is written this often, so that a kill costs no more than that."""
 
 _KEY = ("path", "size_bytes", "mtime_ns")
-_MEASURED: dict[str, type[pl.DataType]] = {
+MEASURED: dict[str, type[pl.DataType]] = {
     "digest": pl.String,
     "height": pl.Int64,
     "width": pl.Int64,
@@ -43,11 +43,13 @@ _MEASURED: dict[str, type[pl.DataType]] = {
     "problem": pl.String,
     "thumbnail": pl.Binary,
 }
+"""Columns that the index adds, measured from the content of each file."""
+
 _SCHEMA: dict[str, type[pl.DataType]] = {
     "path": pl.String,
     "size_bytes": pl.Int64,
     "mtime_ns": pl.Int64,
-    **_MEASURED,
+    **MEASURED,
 }
 
 
@@ -185,15 +187,15 @@ def _measured(
 
 
 def _measure(path: Path) -> tuple[object, ...]:
-    """The values of `_MEASURED` for one file."""
+    """The values of `MEASURED` for one file."""
     try:
         head, pixels = decode_with_header(path, min_side_px=_DECODE_PX)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except UnreadableImageError as error:
-        return (*[None] * (len(_MEASURED) - 2), error.reason, None)
+        return (*[None] * (len(MEASURED) - 2), error.reason, None)
     except OSError as error:
-        return (*[None] * (len(_MEASURED) - 2), str(error.strerror).lower(), None)
+        return (*[None] * (len(MEASURED) - 2), str(error.strerror).lower(), None)
     grey = Image.fromarray(pixels).convert("L")
     thumbnail = grey.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
     shares = np.asarray(grey, dtype=np.float32) / 255

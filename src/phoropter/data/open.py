@@ -49,16 +49,28 @@ def open_dataset(
     return usable(_forced(dataset, task))
 
 
+def place_of(source: str) -> Path | None:
+    """The absolute path of a file or folder that is there, or None where nothing is.
+
+    A project called like a built-in set (`--project digits`) does not hide the set.
+    """
+    path = Path(source).expanduser()
+    if not path.exists() or (source in builtin_names() and (path / "project.yaml").is_file()):
+        return None
+    return path.resolve()
+
+
 def _located(source: str | Path) -> tuple[Path, str | None]:
     """The absolute path, and the name where it is a built-in set."""
     text = str(source).strip()
     if not text:
         raise UsageError("No data given.", hint="Name a folder, a CSV file, or 'digits'.")
-    path = Path(source).expanduser()
-    if path.exists():
-        return path.resolve(), None
+    place = place_of(text)
+    if place is not None:
+        return place, None
     if text in builtin_names():
         return builtin_folder(text), text
+    path = Path(text).expanduser()
     raise InputError(
         f"There is no file or folder {text!r}, and no built-in data of that name.",
         hint=_suggestion(path, text),

@@ -22,8 +22,8 @@ def to_square(image: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray
     """The image as (channels, size, size) uint8; normalisation is left to the network's side.
 
     Reductions are antialiased. "crop" takes the centred square whose side is `crop_share` of the
-    shorter side, "stretch" squashes the whole image, "letterbox" keeps its shape between black
-    bars.
+    shorter side, "stretch" squashes the whole image, "letterbox" keeps its shape between bars
+    that are black or mirror it.
 
     Args:
         image: Shape (h, w, 3) or (h, w, 1) or (h, w), uint8.
@@ -65,13 +65,28 @@ def _squared(picture: Image.Image, preprocessing: Preprocessing) -> Image.Image:
     if preprocessing.resize == "letterbox":
         scale = size / max(width, height)
         inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-        square = Image.new(picture.mode, (size, size))
-        square.paste(
-            picture.resize(inner, kernel), ((size - inner[0]) // 2, (size - inner[1]) // 2)
-        )
-        return square
+        return _padded(picture.resize(inner, kernel), preprocessing)
     # Resizing only the part that is kept equals resizing all and cutting, but a 1200 x 10 strip
     # never becomes 26,880 pixels long on its way.
     side = min(width, height) * preprocessing.crop_share
     left, top = (width - side) / 2, (height - side) / 2
     return picture.resize((size, size), kernel, box=(left, top, left + side, top + side))
+
+
+def _padded(picture: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+    """The picture in the middle of the square; where a side is odd, one pixel up or to the left."""
+    size = preprocessing.size
+    left, top = (size - picture.width) // 2, (size - picture.height) // 2
+    if preprocessing.pad == "constant":
+        square = Image.new(picture.mode, (size, size))
+        square.paste(picture, (left, top))
+        return square
+    pixels = np.asarray(picture)
+    beside = [
+        (top, size - picture.height - top),
+        (left, size - picture.width - left),
+        *[(0, 0)] * (pixels.ndim - 2),
+    ]
+    if preprocessing.pad == "reflect":
+        return Image.fromarray(np.pad(pixels, beside, mode="reflect"))
+    return Image.fromarray(np.pad(pixels, beside, mode="symmetric"))

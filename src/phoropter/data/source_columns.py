@@ -6,10 +6,12 @@ import polars as pl
 
 from phoropter.core.errors import UsageError, nearest
 from phoropter.core.records import Dataset
+from phoropter.data.index import MEASURED
 from phoropter.data.table_file import read_table
 
 _PLACES = frozenset({"id", "path", "part", "part_name", "digest", "annotation", "table_row"})
-"""Columns of a data set's table that say where a sample is, not what it is."""
+_OURS = _PLACES | {"size_bytes", "mtime_ns", *MEASURED}
+"""Columns of a data set's table that say where a file is or how it measures, not what is in it."""
 
 _ROW = r"^(?P<file>.*)#line(?P<line>\d+)$"
 
@@ -25,7 +27,7 @@ def source_column(dataset: Dataset, name: str) -> pl.Series:
         UsageError: If there is no such column.
         InputError: If the file is gone.
     """
-    kept = [column for column in dataset.table.columns if column not in _PLACES]
+    kept = [column for column in dataset.table.columns if column not in _OURS]
     known = dict.fromkeys(kept)
     found = []
     places = _places(dataset)

@@ -266,9 +266,19 @@ def _togetherness(table: pl.DataFrame, cut: Assignment) -> list[str]:
     if "digest" in table.columns:
         copies = table.height - table["digest"].n_unique()
         if copies:
-            reasons.append(f"{copies} exact copies stay with their originals.")
+            stay = (
+                "copy stays with its original"
+                if copies == 1
+                else "copies stay with their originals"
+            )
+            reasons.append(f"{copies} exact {stay}.")
     if "family" in table.columns and (found := table["family"].drop_nulls().n_unique()):
-        reasons.append(f"{found} families of near copies, found by looking, are not divided.")
+        are = (
+            "family of near copies, found by looking, is"
+            if found == 1
+            else ("families of near copies, found by looking, are")
+        )
+        reasons.append(f"{found} {are} not divided.")
     torn = table.group_by("unit").agg(pl.col("fixed").n_unique().alias("kinds"))
     straddling = torn.filter(pl.col("kinds") > 1).height
     if straddling:

@@ -137,7 +137,7 @@ def store_key(dataset: Dataset, preprocessing: Preprocessing) -> str:
     if "digest" not in dataset.table.columns:
         message = "open_store needs a data set that went through index()."
         raise ValueError(message)
-    how = (
+    how: tuple[object, ...] = (
         _VERSION,
         preprocessing.size,
         preprocessing.resize,
@@ -145,6 +145,8 @@ def store_key(dataset: Dataset, preprocessing: Preprocessing) -> str:
         preprocessing.interpolation,
         preprocessing.crop_share,
     )
+    if preprocessing.pad != "constant":  # stores of before stay valid
+        how = (*how, preprocessing.pad)
     sums = hashlib.blake2b(json.dumps(how).encode(), digest_size=16)
     for digest in dataset.table["digest"]:
         sums.update(digest.encode())

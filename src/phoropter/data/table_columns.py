@@ -89,7 +89,7 @@ def find_target(table: TableFile, free: Sequence[str], *, file: Path) -> Target:
     known = {name.casefold() for name in free} & set(TARGET_NAMES)
     if len(free) > 1 and not known and all(are_flags(table.cells[name]) for name in free):
         return Target(("labels",), "labels", flags=tuple(free))
-    return target_of(table, (target_column(free, file),))
+    return target_of(table, (target_column(table.cells, free, file=file),))
 
 
 def target_of(table: TableFile, names: tuple[str, ...]) -> Target:
@@ -185,7 +185,7 @@ def counts_rows(cells: pl.DataFrame, name: str) -> bool:
     return len(set(values)) == len(values) and all(cell.isdigit() for cell in values)
 
 
-def target_column(free: Sequence[str], file: Path) -> str:
+def target_column(cells: pl.DataFrame, free: Sequence[str], *, file: Path) -> str:
     """The one of the free columns that is to be predicted.
 
     It has a usual name, or that of the file or folder, or is the only one.
@@ -212,9 +212,12 @@ def target_column(free: Sequence[str], file: Path) -> str:
         raise UsageError(
             f"{file.name} has no column to predict.", hint="Add a column named 'label'."
         )
+    # What is to be predicted mostly has few different values, and the one that has is a fair guess.
+    varied = [name for name in free if cells[name].n_unique() > 1] or list(free)
+    likely = min(varied, key=lambda name: cells[name].n_unique())
     raise UsageError(
         f"{file.name} does not say which column is to be predicted: {', '.join(free)}.",
-        hint=f"Choose one with --target, for example --target {free[0]!r}.",
+        hint=f"Choose one with --target, for example --target {likely!r}.",
     )
 
 

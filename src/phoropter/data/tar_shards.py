@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import lzma
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Self
 
 from typing_extensions import override
 
-from phoropter.core.errors import InputError
+from phoropter.data.damage import damage_told
 from phoropter.data.images import SUFFIXES as IMAGE_SUFFIXES
 from phoropter.data.unpacked import LARGEST_IMAGE
 
@@ -27,8 +25,7 @@ LARGEST_NOTE = 1 << 20
 _LABELS = (".cls", ".label", ".cls.txt", ".txt", ".json")
 _KEYS = ("label", "class", "cls", "category", "target")
 _HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
-_DAMAGE = (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError, gzip.BadGzipFile,
-           ValueError, OverflowError, MemoryError)  # fmt: skip
+_DAMAGE = (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError, ValueError)
 
 
 @dataclass(slots=True)
@@ -84,7 +81,8 @@ def members_of(path: Path) -> Iterator[Member]:
         InputError: If it is damaged.
     """
     current: Member | None = None
-    with _damage_told(path), tarfile.open(path, "r:*", tarinfo=_Header) as shard:
+    told = damage_told(path, _DAMAGE, what="tar file", hint="Copy it again from its source.")
+    with told, tarfile.open(path, "r:*", tarinfo=_Header) as shard:
         for header in shard:
             if not header.isreg() or PurePosixPath(header.name).name.startswith("."):
                 continue
@@ -128,15 +126,3 @@ def _spoken(content: bytes, ending: str) -> str | None:
     if isinstance(value, Mapping):
         value = next((value[key] for key in _KEYS if key in value), None)
     return str(value) if isinstance(value, str | int | float) and str(value) else None
-
-
-@contextmanager
-def _damage_told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except _DAMAGE as error:
-        raise InputError(
-            f"{str(path)!r} is no sound tar file: {error}.", hint="Copy it again from its source."
-        ) from error

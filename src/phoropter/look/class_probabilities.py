@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from phoropter.core.records import Rows
 from phoropter.core.seed import derive, generator
-from phoropter.look.evidence import LookEvidence
-from phoropter.look.neighbours import picture_vectors
+from phoropter.look.detail import blocks
+from phoropter.look.evidence import LookEvidence, described
+from phoropter.look.neighbours import fitted_units
 from phoropter.prediction.row_features import word_weights
 
 FOLDS = 5
@@ -20,6 +21,9 @@ MOST_FITTED = 4_000
 """Rows drawn for the fit of a fold; more change the probabilities little and cost time."""
 
 ITERATIONS = 300
+
+MOST_AT_ONCE = 50_000
+BLOCK_ROWS = 20_000
 
 COMPONENTS = 256
 """Principal components kept of wider descriptions; beyond them only time is lost."""
@@ -42,12 +46,14 @@ def described_rows(evidence: LookEvidence, rows: NDArray[np.int64]) -> NDArray[n
     """Columns (m, d) that describe these rows: their features, else their pixels.
 
     Each row is scaled to length one; then the columns are centred and all scaled alike, to a
-    variance of one on average.
+    variance of one on average. Of more than `MOST_AT_ONCE` rows the scales and the principal
+    components are those of some drawn ones.
     """
-    table = evidence.feature_table
-    described = picture_vectors(evidence.thumbnails[rows])[0] if table is None else table[rows]
-    length = np.linalg.norm(described, axis=1, keepdims=True)
-    columns = described / np.maximum(length, 1e-12)
+    if len(rows) > MOST_AT_ONCE:
+        return _described_in_blocks(evidence, rows)
+    features = described(evidence, rows)
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    columns = features / np.maximum(length, 1e-12)
     columns -= columns.mean(axis=0)
     columns /= max(float(columns.std()), 1e-12)
     if min(columns.shape) <= COMPONENTS:
@@ -57,6 +63,17 @@ def described_rows(evidence: LookEvidence, rows: NDArray[np.int64]) -> NDArray[n
     seed = derive(evidence.seed, "described-rows") % 2**32
     reduction = PCA(COMPONENTS, svd_solver="randomized", random_state=seed)
     return np.asarray(reduction.fit_transform(columns), dtype=np.float32)
+
+
+def _described_in_blocks(evidence: LookEvidence, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    units = fitted_units(lambda at: described(evidence, rows[at]), len(rows), seed=evidence.seed)
+    width = units(np.arange(1)).shape[1]
+    columns = np.empty((len(rows), width), dtype=np.float32)
+    for part in blocks(len(rows), BLOCK_ROWS):
+        columns[part] = units(np.arange(part.start, part.stop))
+    columns -= columns.mean(axis=0)
+    columns /= max(float(columns[:: len(rows) // MOST_AT_ONCE].std()), 1e-12)
+    return columns
 
 
 def family_folds(
@@ -100,7 +117,7 @@ def by_logistic_regression(columns: NDArray[np.float32], labels: NDArray[np.int6
     return told
 
 
-def by_words(texts: Sequence[str], labels: NDArray[np.int64]) -> Model:
+def by_words(texts: Sequence[str], labels: NDArray[np.int64], *, seed: int) -> Model:
     """Two linear models on the words of texts and on parts of words; their opinions are averaged.
 
     Multinomial naive Bayes learns from few texts, logistic regression weighs words that occur
@@ -110,23 +127,27 @@ def by_words(texts: Sequence[str], labels: NDArray[np.int64]) -> Model:
     Args:
         texts: Shape (n,).
         labels: Shape (n,).
+        seed: Draws those that the words are learnt from, of more than 50,000.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.naive_bayes import MultinomialNB
 
-    weights = word_weights(texts)
+    weights = word_weights(texts, seed=seed)
 
     def told(fitted: Rows, judged: Rows) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        logs = []
         models = MultinomialNB(alpha=SMOOTHING), LogisticRegression(tol=TOLERANCE)
+        known = weights(fitted)
         for model in models:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)  # as above
-                model.fit(weights[fitted], labels[fitted])
-            logs.append(model.predict_log_proba(weights[judged]))
-        mean = np.exp(np.mean(logs, axis=0))
-        return model.classes_, mean / mean.sum(axis=1, keepdims=True)
+                model.fit(known, labels[fitted])
+        parts = []
+        for part in blocks(len(judged), BLOCK_ROWS):
+            asked = weights(judged[part])
+            mean = np.exp(np.mean([model.predict_log_proba(asked) for model in models], axis=0))
+            parts.append(mean / mean.sum(axis=1, keepdims=True))
+        return models[0].classes_, np.concatenate(parts)
 
     return told
 

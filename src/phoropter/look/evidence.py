@@ -10,14 +10,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from phoropter.core.protocols import FeatureFunction, Features
-from phoropter.core.records import Dataset, Split
+from phoropter.core.records import Dataset, Rows, Split
 from phoropter.look.copies import NO_COPIES, Copies, find_copies
-from phoropter.look.families import first_of_each, joined
+from phoropter.look.families import first_of_each, joined, links
 from phoropter.look.masks import MeasuredMask, measured_masks
-from phoropter.look.neighbours import shows_something
+from phoropter.look.neighbours import picture_vectors, shows_something
 from phoropter.look.objects import placed_objects
 from phoropter.look.text_copies import text_copies
 from phoropter.prediction.row_features import joined_texts
+
+MOST_TEXTS = 5_000
+"""Texts that are described all together: seconds. Of more, only those that are shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +140,7 @@ class LookEvidence:
         rows of a table have none but repeats.
         """
         if self.dataset.modality == "text":
-            return self._text_copies
+            return _copies_of_texts(self)
         if self.dataset.modality == "table":
             return NO_COPIES
         rows = np.flatnonzero(self.shows_something & first_of_each(len(self.dataset), self.twins))
@@ -149,19 +152,28 @@ class LookEvidence:
         """The text of each row, several columns joined by line breaks."""
         return joined_texts(self.dataset, np.arange(len(self.dataset), dtype=np.int64))
 
-    @property
-    def _text_copies(self) -> Copies:
-        rows = np.flatnonzero(first_of_each(len(self.dataset), self.twins))
-        found = text_copies([self.texts[row] for row in rows], seed=self.seed)
-        return Copies(rows[found.pairs], found.distances, found.rule)
-
     @cached_property
     def families(self) -> NDArray[np.int64]:
         """A number for each row, shape (n,); rows tied by a group, a twin or a copy share it."""
-        links = [self.copies.pairs]
-        links += [np.stack([rows[:-1], rows[1:]], axis=1) for rows in self.twins]
-        order = np.argsort(self.groups, kind="stable")
-        order = order[self.groups[order] >= 0]
-        together = self.groups[order[1:]] == self.groups[order[:-1]]
-        links.append(np.stack([order[:-1], order[1:]], axis=1)[together])
-        return joined(len(self.dataset), np.concatenate(links))
+        ties = [self.copies.pairs, links(self.groups)]
+        ties += [np.stack([rows[:-1], rows[1:]], axis=1) for rows in self.twins]
+        return joined(len(self.dataset), np.concatenate(ties))
+
+
+def described(evidence: LookEvidence, rows: Rows) -> Features:
+    """Features of some rows, float32 (m, d), comparable with each other; pixels without them.
+
+    Of more than `MOST_TEXTS` texts only the rows asked for are described, for the time grows with
+    their number.
+    """
+    many = evidence.dataset.modality == "text" and len(evidence.dataset) > MOST_TEXTS
+    if evidence.features is not None and many:
+        return evidence.features(evidence.dataset, rows)
+    table = evidence.feature_table
+    return picture_vectors(evidence.thumbnails[rows])[0] if table is None else table[rows]
+
+
+def _copies_of_texts(evidence: LookEvidence) -> Copies:
+    rows = np.flatnonzero(first_of_each(len(evidence.dataset), evidence.twins))
+    found = text_copies([evidence.texts[row] for row in rows], seed=evidence.seed)
+    return Copies(rows[found.pairs], found.distances, found.rule)

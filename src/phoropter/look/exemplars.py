@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from phoropter.look.evidence import LookEvidence
-from phoropter.look.neighbours import picture_vectors
+from phoropter.look.evidence import LookEvidence, described
 
 Rows = NDArray[np.int64]
 
@@ -53,9 +52,8 @@ def exemplars(
 
 
 def _of_one(evidence: LookEvidence, rows: Rows, count: int) -> Exemplars:
-    table = evidence.feature_table
-    described = picture_vectors(evidence.thumbnails[rows])[0] if table is None else table[rows]
-    units = described / np.maximum(np.linalg.norm(described, axis=1, keepdims=True), 1e-12)
+    features = described(evidence, rows)
+    units = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
     total = units.sum(axis=0)
     others = total - units
     length = np.maximum(np.linalg.norm(others, axis=1), 1e-12)

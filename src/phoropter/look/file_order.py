@@ -193,8 +193,12 @@ def _probed(evidence: LookEvidence) -> Codes:
 
 
 def _strata(evidence: LookEvidence) -> Codes:
-    names = strata(evidence.dataset).fill_null("").to_numpy().astype(np.str_)
-    return np.asarray(np.unique(names, return_inverse=True)[1], dtype=np.int64)
+    """A number for the class or range of each row; of several classes the first one counts."""
+    names = strata(evidence.dataset)
+    if names.dtype == pl.List(pl.String):
+        names = names.list.get(1, null_on_oob=True)  # the first entry stands for the sample itself
+    spelt = names.fill_null("").to_numpy().astype(np.str_)
+    return np.asarray(np.unique(spelt, return_inverse=True)[1], dtype=np.int64)
 
 
 def _cut(place: Codes, stratum: Codes) -> Codes:

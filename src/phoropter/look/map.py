@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phoropter.core.seed import derive, generator
-from phoropter.look.evidence import LookEvidence
-from phoropter.look.neighbours import picture_vectors, unit_vectors
+from phoropter.look.evidence import LookEvidence, described
+from phoropter.look.neighbours import unit_vectors
 from phoropter.look.threads import one_thread
 
 MOST_POINTS = 1_500
@@ -81,10 +81,8 @@ def map_of(evidence: LookEvidence, *, most: int = MOST_POINTS) -> DataMap | None
         return None
     from sklearn.decomposition import PCA
 
-    rows = _drawn(evidence, most)
-    table = evidence.feature_table
-    described = picture_vectors(evidence.thumbnails)[0] if table is None else table
-    vectors = unit_vectors(described[rows], seed=evidence.seed)
+    rows = drawn(evidence, most)
+    vectors = unit_vectors(described(evidence, rows), seed=evidence.seed)
     count = min(COMPONENTS, len(rows) - 1, vectors.shape[1])
     seed = derive(evidence.seed, "map") % 2**32
     reduction = PCA(count, svd_solver="randomized", random_state=seed)
@@ -171,7 +169,8 @@ def _tsne(points: Plane, start: Plane, seed: int) -> Plane:
     return np.asarray(model.fit_transform(points), dtype=np.float64)
 
 
-def _drawn(evidence: LookEvidence, most: int) -> NDArray[np.int64]:
+def drawn(evidence: LookEvidence, most: int) -> NDArray[np.int64]:
+    """At most so many rows, ascending; of more some are drawn, each class by its share."""
     count = len(evidence.dataset)
     if count <= most:
         return np.arange(count, dtype=np.int64)

@@ -19,6 +19,8 @@ from phoropter.look.permutation import p_value, shuffles
 
 ALPHA = 0.001
 SHUFFLES = 1_999
+MOST = 20_000
+"""Pictures that are compared; of more, those of groups drawn at random."""
 COMPONENTS = 32
 
 FEWEST_GROUPS = 10
@@ -29,6 +31,12 @@ tenth of the files: `image_0001`, `cat_0001` and the like name all of a set or o
 PAUSE = timedelta(minutes=15)
 """Photographs of one camera that follow each other faster belong to one session."""
 
+FEWEST_FRAMES = 20
+RECORDED = 0.9
+"""Prefixes name recordings where at least two have twenty files each, and such prefixes name nine
+tenths of all: `0001TP_006690`, `Seq05VD_f00930`."""
+
+_FRAME = re.compile(r"(?P<recording>.*\d.*?)[_\-. ]+[A-Za-z]{0,5}\d{1,9}")
 _GROUPED = re.compile(r"(?P<group>.*\d.*?)[_\-. ]+\(?\d{1,6}\)?")
 
 
@@ -39,7 +47,7 @@ class NameGroups:
     Args:
         numbers: A number for each row, shape (n,); -1 where a row says nothing.
         p_value: Of pictures of one group being no more alike than others of their class.
-        kind: "file name", "folder" or "camera time".
+        kind: "file name", "folder", "camera time" or "recording".
     """
 
     numbers: NDArray[np.int64]
@@ -68,6 +76,29 @@ def find_name_groups(evidence: LookEvidence) -> NameGroups | None:
     """
     names = [group_of(path) or "" for path in evidence.dataset.table["path"].to_list()]
     return _tested(evidence, names, "file name")
+
+
+def recording_of(path: str) -> str | None:
+    """The part of a file name before the number of its frame, if it holds a number itself.
+
+    >>> recording_of("val/Seq05VD_f00930.jpg"), recording_of("cat_00930.jpg")
+    ('Seq05VD', None)
+    """
+    match = _FRAME.fullmatch(PurePosixPath(path).stem)
+    return match["recording"] if match else None
+
+
+def find_recordings(evidence: LookEvidence) -> NameGroups | None:
+    """A few large groups in the file names, as of films; tested like the others.
+
+    Too few to cut parts by, but parts that were cut already may divide them.
+    """
+    names = [recording_of(path) or "" for path in evidence.dataset.table["path"].to_list()]
+    distinct, counts = np.unique(names, return_counts=True)
+    large = (counts >= FEWEST_FRAMES) & (distinct != "")
+    if large.sum() < 2 or counts[large].sum() < RECORDED * len(names):
+        return None
+    return _alike(evidence, names, "recording")
 
 
 def find_folder_groups(evidence: LookEvidence) -> NameGroups | None:
@@ -116,16 +147,27 @@ def _parts(evidence: LookEvidence, row: int) -> tuple[str, ...]:
 
 
 def _tested(evidence: LookEvidence, names: list[str], kind: str) -> NameGroups | None:
-    distinct, numbers, counts = np.unique(names, return_inverse=True, return_counts=True)
-    numbers = np.where(distinct[numbers] == "", -1, numbers).astype(np.int64)
+    distinct, counts = np.unique(names, return_counts=True)
     named = counts[distinct != ""]
     if (named > 1).sum() < FEWEST_GROUPS or named.max() > LARGEST_SHARE * len(names):
         return None
+    return _alike(evidence, names, kind)
+
+
+def _alike(evidence: LookEvidence, names: list[str], kind: str) -> NameGroups | None:
+    """The groups, if pictures of one are more alike than others of their class."""
+    distinct, numbers = np.unique(names, return_inverse=True)
+    numbers = np.where(distinct[numbers] == "", -1, numbers).astype(np.int64)
     rows = np.flatnonzero(
         (numbers >= 0)
         & evidence.shows_something
         & first_of_each(len(names), [*evidence.twins, *evidence.copies.pairs])
     )
+    if len(rows) > MOST:
+        drawn = generator(evidence.seed, "named").permutation(numbers.max() + 1)[numbers[rows]]
+        rows = np.sort(rows[np.argsort(drawn, kind="stable")[:MOST]])  # whole groups
+    if len(rows) < 2:  # pictures of one flat colour show nothing that could be alike
+        return None
     p = _likeness_p_value(evidence, rows, numbers[rows])
     return NameGroups(numbers, p, kind) if p <= ALPHA else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
@@ -19,6 +20,9 @@ CELL_ROWS = 1_000
 CELLS_PROBED = 6
 
 FEATURE_DIMENSIONS = 256
+
+FITTED_ROWS = 20_000
+"""Rows whose principal components are those of all, where there are too many to hold at once."""
 
 Vectors = NDArray[np.float32]
 
@@ -78,6 +82,35 @@ def unit_vectors(features: Vectors, *, seed: int, most: int = FEATURE_DIMENSIONS
 
     reduction = PCA(most, svd_solver="randomized", random_state=derive(seed, "unit") % 2**32)
     return np.asarray(reduction.fit_transform(units), dtype=np.float32)
+
+
+def fitted_units(
+    describe: Callable[[NDArray[np.int64]], Vectors], count: int, *, seed: int
+) -> Callable[[NDArray[np.int64]], Vectors]:
+    """As `unit_vectors`, of so many rows that they cannot be described at once.
+
+    Args:
+        describe: Gives the features (m, d) of some of `count` rows.
+        count: How many rows there are.
+        seed: Draws the `FITTED_ROWS` rows whose principal components are taken.
+
+    Returns:
+        Gives the reduced vectors of some rows.
+    """
+    from sklearn.decomposition import PCA
+
+    def units(rows: NDArray[np.int64]) -> Vectors:
+        features = describe(rows)
+        length = np.linalg.norm(features, axis=1, keepdims=True)
+        return np.asarray(features / np.maximum(length, 1e-12), dtype=np.float32)
+
+    drawn = generator(seed, "fitted-units").choice(count, min(FITTED_ROWS, count), replace=False)
+    sample = units(np.sort(drawn))
+    if min(sample.shape) <= FEATURE_DIMENSIONS:
+        return units
+    draw = derive(seed, "unit") % 2**32
+    reduction = PCA(FEATURE_DIMENSIONS, svd_solver="randomized", random_state=draw).fit(sample)
+    return lambda rows: np.asarray(reduction.transform(units(rows)), dtype=np.float32)
 
 
 def nearest(vectors: Vectors, queries: Vectors, count: int, *, seed: int) -> Neighbours:

@@ -10,17 +10,22 @@ axis, it sees little).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from phoropter.core.seed import derive
-from phoropter.look.evidence import LookEvidence
-from phoropter.look.neighbours import picture_vectors, unit_vectors, vector_neighbours
+from phoropter.core.seed import derive, generator
+from phoropter.look.detail import blocks
+from phoropter.look.evidence import LookEvidence, described
+from phoropter.look.neighbours import fitted_units, nearest, unit_vectors, vector_neighbours
 from phoropter.look.properties import dimensions, light
 
 NEIGHBOUR = 10
 """Beyond a family of copies, so that an odd picture and its copies are odd together."""
+
+MOST_COMPARED = 50_000
+BLOCK_ROWS = 20_000
 
 FEWEST = 50
 TREES = 200
@@ -55,12 +60,28 @@ def oddness(evidence: LookEvidence) -> Oddness | None:
 
 
 def neighbour_distances(evidence: LookEvidence) -> Numbers:
-    """Distance of each row to its tenth neighbour among features (or pixels), shape (n,)."""
-    table = evidence.feature_table
-    described = picture_vectors(evidence.thumbnails)[0] if table is None else table
-    vectors = unit_vectors(described, seed=evidence.seed)
-    near = vector_neighbours(vectors, NEIGHBOUR, seed=evidence.seed)
-    return np.asarray(near.distances[:, -1])
+    """Distance of each row to its tenth neighbour among features (or pixels), shape (n,).
+
+    Of more than `MOST_COMPARED` rows the neighbours are sought among so many drawn ones, block by
+    block: what is far from all is far from these, and memory does not grow with the set.
+    """
+    count, seed = len(evidence.dataset), evidence.seed
+    if evidence.features is None and not evidence.shows_something.any():
+        return np.zeros(count)
+    every = np.arange(count, dtype=np.int64)
+    if count <= MOST_COMPARED:
+        vectors = unit_vectors(described(evidence, every), seed=seed)
+        return np.asarray(vector_neighbours(vectors, NEIGHBOUR, seed=seed).distances[:, -1])
+    units = fitted_units(partial(described, evidence), count, seed=seed)
+    drawn = np.sort(generator(seed, "oddness").choice(count, MOST_COMPARED, replace=False))
+    known = units(drawn)
+    distances = np.empty(count)
+    for part in blocks(count, BLOCK_ROWS):
+        near = nearest(known, units(every[part]), NEIGHBOUR, seed=seed).distances
+        # A drawn row finds itself first.
+        itself = np.isin(every[part], drawn).astype(np.int64)
+        distances[part] = near[np.arange(len(near)), NEIGHBOUR - 1 + itself]
+    return distances
 
 
 def upper_scores(values: Numbers) -> Numbers:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from phoropter.look.detail import blocks
 from phoropter.look.evidence import LookEvidence
 
 Column = NDArray[np.float64]
@@ -22,14 +23,15 @@ def dimensions(table: pl.DataFrame) -> Mapping[str, Column]:
 
 def light(thumbnails: NDArray[np.uint8]) -> Mapping[str, Column]:
     """Mean, spread and mean step between neighbouring pixels of thumbnails (n, h, w), of 255."""
-    grey = thumbnails.astype(np.float64)
-    steps = np.abs(np.diff(grey, axis=1)).mean(axis=(1, 2))
-    steps += np.abs(np.diff(grey, axis=2)).mean(axis=(1, 2))
-    return {
-        "brightness": grey.mean(axis=(1, 2)),
-        "contrast": grey.std(axis=(1, 2)),
-        "detail": steps / 2,
-    }
+    found = {name: np.empty(len(thumbnails)) for name in ("brightness", "contrast", "detail")}
+    for part in blocks(len(thumbnails)):
+        grey = thumbnails[part].astype(np.float64)
+        steps = np.abs(np.diff(grey, axis=1)).mean(axis=(1, 2))
+        steps += np.abs(np.diff(grey, axis=2)).mean(axis=(1, 2))
+        found["brightness"][part] = grey.mean(axis=(1, 2))
+        found["contrast"][part] = grey.std(axis=(1, 2))
+        found["detail"][part] = steps / 2
+    return found
 
 
 def measured(evidence: LookEvidence) -> Mapping[str, Column]:

@@ -11,6 +11,7 @@ from phoropter.core.records import Dataset, Finding
 from phoropter.data.corrections import DROP, Correction, relabelled
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.listing import counted
+from phoropter.look.wording import wording
 
 _KEPT_FIRST = {"test": 0, "val": 1, "train": 2}
 """Of copies in two parts the training part's is the one to go: the test stays as it is."""
@@ -26,17 +27,28 @@ def proposals(evidence: LookEvidence, findings: Iterable[Finding]) -> tuple[Corr
     found = tuple(findings)
     doubted = [_relabel(sample) for sample in _samples(found, "label-errors")]
     odd = [_odd(sample) for sample in _samples(found, "outliers")]
+    copies = () if _coincidental(found) else _copies(evidence)
     first: dict[tuple[str, str], Correction] = {}
-    for item in (*_contradictions(evidence), *doubted, *_copies(evidence), *odd):
+    for item in (*_contradictions(evidence), *doubted, *copies, *odd):
         first.setdefault((item.path, item.suggestion), item)
     return tuple(first.values())
+
+
+def _coincidental(findings: Iterable[Finding]) -> bool:
+    """Whether rows of a table that agree are different cases rather than copies."""
+    return any(
+        finding.evidence["least_agreement"] < finding.evidence["chance"]
+        for finding in findings
+        if finding.code == "exact-duplicates"
+    )
 
 
 def _groups(evidence: LookEvidence) -> Iterator[tuple[str, list[int]]]:
     """Rows with the same content, in the order in which they would be kept."""
     part = [_KEPT_FIRST.get(str(name), 3) for name in evidence.parts]
     side = _shorter_side(evidence.dataset)
-    kinds = (("the same file as", evidence.twins), ("a copy of", evidence.copies.pairs))
+    same = f"the same {wording(evidence.dataset).item} as"
+    kinds = ((same, evidence.twins), ("a copy of", evidence.copies.pairs))
     for kind, groups in kinds:
         for rows in groups:
             yield kind, sorted(rows.tolist(), key=lambda row: (part[row], -side[row], row))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from phoropter.core.seed import generator
 from phoropter.look.copies import NO_COPIES, Copies
+from phoropter.look.detail import blocks
 
 SIMILARITY = 0.8
 """Jaccard similarity of the sets of shingles from which two texts are copies: the level that
@@ -26,6 +27,8 @@ word, and chance alone makes short texts alike."""
 BANDS, ROWS = 25, 5
 """Hash values compared together and how often: two texts of similarity s are looked at closely
 with probability 1 - (1 - s^5)^25, which is 0.9999 at 0.8 and 0.05 at 0.3."""
+
+BLOCK_TEXTS = 5_000
 
 LARGEST_BUCKET = 50
 """Texts with one band in common that are compared with each other; of more, each is compared with
@@ -56,14 +59,12 @@ def text_copies(texts: Sequence[str], *, seed: int = 0) -> Copies:
     """
     plain = [normalized(text) for text in texts]
     pairs = _equal_pairs(plain)
-    long = [at for at, text in enumerate(plain) if len(text) >= SHORTEST]
-    shingles = {at: _shingles(plain[at]) for at in long}
-    pairs |= _candidates(long, shingles, seed)
+    pairs |= _candidates(plain, seed)
     found: list[tuple[float, int, int]] = []
     for first, second in pairs:
         distance = 0.0
         if plain[first] != plain[second]:
-            distance = 1 - _similarity(shingles[first], shingles[second])
+            distance = 1 - _similarity(_shingles(plain[first]), _shingles(plain[second]))
         if distance <= 1 - SIMILARITY + 1e-9:
             found.append((distance, first, second))
     if not found:
@@ -96,13 +97,12 @@ def _shingles(text: str) -> NDArray[np.uint32]:
     return np.unique((value ^ (value >> np.uint64(32))).astype(np.uint32))
 
 
-def _candidates(
-    rows: Sequence[int], shingles: dict[int, NDArray[np.uint32]], seed: int
-) -> set[tuple[int, int]]:
-    """Pairs that agree in all hash values of one band."""
+def _candidates(plain: Sequence[str], seed: int) -> set[tuple[int, int]]:
+    """Pairs of long texts that agree in all hash values of one band."""
+    rows = [at for at, text in enumerate(plain) if len(text) >= SHORTEST]
     if len(rows) < 2:
         return set()
-    signatures = _signatures([shingles[at] for at in rows], seed)
+    signatures = _signatures([plain[at] for at in rows], seed)
     pairs: set[tuple[int, int]] = set()
     for band in range(BANDS):
         part = np.ascontiguousarray(signatures[:, band * ROWS : (band + 1) * ROWS])
@@ -123,17 +123,23 @@ def _neighbours(members: Sequence[int]) -> set[tuple[int, int]]:
     }
 
 
-def _signatures(shingles: Sequence[NDArray[np.uint32]], seed: int) -> NDArray[np.uint64]:
-    """MinHash values, shape (n, `BANDS` * `ROWS`): the least of each set under random hashes."""
+def _signatures(plain: Sequence[str], seed: int) -> NDArray[np.uint32]:
+    """MinHash values, shape (n, `BANDS` * `ROWS`): the least of each set under random hashes.
+
+    Sets of shingles are many times as large as their signatures, so that only those of
+    `BLOCK_TEXTS` texts are held at once.
+    """
     rng = generator(seed, "minhash")
     factors = rng.integers(1, 1 << 62, BANDS * ROWS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
     shifts = rng.integers(0, 1 << 62, BANDS * ROWS, dtype=np.uint64)
-    flat = np.concatenate(shingles).astype(np.uint64)
-    starts = np.cumsum([0, *(len(item) for item in shingles[:-1])])
-    signatures = np.empty((len(shingles), BANDS * ROWS), dtype=np.uint64)
-    for column, (factor, shift) in enumerate(zip(factors, shifts, strict=True)):
-        hashed = (flat * factor + shift) >> np.uint64(32)  # multiply-shift: Dietzfelbinger 1997
-        signatures[:, column] = np.minimum.reduceat(hashed, starts)
+    signatures = np.empty((len(plain), BANDS * ROWS), dtype=np.uint32)
+    for block in blocks(len(plain), BLOCK_TEXTS):
+        shingles = [_shingles(text) for text in plain[block]]
+        flat = np.concatenate(shingles).astype(np.uint64)
+        starts = np.cumsum([0, *(len(item) for item in shingles[:-1])])
+        for column, (factor, shift) in enumerate(zip(factors, shifts, strict=True)):
+            hashed = (flat * factor + shift) >> np.uint64(32)  # multiply-shift: Dietzfelbinger 1997
+            signatures[block, column] = np.minimum.reduceat(hashed, starts)
     return signatures
 
 

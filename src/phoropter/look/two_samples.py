@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from phoropter.core.seed import derive, generator
 from phoropter.look.evidence import LookEvidence
+from phoropter.look.families import joined, links
 from phoropter.look.permutation import areas, largest_gaps, out_of_fold, p_value, shuffles
 from phoropter.look.properties import light, measured
 
@@ -99,14 +100,18 @@ def draw(evidence: LookEvidence, part: str, shuffle_count: int) -> TwoSamples:
     """Training rows and rows of `part`, one of each family a side, at most `MOST` a side.
 
     Members of a family (a group, copies) are not independent: shuffling them one by one would
-    call any grouped split a shift.
+    call any grouped split a shift. Where the split drew the part, neither are those that it kept
+    together: of a film cut into five stretches it has dealt five cards.
     """
     seed = derive(evidence.seed, "covariate-shift", part)
     rng = generator(seed, "rows")
     sides = []
-    for mask in (evidence.parts == "train", evidence.part_names == part):
+    asked = evidence.part_names == part
+    given = evidence.dataset.table["part"].is_not_null().to_numpy()
+    tied = evidence.families if given[asked].any() else _dealt(evidence)
+    for mask in (evidence.parts == "train", asked):
         rows = rng.permutation(np.flatnonzero(mask))
-        _, first = np.unique(evidence.families[rows], return_index=True)
+        _, first = np.unique(tied[rows], return_index=True)
         sides.append(rows[np.sort(first)][:MOST])
     rows = np.concatenate(sides)
     second = np.arange(len(rows)) >= len(sides[0])
@@ -114,6 +119,21 @@ def draw(evidence: LookEvidence, part: str, shuffle_count: int) -> TwoSamples:
     if evidence.labels is not None:
         strata = np.unique(evidence.labels[rows], return_inverse=True)[1].astype(np.int64)
     return TwoSamples(rows, second, strata, shuffle_count, seed)
+
+
+def _dealt(evidence: LookEvidence) -> NDArray[np.int64]:
+    """A number for each row, shape (n,); rows that the split kept together share it.
+
+    Beside families these are groups that were found. Without a split: the families.
+    """
+    if evidence.split is None:
+        return evidence.families
+    known = evidence.split.table.select("id", "unit")
+    ids = evidence.dataset.table.select("id")
+    names = ids.join(known, on="id", how="left", maintain_order="left")["unit"]
+    _, numbers = np.unique(names.fill_null("").to_numpy().astype(np.str_), return_inverse=True)
+    tied = links(np.where(names.is_null().to_numpy(), -1, numbers).astype(np.int64))
+    return joined(len(ids), np.concatenate([tied, links(evidence.families)]))
 
 
 def told_apart(evidence: LookEvidence, samples: TwoSamples) -> ToldApart:

@@ -41,6 +41,7 @@ def preprocessing(
         interpolation=card.interpolation,
         crop_share=card.crop if recipe.data.resize == "crop" else 1.0,
         normalization=_normalization(recipe, card, pixel_mean, pixel_std),
+        pad=recipe.data.pad if recipe.data.resize == "letterbox" else "constant",
     )
 
 

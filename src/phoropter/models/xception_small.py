@@ -2,8 +2,8 @@
 
 A separable convolution looks at each channel by itself, then mixes the channels point by point: for
 3 x 3 filters on many channels an eighth of the work of a full convolution. The network is the entry
-flow of the paper (arXiv:1610.02357, figure 5) with fewer channels and without the middle flow. Sides
-are halved by a stride of the second separable convolution where the paper pools: pooling took a
+flow of the paper (arXiv:1610.02357, figure 5) with fewer channels and no middle flow. The second
+separable convolution of a block halves the sides by a stride where the paper pools: pooling took a
 quarter of the time of a training step on a CPU.
 """
 

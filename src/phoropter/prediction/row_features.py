@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,13 +10,16 @@ import polars as pl
 
 from phoropter.core.protocols import Features
 from phoropter.core.records import Dataset, Rows
-from phoropter.core.seed import derive
+from phoropter.core.seed import derive, generator
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
 _COMPONENTS = 128
 _MOST_WORDS = 50_000
+_MOST_FITTED = 50_000
+_BLOCK = 20_000
 _MOST_CATEGORIES = 20
 
 
@@ -54,29 +57,62 @@ def joined_texts(dataset: Dataset, rows: Rows) -> list[str]:
 
 
 def text_vectors(texts: Sequence[str], *, seed: int = 0) -> Features:
-    """Vectors of texts, float32 (n, d), of length 1 (or 0 for texts without a letter)."""
+    """Vectors of texts, float32 (n, d), of length 1 (or 0 for texts without a letter).
+
+    Of more than 50,000 texts, words and directions are learnt from so many drawn ones: those that
+    matter occur there, and the rest need not be held at once.
+    """
     from sklearn.decomposition import TruncatedSVD
     from sklearn.preprocessing import normalize
 
-    matrix = word_weights(texts)
+    fitted = _drawn(texts, seed=seed)
+    counters, matrix = _counted(fitted)
     components = min(_COMPONENTS, matrix.shape[0] - 1, matrix.shape[1] - 1)
     if components < 1:
-        return np.asarray(matrix.toarray(), dtype=np.float32)
+        return np.zeros((len(texts), 1), dtype=np.float32)
     draw = derive(seed, "text-features") % 2**32
-    reduced = TruncatedSVD(components, random_state=draw).fit_transform(matrix)
-    return np.asarray(normalize(reduced), dtype=np.float32)
+    reduction = TruncatedSVD(components, random_state=draw)
+    reduced = reduction.fit_transform(matrix)
+    if fitted is texts:
+        return np.asarray(normalize(reduced), dtype=np.float32)
+    vectors = np.empty((len(texts), components), dtype=np.float32)
+    for start in range(0, len(texts), _BLOCK):
+        some = _weights(counters, texts[start : start + _BLOCK])
+        vectors[start : start + _BLOCK] = normalize(reduction.transform(some))
+    return vectors
 
 
-def word_weights(texts: Sequence[str]) -> csr_matrix:
+def word_weights(texts: Sequence[str], *, seed: int = 0) -> Callable[[Rows], csr_matrix]:
     """TF-IDF of words, of pairs of them, and of 3 to 5 neighbouring characters.
 
-    Float32 (n, d), sparse, rows of length 1 for the words and for the characters; a single column
-    of zeros where no text has a letter.
+    Of more than 50,000 texts the words are learnt from so many drawn ones, and counted anew
+    whenever rows are asked for.
+
+    Returns:
+        Gives the weights of some rows: float32 (n, d), sparse, of length 1 for the words and for
+        the characters; a single column of zeros where no text has a letter.
     """
+    fitted = _drawn(texts, seed=seed)
+    counters, matrix = _counted(fitted)
+    if fitted is texts:
+        return lambda rows: matrix[rows]
+    return lambda rows: _weights(counters, [texts[row] for row in rows])
+
+
+def _drawn(texts: Sequence[str], *, seed: int) -> Sequence[str]:
+    """The texts themselves, or some of them where there are very many."""
+    if len(texts) <= _MOST_FITTED:
+        return texts
+    drawn = generator(seed, "fitted-texts").choice(len(texts), _MOST_FITTED, replace=False)
+    return [texts[row] for row in np.sort(drawn)]
+
+
+def _counted(texts: Sequence[str]) -> tuple[list[TfidfVectorizer], csr_matrix]:
+    """Counters that know the words of these texts, and what they count in them."""
     from scipy.sparse import csr_matrix, hstack
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    blocks = []
+    counters, blocks = [], []
     for analyzer, lengths in (("word", (1, 2)), ("char_wb", (3, 5))):
         counter = TfidfVectorizer(
             analyzer=analyzer,
@@ -90,9 +126,17 @@ def word_weights(texts: Sequence[str]) -> csr_matrix:
             blocks.append(counter.fit_transform(texts))
         except ValueError:  # scikit-learn's word for: no text has any such part
             continue
-    if not blocks:
+        counters.append(counter)
+    empty = csr_matrix((len(texts), 1), dtype=np.float32)
+    return counters, hstack(blocks).tocsr() if blocks else empty
+
+
+def _weights(counters: Sequence[TfidfVectorizer], texts: Sequence[str]) -> csr_matrix:
+    from scipy.sparse import csr_matrix, hstack
+
+    if not counters:
         return csr_matrix((len(texts), 1), dtype=np.float32)
-    return hstack(blocks).tocsr()
+    return csr_matrix(hstack([counter.transform(texts) for counter in counters]))
 
 
 def _column_features(column: pl.Series) -> Features:

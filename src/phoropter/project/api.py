@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from phoropter.core.records import Comparison, ModelCard
     from phoropter.metrics.function import MetricFunction
     from phoropter.project.results import (
+        AugmentResult,
         ConvertResult,
         DiagnoseResult,
         DoctorResult,
         ExportResult,
         LookResult,
+        LrRangeResult,
         ProjectResult,
         ReportResult,
         RunResult,
@@ -220,6 +222,57 @@ def train(
         data, project, target, task, None, recipe, settings or {}, seed, layout, track=track
     )
     return train_one(options, budget_s=budget_s, listener=listener)
+
+
+def augment(
+    data: Data,
+    *,
+    project: Place | None = None,
+    target: str | None = None,
+    task: str | None = None,
+    layout: str | None = None,
+    recipe: Place | Recipe | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    samples: int = 8,
+    draws: int = 7,
+    lang: str = "en",
+    listener: Listener = silent,
+) -> AugmentResult:
+    """Pictures of what the network sees, epoch by epoch; `augment.html` in the project shows them.
+
+    Raises:
+        PhoropterError: If the data are no images or the recipe does not fit them.
+    """
+    from phoropter.project.views import views_of
+
+    options = Options(data, project, target, task, None, recipe, settings or {}, seed, layout)
+    return views_of(options, samples=samples, draws=draws, lang=lang, listener=listener)
+
+
+def lr_range(
+    data: Data,
+    *,
+    project: Place | None = None,
+    target: str | None = None,
+    task: str | None = None,
+    layout: str | None = None,
+    recipe: Place | Recipe | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    steps: int = 150,
+    lang: str = "en",
+    listener: Listener = silent,
+) -> LrRangeResult:
+    """The learning-rate range test (Smith 2017) of a recipe; `lr-range.html` shows it.
+
+    Raises:
+        PhoropterError: If the data or the recipe do not allow it.
+    """
+    from phoropter.project.rates import range_test
+
+    options = Options(data, project, target, task, None, recipe, settings or {}, seed, layout)
+    return range_test(options, steps=steps, lang=lang, listener=listener)
 
 
 def evaluate(run: Place, *, project: Place | None = None) -> RunResult:

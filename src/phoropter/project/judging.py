@@ -21,6 +21,9 @@ from phoropter.project.folder import Folder, locked, run_folder
 from phoropter.project.notebook import Notebook
 from phoropter.project.results import DiagnoseResult, RunResult
 from phoropter.project.run_record import RunRecord, read_run
+from phoropter.report.figure_page import write_learning_curves
+
+CURVES = "curves.html"
 
 
 def evaluate_run(run: str | Path, project: str | Path | None) -> RunResult:
@@ -42,7 +45,22 @@ def run_result(folder: Folder, record: RunRecord) -> RunResult:
         primary=summary.metric,
         metrics=record.metrics,
         stopped_by=summary.stopped_by,
+        curves=str(record.path / CURVES) if (record.path / CURVES).exists() else "",
     )
+
+
+def write_curves(record: RunRecord, findings: tuple[Finding, ...]) -> None:
+    """Writes the run's learning curves, with the findings where they happened, as a page."""
+    if record.history:
+        summary = record.summary
+        write_learning_curves(
+            record.path / CURVES,
+            summary.run,
+            record.history,
+            findings,
+            metric=summary.metric,
+            best_epoch=summary.best_epoch,
+        )
 
 
 def diagnose_run(run: str | Path, project: str | Path | None) -> DiagnoseResult:

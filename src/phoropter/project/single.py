@@ -15,7 +15,7 @@ from phoropter.project.bench import ProjectBench
 from phoropter.project.closing import Outcome, write_bundle
 from phoropter.project.conclusion import conclude
 from phoropter.project.folder import Folder, project_of, run_folder
-from phoropter.project.judging import read_ladder, run_result
+from phoropter.project.judging import read_ladder, run_result, write_curves
 from phoropter.project.looking import look_and_note
 from phoropter.project.opened import Project, check_seed, existing, started
 from phoropter.project.options import Options
@@ -84,8 +84,9 @@ def train_one(options: Options, *, budget_s: float | None, listener: Listener) -
         )
         bench = ProjectBench(project, problem, lambda: 0.0, deadline)
         trial = bench.run(recipe, role="single")
-        bench.findings(trial)
-        return run_result(project.folder, bench.of(trial))
+        record = bench.of(trial)
+        write_curves(record, bench.findings(trial))
+        return run_result(project.folder, record)
 
 
 def open_seal_of(place: str | Path, run: str | Path | None, *, listener: Listener) -> TestResult:

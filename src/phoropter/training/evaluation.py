@@ -25,11 +25,13 @@ class Evaluation:
         loss: Mean of the plain per-sample losses.
         metric: The primary metric; None where an output is not finite.
         outputs: Raw outputs (n, ...), float32.
+        losses: Plain losses (n,), float32.
     """
 
     loss: float
     metric: float | None
     outputs: NDArray[np.float32]
+    losses: NDArray[np.float32]
 
 
 @torch.inference_mode()
@@ -58,6 +60,7 @@ def evaluate(
     network.train()
     shares = team.gathered((outputs, losses))
     said = torch.cat([piece for share in shares for piece in share[0]]).numpy()
-    loss = float(torch.cat([piece for share in shares for piece in share[1]]).mean())
+    each = torch.cat([piece for share in shares for piece in share[1]])
     usable = metric is not None and bool(np.isfinite(said).all())
-    return Evaluation(loss, float(metric(said, rows)) if metric and usable else None, said)
+    measured = float(metric(said, rows)) if metric and usable else None
+    return Evaluation(float(each.mean()), measured, said, each.float().numpy())

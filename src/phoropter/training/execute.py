@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -168,9 +168,9 @@ def read_summary(folder: Path) -> RunSummary:
         CorruptFileError: If it is damaged.
     """
     with _damage_told(folder / SUMMARY):
-        facts = dict(read_json(folder / SUMMARY))
-        facts.pop("preprocessing", None)
-        return RunSummary(schema=_schema(facts.pop("schema")), **facts)
+        facts = read_json(folder / SUMMARY)
+        values = {field.name: facts[field.name] for field in fields(RunSummary)}
+        return RunSummary(**{**values, "schema": _schema(values["schema"])})
 
 
 def _schema(facts: Mapping[str, Any]) -> TargetSchema:
@@ -213,7 +213,7 @@ def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:
     recipe, problem = carried.recipe, carried.problem
     if is_classic(recipe):
         return _fitted_classic(carried)
-    learner, objective, data = prepared(recipe, problem, carried.source)
+    learner, objective, data = learner_of(recipe, problem, carried.source)
     gates = run_gates(
         learner, data, recipe, task=problem.task, schema=problem.schema, watch=carried.watch
     )
@@ -226,17 +226,6 @@ def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:
         gates = (*gates, input_ignored(objective, learner, data, recipe))
     write_gates(carried.folder, gates)
     return learner, outcome
-
-
-def prepared(
-    recipe: Recipe, problem: Problem, source: Source
-) -> tuple[nn.Module, Objective, TrainingData]:
-    """What is trained, what for, and on what."""
-    network = build(recipe, problem.schema, columns=len(source.preprocessing.columns))
-    learner: nn.Module = network.head if source.features else network
-    mix = None if source.features else mixer(recipe.data.augment)
-    objective = problem.task.objective(learner, recipe, problem.schema, mix=mix)
-    return learner, objective, training_data(recipe, problem, source)
 
 
 def _fitted_classic(carried: Carried) -> tuple[nn.Module, FitOutcome]:
@@ -253,6 +242,17 @@ def _fitted_classic(carried: Carried) -> tuple[nn.Module, FitOutcome]:
     write_weights(carried.folder, head)
     seconds = time.monotonic() - begun
     return head, FitOutcome((), 0, 0, 0, seconds, 0.0, "finished")
+
+
+def learner_of(
+    recipe: Recipe, problem: Problem, source: Source
+) -> tuple[nn.Module, Objective, TrainingData]:
+    """What is to be trained on a source's inputs: the network or its head, its aim, its samples."""
+    network = build(recipe, problem.schema, columns=len(source.preprocessing.columns))
+    learner: nn.Module = network.head if source.features else network
+    mix = None if source.features else mixer(recipe.data.augment)
+    objective = problem.task.objective(learner, recipe, problem.schema, mix=mix)
+    return learner, objective, training_data(recipe, problem, source)
 
 
 def training_data(recipe: Recipe, problem: Problem, source: Source) -> TrainingData:
@@ -348,6 +348,7 @@ def _write_summary(carried: Carried, outcome: FitOutcome, *, seconds: float) -> 
         numerics=outcome.numerics,
         schema=carried.problem.schema,
         features=carried.source.features,
+        waiting=outcome.waiting,
         own=own_sources(carried.recipe),
     )
     preprocessing = asdict(carried.source.preprocessing)

@@ -6,7 +6,7 @@ from typing import Any
 
 from phoropter.core.events import silent
 from phoropter.models.build import untrained
-from phoropter.training.execute import prepared
+from phoropter.training.execute import learner_of
 from phoropter.training.loop import fit
 from phoropter.training.records import Watch
 from phoropter.training.sources import open_source
@@ -18,6 +18,6 @@ def follow(team: Team) -> Any:
     while isinstance(said := team.told(None), Job):
         source = open_source(said.recipe, said.problem, listener=silent)
         # The weights come from the lead, pretrained or not.
-        learner, objective, data = prepared(untrained(said.recipe), said.problem, source)
+        learner, objective, data = learner_of(untrained(said.recipe), said.problem, source)
         fit(objective, learner, data, said.recipe, folder=said.folder, watch=Watch(), team=team)
     return said

@@ -23,9 +23,10 @@ def write_history(folder: Path, rows: Sequence[Epoch]) -> None:
     write_text(folder / HISTORY, "".join(map(_line, rows)))
 
 
-def append_history(folder: Path, row: Epoch, *, seconds: float) -> None:
-    """Adds a row, and beside it in `timing.jsonl` the seconds the run has taken so far."""
-    timing = json.dumps({"epoch": row.epoch, "step": row.step, "seconds": round(seconds, 4)})
+def append_history(folder: Path, row: Epoch, *, seconds: float, waited_s: float) -> None:
+    """Adds a row, and beside it in `timing.jsonl` the seconds so far, and those waited for data."""
+    spent = {"seconds": round(seconds, 4), "waited_s": round(waited_s, 4)}
+    timing = json.dumps({"epoch": row.epoch, "step": row.step, **spent})
     for name, line in ((HISTORY, _line(row)), (TIMING, timing + "\n")):
         path = folder / name
         with storage_errors(path), path.open("a", encoding="utf-8") as file:

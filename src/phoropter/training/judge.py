@@ -9,6 +9,7 @@ from torch import nn
 
 from phoropter.core.protocols import Objective
 from phoropter.core.records import Rows
+from phoropter.training.activity import Activity
 from phoropter.training.callbacks.average import WeightAverage
 from phoropter.training.evaluation import Evaluation, evaluate
 from phoropter.training.feed import Feed
@@ -49,12 +50,14 @@ class Judge:
         self._average = average
         self._team = team
         self.seconds = 0.0
+        self.activity = Activity(network)
 
     def __call__(self, clock: Callable[[], float]) -> tuple[Evaluation, Evaluation]:
         """The training and the validation samples; notes in `seconds` what it took."""
         started = clock()
         with self.judged_weights():
-            train = self._evaluation(self._data.train_eval_rows)
+            with self.activity.watched():
+                train = self._evaluation(self._data.train_eval_rows)
             val = self._evaluation(self._data.val_rows) if len(self._data.val_rows) else train
         self.seconds = clock() - started
         return train, val

@@ -18,11 +18,12 @@ from phoropter.training.checkpoint import drop_state, load_state, read_weights, 
 from phoropter.training.choices import choices
 from phoropter.training.feed import ALONE, Feed
 from phoropter.training.history import read_history, write_history
+from phoropter.training.interruption import interruptible
 from phoropter.training.optimizers import make_optimizers
 from phoropter.training.records import FitOutcome, TrainingData, Watch
 from phoropter.training.rehearsal import memory_format, own_randomness, threads_kept
 from phoropter.training.run import Parts, Run, identity
-from phoropter.training.signals import interruptible
+from phoropter.training.signals import write_signals
 from phoropter.training.step import Stepper
 from phoropter.training.team import Team
 
@@ -163,11 +164,14 @@ def _closed(run: Run) -> FitOutcome:
             "batch_size": parts.plan.batch_size,
             **asdict(parts.numerics),
         },
+        waiting=run.waited_s / run.training_s if run.training_s > 0 else 0.0,
     )
     if not parts.team.lead:
         return outcome
     write_weights(parts.folder, parts.network)
     write_history(parts.folder, outcome.history)
+    write_signals(parts.folder, run.signals.rows)
+    run.dynamics.write(parts.folder, parts.data.train_eval_rows)
     record = {name: value for name, value in asdict(outcome).items() if name != "history"}
     write_json(parts.folder / OUTCOME, {"identity": identity(parts.recipe, parts.data), **record})
     if outcome.stopped_by != "budget":

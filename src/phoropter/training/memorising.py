@@ -119,7 +119,7 @@ def memorise(
         step = _stepper(objective, recipe.changed({"train.lr": lr}))
         with own_randomness(recipe.seed, "gate"):
             for number in range(1, MOST_STEPS + 1):
-                losses.append(float(step(batch, measure_norm=False)[0]))
+                losses.append(float(step(batch, measure_norms=False)[0]))
                 unreached = {k: p for k, p in unreached.items() if not _has_gradient(p)}
                 known = min(losses) <= _aim(losses)
                 timed_out = clock() >= end

@@ -27,11 +27,11 @@ class Meter:
         self._waiting: list[Tensor] = []
         self._waiting_norms: list[Tensor] = []
 
-    def add(self, loss: Tensor, norm: Tensor | None) -> None:
-        """Takes the scalars of one step."""
+    def add(self, loss: Tensor, norms: Tensor | None) -> None:
+        """Takes the loss of one step, and the gradient norms of its parameters if measured."""
         self._waiting.append(loss)
-        if norm is not None:
-            self._waiting_norms.append(norm)
+        if norms is not None:
+            self._waiting_norms.append(torch.linalg.vector_norm(norms))
 
     @property
     def losses(self) -> Sequence[float]:

@@ -90,6 +90,7 @@ class FitOutcome:
         samples_per_second: Training throughput, evaluation not counted.
         stopped_by: "finished", "patience", "budget" or "diverged".
         numerics: What was chosen, why, and the measurements behind it.
+        waiting: Share of the training time in which the network waited for its next batch.
     """
 
     history: tuple[Epoch, ...]
@@ -100,3 +101,4 @@ class FitOutcome:
     samples_per_second: float
     stopped_by: str
     numerics: Mapping[str, Any] = field(default_factory=dict)
+    waiting: float = 0.0

@@ -85,7 +85,7 @@ def rehearsal(
             torch.set_num_threads(numerics.threads)
             for _ in range(1 + TIMED_STEPS):
                 started = time.perf_counter()
-                losses.append(float(step(batches, measure_norm=False)[0]))
+                losses.append(float(step(batches, measure_norms=False)[0]))
                 seconds.append(time.perf_counter() - started)
         return Trial(losses, min(seconds[1:]))
 

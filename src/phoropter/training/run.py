@@ -23,6 +23,7 @@ from phoropter.training.callbacks.best import BestWeights
 from phoropter.training.callbacks.patience import Patience
 from phoropter.training.callbacks.plateau import Plateau
 from phoropter.training.checkpoint import save_state
+from phoropter.training.dynamics import Dynamics
 from phoropter.training.evaluation import Evaluation
 from phoropter.training.feed import Batch, Feed
 from phoropter.training.history import append_history, epoch_from, epoch_values, write_history
@@ -34,6 +35,7 @@ from phoropter.training.plan import Plan
 from phoropter.training.records import TrainingData, Watch
 from phoropter.training.rehearsal import reseed
 from phoropter.training.schedules import lr_factor
+from phoropter.training.signals import Signals, is_sampled
 from phoropter.training.step import Stepper
 from phoropter.training.team import Team
 
@@ -104,17 +106,27 @@ class Run:
             average=self.average,
             team=parts.team,
         )
+        plan = parts.plan
+        self.signals = Signals(
+            parts.network,
+            parts.step.parameters,
+            epochs=plan.epochs,
+            steps_per_epoch=plan.steps_per_epoch,
+        )
+        self.dynamics = Dynamics()
         self.companions: dict[str, Companion] = {
             "meter": self.meter,
             "best": self.best,
             "patience": self.patience,
             "plateau": self.plateau,
+            "signals": self.signals,
+            "dynamics": self.dynamics,
         }
         if self.average is not None:
             self.companions["average"] = self.average
         self.lr = 0.0
         self.samples = 0
-        self.training_s = 0.0
+        self.training_s = self.waited_s = 0.0
         self._seconds_before = 0.0
         self._started = self._now = self._reported = self._saved = parts.watch.clock()
         self._saving_s = 0.0
@@ -135,9 +147,13 @@ class Run:
         if parts.team.size > 1:
             # Each process needs draws of its own, and a resumed one the same as before.
             reseed(parts.recipe.seed, "training", self.taken, parts.team.rank)
-        loss, norm = parts.step(batches, measure_norm=self.position % NORM_EVERY == 0)
+        self.waited_s += parts.watch.clock() - self._now
+        self.signals.before_step(self.epoch, self.position)
+        wanted = self.position % NORM_EVERY == 0 or self.signals.wanted(self.epoch, self.position)
+        loss, norms = parts.step(batches, measure_norms=wanted)
+        self.signals.after_step(self.epoch, self.position, norms)
         parts.team.level_statistics(parts.network)
-        self.meter.add(loss, norm)
+        self.meter.add(loss, norms)
         if self.average is not None:
             self.average.update(parts.network)
         self.samples += parts.plan.samples_in(self.position)
@@ -170,6 +186,7 @@ class Run:
         """Row 0 of the history: what the network knows before the first step."""
         train, val = self.judge(self.parts.watch.clock)
         self._now = self.parts.watch.clock()
+        self.dynamics.add(0, train.losses, train.outputs)
         self._note(_row(self, 0, train=train, val=val), val)
         if self.parts.team.any(self._out_of_time())[0]:
             self.stopped_by = "budget"
@@ -182,10 +199,13 @@ class Run:
         if self.meter.all_finite():
             train, val = self.judge(parts.watch.clock)
             self._now = parts.watch.clock()
+        self.signals.end_pass(self.epoch, self.judge.activity.inactive)
         if val is None or not math.isfinite(val.loss):
             self.stopped_by = "diverged"
             self._record(_row(self, self.epoch, train=None, val=None))
             return
+        if is_sampled(self.epoch, epochs=parts.plan.epochs) and train is not None:
+            self.dynamics.add(self.epoch, train.losses, train.outputs)
         exhausted = self._note(_row(self, self.epoch, train=train, val=val), val)
         complete = self.position == parts.plan.steps_per_epoch
         if complete and self.epoch == parts.plan.epochs:
@@ -223,7 +243,7 @@ class Run:
             "identity": identity(parts.recipe, parts.data),
             "place": [self.epoch, self.position, self.taken],
             "lr": self.lr,
-            "spent": [self.samples, self.training_s, self.seconds],
+            "spent": [self.samples, self.training_s, self.waited_s, self.seconds],
             "history": [epoch_values(row) for row in self.history],
             "network": parts.network.state_dict(),
             "optimizers": {name: o.state_dict() for name, o in parts.optimizers.items()},
@@ -236,7 +256,7 @@ class Run:
         parts = self.parts
         self.epoch, self.position, self.taken = state["place"]
         self.lr = state["lr"]
-        self.samples, self.training_s, self._seconds_before = state["spent"]
+        self.samples, self.training_s, self.waited_s, self._seconds_before = state["spent"]
         self.history = [epoch_from(row) for row in state["history"]]
         parts.network.load_state_dict(state["network"])
         for name, optimizer in parts.optimizers.items():
@@ -278,7 +298,7 @@ class Run:
     def _record(self, row: Epoch) -> None:
         self.history.append(row)
         if self.parts.team.lead:
-            append_history(self.parts.folder, row, seconds=self.seconds)
+            append_history(self.parts.folder, row, seconds=self.seconds, waited_s=self.waited_s)
         self.parts.watch.listener(PassMeasured(self.parts.folder.name, row))
 
 

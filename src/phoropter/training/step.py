@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
-from torch.nn.utils import get_total_norm
+from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_
 from torch.optim import Optimizer
 
 from phoropter.core.protocols import Objective
@@ -55,7 +55,7 @@ class Stepper:
         )
 
     def __call__(
-        self, micro: Sequence[Batch], *, measure_norm: bool
+        self, micro: Sequence[Batch], *, measure_norms: bool
     ) -> tuple[Tensor, Tensor | None]:
         """Makes every step the objective asks for on these batches, as if they were one.
 
@@ -63,8 +63,8 @@ class Stepper:
         updated before the generator's loss is computed.
 
         Returns:
-            The loss, summed over the named steps, and the gradient norm before clipping where it
-            was asked for or needed.
+            The loss, summed over the named steps, and the gradient norm of every parameter before
+            clipping, in the order of the optimisers, where it was asked for or needed.
         """
         samples = sum(batch.whole for batch in micro)
         plans = [self._objective.steps(b.inputs, b.targets, b.generator) for b in micro]
@@ -84,26 +84,26 @@ class Stepper:
                 self._backward(loss)
                 losses.append(loss.detach())
             self._team.add_gradients(self._parameters[name])
-            if self._clip is not None or measure_norm:
-                norms.append(self._norm(name))
+            if self._clip is not None or measure_norms:
+                norms.append(self._norms(name))
             self._updates[name]()
         loss = _sum(losses) if losses else torch.zeros((), device=self._accelerator.device)
-        return self._team.summed(loss), _joint(norms)
+        return self._team.summed(loss), torch.cat(norms) if norms else None
 
-    def _norm(self, name: str) -> Tensor:
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """Every parameter that is updated, in the order of the norms."""
+        return [p for parameters in self._parameters.values() for p in parameters]
+
+    def _norms(self, name: str) -> Tensor:
         parameters = self._parameters[name]
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        norms = torch.stack(torch._foreach_norm(gradients))
         if self._clip is not None:
-            norm: Tensor = self._accelerator.clip_grad_norm_(parameters, self._clip)
-            return norm
-        return get_total_norm([p.grad for p in parameters if p.grad is not None])
+            total = torch.linalg.vector_norm(norms)
+            clip_grads_with_norm_(parameters, self._clip, total)
+        return norms
 
 
 def _sum(losses: list[Tensor]) -> Tensor:
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
-
-
-def _joint(norms: list[Tensor]) -> Tensor | None:
-    if len(norms) < 2:
-        return norms[0] if norms else None
-    joint: Tensor = torch.linalg.vector_norm(torch.stack(norms))
-    return joint

@@ -81,6 +81,12 @@ def _arrays(root: Path) -> Path:
     return root / "set.npz"
 
 
+def _npy(root: Path) -> Path:
+    images = np.random.default_rng(0).integers(0, 256, (COUNT, 6, 5, 3), dtype=np.uint8)
+    np.save(root / "images.npy", images)
+    return root / "images.npy"
+
+
 def _webdataset(root: Path) -> Path:
     with tarfile.open(root / "train-0000.tar", "w") as shard:
         for number in range(COUNT):
@@ -197,6 +203,7 @@ EXAMPLES: dict[str, Callable[[Path], Path]] = {
     "instances": _instances,
     "lines": _lines,
     "masks": _masks,
+    "npy": _npy,
     "parquet": _parquet,
     "table": _table,
     "text": _text,

@@ -14,6 +14,9 @@ from phoropter.data.open import open_dataset
 FUZZED = {
     "arrays": ("arrays", "set.npz", 60, 4_000),
     "csv": ("csv", "labels.csv", 60, 4_000),
+    "instances": ("instances", "stage1_train/01/masks/mask 0.png", 20, 1_000),
+    "npy": ("arrays", "images.npy", 60, 4_000),
+    "voc lists": ("voc", "ImageSets/Main/val.txt", 20, 1_000),
     "table": ("table", "measured.csv", 60, 4_000),
     "text": ("text", "reviews.csv", 60, 4_000),
     "lines": ("text", "reviews.jsonl", 60, 4_000),
@@ -24,6 +27,9 @@ FUZZED = {
     "parquet": ("table", "measured.parquet", 4, 500),
 }
 """Of each example the reader, the file that is damaged, and how often: shortly and nightly."""
+
+NEVER_REFUSED = {"instances", "voc lists"}
+"""What is damaged there costs an object or a part's word, never the whole."""
 
 TELLING = (b"\x00", b"\xff", b'"', b"\n", b",", b"\t", b"99999999", b"-1", b"{", b"PK", b"nan")
 
@@ -88,4 +94,5 @@ def test_damaged_files_are_read_or_refused(name, examples, tmp_path):
 @pytest.mark.parametrize("name", FUZZED)
 def test_many_damaged_files_are_read_or_refused(name, examples, tmp_path):
     outcomes = fuzz(name, examples, tmp_path, nightly=True)
-    assert min(outcomes.values()) > 0
+    assert outcomes["read"] > 0
+    assert outcomes["refused"] > 0 or name in NEVER_REFUSED

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from phoropter.data.cache import cache_folder, folder_once
+from phoropter.data.digit_scenes import write_digit_scenes
 
 _VERSION = "1"  # raise when the files written change
 
@@ -17,7 +18,7 @@ def builtin_names() -> tuple[str, ...]:
     """The names of the built-in data sets, sorted.
 
     >>> builtin_names()
-    ('blobs', 'breast_cancer', 'diabetes', 'digits', 'iris', 'wine')
+    ('blobs', 'breast_cancer', 'diabetes', 'digit_scenes', 'digits', 'iris', 'wine')
     """
     return tuple(sorted(_WRITERS))
 
@@ -80,6 +81,7 @@ _WRITERS: dict[str, Callable[[Path], None]] = {
     "blobs": _write_blobs,
     "breast_cancer": partial(_write_table, load="load_breast_cancer"),
     "diabetes": partial(_write_table, load="load_diabetes"),
+    "digit_scenes": write_digit_scenes,
     "digits": _write_digits,
     "iris": partial(_write_table, load="load_iris"),
     "wine": partial(_write_table, load="load_wine"),

@@ -160,6 +160,7 @@ def _rise_limit(evidence: RunEvidence) -> float:
     train, augment = evidence.recipe.train, evidence.recipe.data.augment
     reweighted = (
         train.label_smoothing > 0
+        or train.loss not in {"auto", "cross_entropy", "mse"}
         or train.class_weights != "none"
         or augment.mixup > 0
         or augment.cutmix > 0

@@ -32,6 +32,10 @@ _ADVICE: Mapping[str, tuple[str, str]] = {
         "Find what cuts the graph: a detached tensor, a rounding, a frozen layer.",
         "Backpropagation shows which inputs and layers matter (Karpathy 2019, K16).",
     ),
+    "slow-input": (
+        "Put the data on a local disk, take a smaller data.size, or a lighter augmentation.",
+        "What is waited for is decoding, copying and varying images (docs/training.md).",
+    ),
     "split-leak": (
         "Make the split again with the leaking samples on one side.",
         "What was trained on cannot measure anything.",

@@ -50,7 +50,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
 
 def _model(evidence: LookEvidence, rows: Rows, labels: NDArray[np.int64]) -> Model:
     if evidence.dataset.modality == "text":
-        return by_words([evidence.texts[row] for row in rows], labels)
+        return by_words([evidence.texts[row] for row in rows], labels, seed=evidence.seed)
     return by_logistic_regression(described_rows(evidence, rows), labels)
 
 

@@ -12,7 +12,7 @@ from phoropter.core.records import Finding, Prescription, Severity
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.families import joined
 from phoropter.look.listing import counted, listed
-from phoropter.look.name_groups import find_name_groups
+from phoropter.look.name_groups import find_name_groups, find_recordings
 from phoropter.look.wording import Wording, wording
 
 WARNING_SHARE = 0.005
@@ -24,6 +24,7 @@ _WORDS = {
     "exact": "the same {item}",
     "near": "a copy of the {sample}",
     "group": "a member of the same declared group",
+    "recording": "a picture of the same recording, by its file name,",
     "file name": "a picture whose file name shares its first part (the same patient, session, ...)",
 }
 
@@ -35,12 +36,14 @@ class Leak:
     Args:
         kind: A key of `_WORDS`.
         families: A number for each row, shape (n,); rows tied to each other share it.
+        parts: The part of each row, shape (n,), "" for none.
         share: The largest share of a held-out part that is tied to another part.
         confidence: In [0, 1].
     """
 
     kind: str
     families: NDArray[np.int64]
+    parts: NDArray[np.str_]
     share: float
     confidence: float
 
@@ -63,9 +66,9 @@ def _leaks(evidence: LookEvidence) -> Iterator[Leak]:
     yield _leak(evidence, "near", joined(count, evidence.copies.pairs), 0.95)
     yield _leak(evidence, "group", _own(groups), 1.0)
     if (groups < 0).all() and evidence.dataset.table["part"].null_count() < count:
-        found = find_name_groups(evidence)
+        found = find_name_groups(evidence) or find_recordings(evidence)
         if found is not None:
-            yield _leak(evidence, "file name", _own(found.numbers), 0.9)
+            yield _leak(evidence, found.kind, _own(found.numbers), 0.9)
 
 
 def _own(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -77,13 +80,14 @@ def _own(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
 def _leak(
     evidence: LookEvidence, kind: str, families: NDArray[np.int64], confidence: float
 ) -> Leak:
-    tied = _tied(evidence.parts, families)
+    parts = evidence.parts
+    if kind == "recording":  # of which the split itself may hold out a stretch
+        parts = evidence.dataset.table["part"].fill_null("").to_numpy().astype(np.str_)
+    tied = _tied(parts, families)
     shares = [
-        float(tied[evidence.parts == part].mean())
-        for part in ("val", "test")
-        if (evidence.parts == part).any()
+        float(tied[parts == part].mean()) for part in ("val", "test") if (parts == part).any()
     ]
-    return Leak(kind, families, max(shares, default=0.0), confidence)
+    return Leak(kind, families, parts, max(shares, default=0.0), confidence)
 
 
 def _tied(parts: NDArray[np.str_], families: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -96,7 +100,7 @@ def _tied(parts: NDArray[np.str_], families: NDArray[np.int64]) -> NDArray[np.bo
 
 
 def _finding(evidence: LookEvidence, leak: Leak) -> Finding:
-    tied = np.flatnonzero(_tied(evidence.parts, leak.families))
+    tied = np.flatnonzero(_tied(leak.parts, leak.families))
     tied = tied[np.argsort(leak.families[tied], kind="stable")]
     families = np.split(tied, np.flatnonzero(np.diff(leak.families[tied])) + 1)
     words = wording(evidence.dataset)
@@ -120,9 +124,7 @@ def _finding(evidence: LookEvidence, leak: Leak) -> Finding:
             "warning_share": WARNING_SHARE,
             "critical_share": CRITICAL_SHARE,
             "samples": listed(
-                listed(
-                    {"id": str(evidence.ids[row]), "part": str(evidence.parts[row])} for row in rows
-                )
+                listed({"id": str(evidence.ids[row]), "part": str(leak.parts[row])} for row in rows)
                 for rows in families
             ),
         },

@@ -30,6 +30,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
 
 def _finding(evidence: LookEvidence, found: FoundGroups) -> Finding:
     divided = _divided(evidence, found)
+    kept = "cut them a few times only" if found.kind == "file order" else "keep them together"
     alone = -1 - np.arange(len(found.numbers))
     families = several(np.where(found.numbers < 0, alone, found.numbers))
     return Finding(
@@ -38,11 +39,7 @@ def _finding(evidence: LookEvidence, found: FoundGroups) -> Finding:
         confidence=0.95,
         message=(
             f"There are {found.why}. "
-            + (
-                "The parts divide them: results are too good."
-                if divided
-                else "The parts keep them together."
-            )
+            + ("The parts divide them: results are too good." if divided else f"The parts {kept}.")
         ),
         evidence={
             "kind": found.kind,
