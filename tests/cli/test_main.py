@@ -174,7 +174,7 @@ from phoropter.cli.main import main
 from phoropter.core.records import ModelCard
 from phoropter.project import api
 
-api.models = lambda task: tuple(ModelCard(str(i), "network", ("t",)) for i in range(9999))
+api.models = lambda task, **_: tuple(ModelCard(str(i), "network", ("t",)) for i in range(9999))
 sys.exit(main(["models"]))
 """
 

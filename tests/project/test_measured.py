@@ -1,5 +1,6 @@
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from phoropter.models.measuring import measure
 from phoropter.project import measured as module
 from phoropter.project.machine import fingerprint
 
-FACTS = Measurement(32, 8, "cpu", 1, 0.001, 0.003, 10_000_000, "2026-01-01")
+FACTS = Measurement(32, 8, "cpu", 1, 0.001, 0.003, 0.001, 0.003, 10_000_000, "2026-01-01")
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +26,7 @@ def test_a_network_is_measured_in_a_process_of_its_own_and_the_result_kept(kept)
     [card] = phoropter.models(names=["mlp"], measure=True)
     found = card.measured
     assert 0 < found.forward_s < found.step_s < 10
+    assert 0 < found.forward_cpu_s < found.step_cpu_s < 10
     assert found.memory_bytes > 4 * card.parameters
     assert found.size == 32
     assert json.loads((kept / f"{fingerprint()}.json").read_text())["mlp"]["size"] == 32
@@ -98,7 +100,11 @@ def test_the_command_shows_what_was_measured(monkeypatch, capsys):
     monkeypatch.setattr(module, "_alone", lambda _item: FACTS)
     assert "training step" not in said("mlp")
     assert "1 ms    3 ms" in said("mlp", "--measure", "--quiet")
+    assert "busy" not in said("mlp")
+    busy = replace(FACTS, step_s=3 * FACTS.step_cpu_s)
+    monkeypatch.setattr(module, "_alone", lambda _item: busy)
+    assert "the machine was busy: mlp" in said("mlp", "--measure", "--quiet")
     assert "training step" in said("mlp")
     [card] = json.loads(said("mlp", "--json"))
-    assert card["measured"]["step_s"] == 0.003
+    assert card["measured"]["step_s"] == pytest.approx(0.009)
     assert card["macs"] == 132_352

@@ -1,12 +1,14 @@
 """Parts of the user's own from the first look to the model that is handed over."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
 import phoropter
 from phoropter.bundle.load import load
 from phoropter.core.errors import BrokenContractError, InputError, PhoropterError
+from phoropter.core.recipe import Recipe
 from phoropter.metrics.function import metric
 
 NET = """
@@ -94,6 +96,8 @@ def test_frozen_features_come_from_the_weights_in_the_file(data, tmp_path):
     frozen = phoropter.train(data, settings=settings)
     exported = phoropter.export(frozen.run, project=frozen.project)
     assert exported.verified
+    card = (Path(exported.bundle) / "README.md").read_text("utf-8")
+    assert "pretrained weights `best.safetensors` (licence unknown)" in card
     best.unlink()
     assert load(exported.bundle, runtime="torch").verify() < 1e-6
 
@@ -117,9 +121,17 @@ def broken(predictions):
     raise ValueError(message)
 
 
+def test_the_whole_project_goes_with_a_network_of_ones_own(data):
+    recipe = Recipe().changed({key: SETTINGS[key] for key in SETTINGS if key != "train.patience"})
+    result = phoropter.run(data, recipe=recipe, budget_s=12)
+    assert result.baseline.primary.name == "accuracy"
+    card = (Path(result.bundle) / "README.md").read_text("utf-8")
+    assert "trained from scratch" in card
+
+
 def test_a_metric_of_ones_own_decides(data):
     quick = {**SETTINGS, "model.name": "mlp", "model.pretrained": False}
-    result = phoropter.run(data, metric=worst_class, settings=quick, budget_s=20)
+    result = phoropter.run(data, metric=worst_class, settings=quick, budget_s=12)
     assert result.validation.primary.name == "worst_class"
     assert 0 <= result.test.primary.value <= 1
     assert result.why_primary == "Chosen by you."
@@ -127,4 +139,4 @@ def test_a_metric_of_ones_own_decides(data):
 
 def test_a_metric_that_fails_is_told_before_training(data):
     with pytest.raises(PhoropterError, match="no such thing"):
-        phoropter.run(data, metric=broken, budget_s=20)
+        phoropter.run(data, metric=broken, budget_s=12)

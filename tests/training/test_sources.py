@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from phoropter.core.events import silent
-from phoropter.training.sources import backbone, open_images, open_source, pixel_statistics
+from phoropter.models.catalog import frozen_trunk
+from phoropter.training.sources import open_images, open_source, pixel_statistics
 
 
 def pictures(problem):
@@ -77,4 +78,4 @@ def test_equal_images_have_equal_features_of_a_frozen_network(problem, tiny):
     ],
 )
 def test_what_of_a_model_is_frozen(tiny, change, frozen):
-    assert backbone(tiny().changed(change)) == frozen
+    assert frozen_trunk(tiny().changed(change)) == frozen

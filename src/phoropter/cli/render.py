@@ -239,8 +239,16 @@ def models(cards: Sequence[ModelCard]) -> str:
         return _text(table([head, *rows]))
     costs = ("answer", "training step", "memory", "at")
     left = (row + (cost or ("-",) * len(costs)) for row, cost in zip(rows, here, strict=True))
-    words = "Measured on this machine, in batches of 8; times are for one image."
-    return _text(table([head + costs, *left]), words)
+    words = ["Measured on this machine, in batches of 8; times are for one image."]
+    busy = [card.name for card in cards if card.measured is not None and _slowed(card.measured)]
+    if busy:
+        words.append(f"Too slow by half or more, as the machine was busy: {', '.join(busy)}.")
+    return _text(table([head + costs, *left]), *words)
+
+
+def _slowed(measured: Measurement) -> bool:
+    """Whether a step waited long for the processor, which other work had."""
+    return measured.device == "cpu" and measured.step_s > 1.5 * measured.step_cpu_s
 
 
 def _cost(measured: Measurement | None) -> tuple[str, ...]:

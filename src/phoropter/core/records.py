@@ -348,6 +348,8 @@ class Measurement:
         threads: Of torch.
         forward_s: Seconds an image for answering.
         step_s: Seconds an image for a training step: forward, backward, AdamW.
+        forward_cpu_s: Seconds of the processor an image for answering, of all threads together.
+        step_cpu_s: Likewise for a training step.
         memory_bytes: Peak that building the network and training it added to the process.
         on: Date, ISO 8601.
     """
@@ -358,6 +360,8 @@ class Measurement:
     threads: int
     forward_s: float
     step_s: float
+    forward_cpu_s: float
+    step_cpu_s: float
     memory_bytes: int
     on: str
 

@@ -6,6 +6,7 @@ import importlib.util
 
 from phoropter.core import registry
 from phoropter.core.errors import UsageError, nearest
+from phoropter.core.recipe import Recipe
 from phoropter.core.records import ModelCard
 from phoropter.core.references import is_reference
 from phoropter.models.zoo_table import OFFLINE_PACKAGE, ZOO, ZooRow
@@ -78,6 +79,23 @@ def card(name: str) -> ModelCard:
 def is_classic(name: str) -> bool:
     """Whether `name` is a classic model, fitted on features, rather than a network."""
     return name in registry.names("phoropter.classics")
+
+
+def frozen_trunk(recipe: Recipe) -> str:
+    """The frozen part of a recipe's model: a network, "pixels", or "" where none is frozen.
+
+    A network without pretrained weights is never frozen, nor is one of the user's own, of which it
+    is not known where its trunk ends.
+
+    >>> frozen_trunk(Recipe()), frozen_trunk(Recipe().changed({"model.name": "cnn"}))
+    ('efficientnet_lite0', '')
+    """
+    model = recipe.model
+    if is_classic(model.name):
+        return model.backbone
+    if not model.pretrained or model.transfer != "features" or is_reference(model.name):
+        return ""
+    return model.name if model.weights is not None or card(model.name).weights else ""
 
 
 def offline_weights_installed() -> bool:

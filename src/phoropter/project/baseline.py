@@ -10,6 +10,7 @@ import polars as pl
 
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Dataset
+from phoropter.models.catalog import frozen_trunk
 
 TINY_PX = 64
 """Up to this native side a small network on all pixels is taken first: features of a network that
@@ -67,9 +68,9 @@ def first_recipe(dataset: Dataset, *, train_samples: int, seed: int, grouped: bo
 
 def ladder(recipe: Recipe) -> tuple[Recipe, ...]:
     """The simple models that a network must beat, on the same inputs."""
-    frozen = recipe.model.pretrained and recipe.model.transfer == "features"
-    inputs: dict[str, object] = {"model.backbone": recipe.model.name if frozen else "pixels"}
-    if not frozen:
+    trunk = frozen_trunk(recipe)
+    inputs: dict[str, object] = {"model.backbone": trunk or "pixels"}
+    if not trunk:
         inputs |= {"data.size": min(recipe.data.size, _PIXELS_PX), "data.resize": "stretch"}
     return tuple(
         recipe.changed({"model.name": name, **inputs}) for name in LADDER.get(recipe.task, ())

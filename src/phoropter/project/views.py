@@ -11,6 +11,7 @@ from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Normalization, Rows
+from phoropter.models.catalog import frozen_trunk
 from phoropter.project.opened import started
 from phoropter.project.options import Options
 from phoropter.project.results import AugmentResult
@@ -22,7 +23,7 @@ from phoropter.training.numerics import fixed
 from phoropter.training.plan import make_plan
 from phoropter.training.problem import Problem
 from phoropter.training.records import TrainingData
-from phoropter.training.sources import backbone, open_images
+from phoropter.training.sources import open_images
 
 Pixels = NDArray[np.uint8]
 
@@ -45,7 +46,7 @@ def views_of(
             for at, name in enumerate(ids)
         ]
         page = project.folder.path / "augment.html"
-        seen = not is_classic(recipe) and not backbone(recipe)
+        seen = not is_classic(recipe) and not frozen_trunk(recipe)
         write_views(page, project.dataset.name, shown, recipe, seen=seen, lang=lang)
         change = [float(np.abs(view.astype(np.float64) - plain).mean() / 255) for view in drawn]
         return AugmentResult(

@@ -13,6 +13,7 @@ from phoropter.core.events import Listener
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Rows
 from phoropter.models.build import build
+from phoropter.models.catalog import frozen_trunk
 from phoropter.models.network import Network
 from phoropter.prediction.run import outputs
 from phoropter.training.execute import is_classic, training_data
@@ -20,7 +21,7 @@ from phoropter.training.numerics import fixed
 from phoropter.training.plan import make_plan
 from phoropter.training.problem import Problem
 from phoropter.training.rehearsal import rehearsal
-from phoropter.training.sources import Source, backbone, frozen, open_images
+from phoropter.training.sources import Source, frozen, open_images
 from phoropter.training.team import assembled
 
 _LEAST_EPOCHS = 3
@@ -77,7 +78,7 @@ def shortened(
     """
     if seconds < _CHEAP_S:
         return None
-    if is_classic(recipe) or backbone(recipe):
+    if is_classic(recipe) or frozen_trunk(recipe):
         needed = features_s(recipe, problem, listener=listener) + _CHEAP_S
         return recipe if needed <= _MARGIN * seconds else None
     least = max(least_share, min(_LEAST_EPOCHS / recipe.train.epochs, 1.0))
@@ -95,7 +96,7 @@ def shortened(
 
 def features_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
     """Seconds until the features of all samples are there, measured on a few that are kept."""
-    if backbone(recipe) in {"", "pixels"}:
+    if frozen_trunk(recipe) in {"", "pixels"}:
         return 0.0
     deep = frozen(recipe, problem, listener=listener)
     missing = deep.missing(problem.dataset, np.arange(len(problem.dataset), dtype=np.int64))

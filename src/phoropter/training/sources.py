@@ -10,11 +10,10 @@ from phoropter.core.events import Listener
 from phoropter.core.protocols import Inputs
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Normalization, Preprocessing
-from phoropter.core.references import is_reference
 from phoropter.data.memory import MemoryInputs
 from phoropter.data.number_columns import number_columns
 from phoropter.data.store import open_store
-from phoropter.models.catalog import card, is_classic
+from phoropter.models.catalog import frozen_trunk, is_classic
 from phoropter.models.preprocessing import preprocessing
 from phoropter.prediction.features import DeepFeatures
 from phoropter.training.problem import Problem
@@ -44,23 +43,11 @@ class Source:
     features: str
 
 
-def backbone(recipe: Recipe) -> str:
-    """The frozen part of a recipe's model: a network, "pixels", or "" where none is frozen."""
-    if is_classic(recipe.model.name):
-        return recipe.model.backbone
-    name = recipe.model.name
-    wanted = recipe.model.pretrained and recipe.model.transfer == "features"
-    if is_reference(name):
-        return ""  # where its trunk ends is not known
-    has_weights = wanted and (recipe.model.weights is not None or card(name).weights != "")
-    return name if has_weights else ""
-
-
 def open_source(recipe: Recipe, problem: Problem, *, listener: Listener) -> Source:
     """The inputs that the recipe's model is fitted on."""
     if problem.dataset.modality == "table":
         return open_table(recipe, problem)
-    name = backbone(recipe)
+    name = frozen_trunk(recipe)
     images = open_images(recipe, problem, listener=listener)
     if not name:
         return images
@@ -76,7 +63,7 @@ def frozen(recipe: Recipe, problem: Problem, *, listener: Listener) -> DeepFeatu
     """The features of the recipe's frozen network, kept in the project's cache."""
     wanted = open_images(recipe, problem, listener=listener).preprocessing
     return DeepFeatures(
-        backbone(recipe),
+        frozen_trunk(recipe),
         folder=problem.cache,
         preprocessing=wanted,
         like=recipe.model,

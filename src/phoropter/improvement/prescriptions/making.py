@@ -62,7 +62,9 @@ def is_classic(recipe: Recipe) -> bool:
 
 def is_frozen(recipe: Recipe) -> bool:
     """Whether only a head is trained, on features computed once: it sees no augmentation."""
-    return recipe.model.pretrained and recipe.model.transfer == "features"
+    from phoropter.models.catalog import frozen_trunk
+
+    return frozen_trunk(recipe) != ""
 
 
 def is_small_net(recipe: Recipe) -> bool:
