@@ -68,7 +68,7 @@ class Classification:
         mix: Mix | None = None,
     ) -> Supervised:
         """The recipe's loss, each sample weighed by its class where the recipe says so."""
-        loss = named_loss(recipe.train, self.kind)
+        loss = named_loss(recipe.train, self.kind, outputs=schema.outputs)
         training = loss.mean
         if recipe.train.class_weights == "balanced":
             training = partial(_weighted, each=loss.each, weights=class_weights(schema))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from phoropter.core import registry
 from phoropter.core.errors import UsageError
 from phoropter.core.recipe import TrainRecipe
+from phoropter.tasks.own_loss import check_loss, each_of, mean_of
 
 GROUP = "phoropter.losses"
 _USUAL = {"classes": "cross_entropy", "values": "mse"}
@@ -41,18 +43,25 @@ class NamedLoss:
     mean: Callable[[Tensor, Tensor], Tensor]
 
 
-def named_loss(recipe: TrainRecipe, kind: str) -> NamedLoss:
+def named_loss(recipe: TrainRecipe, kind: str, *, outputs: int | None = None) -> NamedLoss:
     """The recipe's loss for targets of this kind.
 
     >>> loss = named_loss(TrainRecipe(loss="mae"), "values")
     >>> loss.each(torch.tensor([[1.0, 3.0]]), torch.tensor([[0.0, 0.0]])).tolist()
     [2.0]
 
+    Args:
+        recipe: Names the loss.
+        kind: "classes" or "values".
+        outputs: Of the network; a loss that is not one of ours is tried with so many, if given.
+
     Raises:
         UsageError: If there is no such loss, or it is one for other targets.
+        BrokenContractError: If it is one of the user's own and does not do what it must.
     """
     name = _USUAL[kind] if recipe.loss == "auto" else recipe.loss
-    loss: Loss = registry.load(GROUP, name)
+    part = registry.load(GROUP, name)
+    loss = part if isinstance(part, Loss) else _own(part, name, kind)
     if loss.kind != kind:
         fitting = [other for other, one in registry.load_all(GROUP) if one.kind == kind]
         raise UsageError(
@@ -69,7 +78,19 @@ def named_loss(recipe: TrainRecipe, kind: str) -> NamedLoss:
             return at_once(outputs, targets, recipe)
         return loss.of(outputs, targets, recipe).mean()
 
+    if outputs is not None and not registry.is_ours(GROUP, name):
+        check_loss(each if at_once is None else mean, name, kind=kind, outputs=outputs)
     return NamedLoss(each, mean)
+
+
+def _own(part: Any, name: str, kind: str) -> Loss:
+    """A function, or a module or class of torch.nn, as a loss for the targets at hand."""
+    function = part() if isinstance(part, type) and issubclass(part, nn.Module) else part
+    return Loss(
+        kind,
+        of=lambda outputs, targets, _recipe: each_of(function(outputs, targets), name),
+        mean=lambda outputs, targets, _recipe: mean_of(function(outputs, targets), name),
+    )
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor, recipe: TrainRecipe) -> Tensor:

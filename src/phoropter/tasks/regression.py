@@ -81,7 +81,7 @@ class Regression:
             offset=torch.tensor(schema.offset, dtype=torch.float64),
             scale=torch.tensor(schema.scale, dtype=torch.float64),
         )
-        loss = named_loss(recipe.train, self.kind)
+        loss = named_loss(recipe.train, self.kind, outputs=schema.outputs)
         losses = Losses(
             training=lambda outputs, targets: loss.mean(outputs, standardise(targets)),
             plain=lambda outputs, targets: (outputs - standardise(targets)).square().mean(dim=1),
