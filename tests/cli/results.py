@@ -1,14 +1,7 @@
 """One small result of every kind."""
 
-from phoropter.core.records import (
-    Comparison,
-    Finding,
-    Metric,
-    ModelCard,
-    Prescription,
-    RangePoint,
-    Rejected,
-)
+from phoropter.core.records import Comparison, Finding, Metric, ModelCard, Prescription, Rejected
+from phoropter.core.run_records import RangePoint
 from phoropter.data.writing import Lost
 from phoropter.project import results
 

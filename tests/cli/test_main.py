@@ -57,6 +57,7 @@ def test_run_hands_its_options_on(phoropter, answer, samples):
         "budget_s": 90.0,
         "seed": 3,
         "layout": None,
+        "track": None,
     }
 
 

@@ -9,15 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phoropter.core.errors import UsageError
-from phoropter.core.recipe import (
-    Recipe,
-    difference,
-    flat,
-    from_yaml,
-    parse_settings,
-    read_recipe,
-    to_yaml,
-)
+from phoropter.core.recipe import Recipe, difference, flat, from_yaml, read_recipe, to_yaml
+from phoropter.core.settings import parse_settings
 
 positive = st.floats(1e-8, 1e3)
 CHANGES = {

@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from phoropter.core.records import Finding, Gate
+from phoropter.core.records import Finding
 from phoropter.core.registry import names
+from phoropter.core.run_records import Gate
 from phoropter.diagnosis.codes import CODES
 from phoropter.diagnosis.diagnose import EXPLAINS, FIRST, diagnose, without_consequences
 from phoropter.diagnosis.limits import error_budget, limits

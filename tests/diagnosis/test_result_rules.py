@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from phoropter.core.predictions import ValuePredictions
-from phoropter.core.records import Gate, Metric
+from phoropter.core.records import Metric
 from phoropter.core.registry import load
+from phoropter.core.run_records import Gate
 
 FLAT = {"train_loss": [2.3, 0.5, 0.4], "val_loss": [2.3, 0.6, 0.5]}
 

@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from phoropter.core.predictions import ClassPredictions, ValuePredictions
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Epoch, RunSummary, TargetSchema
+from phoropter.core.records import TargetSchema
+from phoropter.core.run_records import Epoch, RunSummary
 from phoropter.diagnosis.evidence import RunEvidence
 
 ADAM = {"train.epochs": 30, "train.lr": 3e-3, "train.batch_size": 32}

@@ -11,7 +11,8 @@ from sklearn.datasets import load_digits
 
 from phoropter.core.predictions import ClassPredictions, ValuePredictions
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Normalization, Preprocessing, RunSummary, TargetSchema
+from phoropter.core.records import Normalization, Preprocessing, TargetSchema
+from phoropter.core.run_records import RunSummary
 from phoropter.project.run_record import RunRecord
 
 PLAIN = Preprocessing(8, "stretch", 1, "bilinear", 1.0, Normalization((0.5,), (0.25,)))

@@ -16,16 +16,14 @@ from phoropter.core.predictions import ClassPredictions, ValuePredictions
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import (
     Dataset,
-    Epoch,
     Finding,
-    Gate,
     Metric,
     Prescription,
     Rejected,
-    RunSummary,
     Split,
     TargetSchema,
 )
+from phoropter.core.run_records import Epoch, Gate, RunSummary
 from phoropter.metrics.evaluate import evaluate
 from phoropter.report.content import ReportContent, ReportRun, ReportStep
 from phoropter.report.pictures import thumbnail, wanted_pictures

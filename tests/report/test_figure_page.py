@@ -1,6 +1,7 @@
 from xml.etree import ElementTree as ET
 
-from phoropter.core.records import Epoch, Finding, RangePoint
+from phoropter.core.records import Finding
+from phoropter.core.run_records import Epoch, RangePoint
 from phoropter.report.figure_page import write_learning_curves, write_range_test
 
 POINTS = [RangePoint(10.0**power, 2.0 + power / 5, 2.0 + power / 6) for power in range(-6, 1)]

@@ -12,7 +12,8 @@ from torch import nn
 
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Epoch, TargetSchema
+from phoropter.core.records import TargetSchema
+from phoropter.core.run_records import Epoch
 from phoropter.data.index import index
 from phoropter.data.memory import MemoryInputs
 from phoropter.data.open import open_dataset

@@ -8,7 +8,8 @@ from torch import nn
 
 from phoropter.core.errors import CorruptFileError
 from phoropter.core.predictions import ValuePredictions
-from phoropter.core.records import Gate, TargetSchema
+from phoropter.core.records import TargetSchema
+from phoropter.core.run_records import Gate
 from phoropter.data.memory import MemoryInputs
 from phoropter.tasks.regression import Regression
 from phoropter.training.gates import input_ignored, read_gates, run_gates, write_gates

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from phoropter.core.records import RangePoint
+from phoropter.core.run_records import RangePoint
 from phoropter.data.memory import MemoryInputs
 from phoropter.tasks.supervised import Losses, Supervised
 from phoropter.training.lr_range import HIGHEST, LOWEST, suggested, sweep

@@ -26,7 +26,7 @@ def augment(
     speech: Speech,
 ) -> None:
     """Pictures of what the network sees, epoch by epoch: preprocessing and variation."""
-    from phoropter.core.recipe import parse_settings
+    from phoropter.core.settings import parse_settings
     from phoropter.project import api
 
     with listening(quiet=speech.quiet) as listener:

@@ -22,7 +22,7 @@ def improve(
     A change given with --set is tried first, as your own idea.
     """
     budget_s = seconds(budget or "10m")
-    from phoropter.core.recipe import parse_settings
+    from phoropter.core.settings import parse_settings
     from phoropter.project import api
 
     with listening(quiet=speech.quiet) as listener:

@@ -23,7 +23,7 @@ def lr_range(
     speech: Speech,
 ) -> None:
     """Which learning rate to try: trains a copy at a rising rate and shows how the loss answers."""
-    from phoropter.core.recipe import parse_settings
+    from phoropter.core.settings import parse_settings
     from phoropter.project import api
 
     with listening(quiet=speech.quiet) as listener:

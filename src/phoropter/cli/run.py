@@ -34,7 +34,7 @@ def run(
     the sealed test part is opened once, at the end.
     """
     budget_s = seconds(budget or "10m")
-    from phoropter.core.recipe import parse_settings
+    from phoropter.core.settings import parse_settings
     from phoropter.project import api
 
     with listening(quiet=speech.quiet) as listener:

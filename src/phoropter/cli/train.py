@@ -20,7 +20,7 @@ def train(
 ) -> None:
     """One run of one recipe, measured on the validation part."""
     budget_s = None if budget is None else seconds(budget)
-    from phoropter.core.recipe import parse_settings
+    from phoropter.core.settings import parse_settings
     from phoropter.project import api
 
     with listening(quiet=speech.quiet) as listener:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from phoropter.core.recipe import Recipe
-    from phoropter.core.records import Epoch
+    from phoropter.core.run_records import Epoch
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -213,128 +213,6 @@ class Comparison:
     p_value: float
     looks: int
     verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One row of a run's history. Losses and metrics are measured in eval mode.
-
-    Args:
-        epoch: 0 is before the first step; n is after the n-th pass.
-        step: Optimiser steps taken so far.
-        lr: Learning rate of the last step.
-        running_loss: Mean of the training losses of the pass, as optimised (augmented, train mode).
-        train_loss: Loss on a fixed, unaugmented part of the training samples.
-        val_loss: Loss on the validation part.
-        train_metric: Primary metric on that fixed part.
-        val_metric: Primary metric on the validation part.
-        grad_norm: Median gradient norm of the pass before clipping.
-        worst_loss: Largest single-step training loss of the pass (not finite after divergence).
-    """
-
-    epoch: int
-    step: int
-    lr: float
-    running_loss: float | None
-    train_loss: float | None
-    val_loss: float | None
-    train_metric: float | None
-    val_metric: float | None
-    grad_norm: float | None
-    worst_loss: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class PassSignals:
-    """What happened inside the network in one pass; norms are Euclidean.
-
-    Args:
-        epoch: The pass, from 1.
-        blocks: Names of the network's blocks, from the input to the output.
-        grad_norms: Of each block, root mean square over the measured steps, before clipping.
-        update_ratios: Of each block, the length of a step over that of the weights; None where all
-            of them were zero, or nothing was measured.
-        gradient_cosine: Of two consecutive steps' gradients; None if there was only one step.
-        inactive: Share of units of each activation layer that are dead or saturated on all of the
-            first training samples.
-    """
-
-    epoch: int
-    blocks: tuple[str, ...]
-    grad_norms: tuple[float | None, ...]
-    update_ratios: tuple[float | None, ...]
-    gradient_cosine: float | None
-    inactive: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RangePoint:
-    """One step of a range test.
-
-    Args:
-        lr: Its learning rate.
-        loss: Of its batch, before the step.
-        smoothed: Moving mean of the losses so far.
-    """
-
-    lr: float
-    loss: float
-    smoothed: float
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """The outcome of one check made before training.
-
-    Args:
-        name: "loss-at-init", "cannot-overfit-batch", "input-ignored", "no-gradient".
-        measured: What was measured.
-        expected: What a sound set-up shows.
-        passed: Whether it is sound.
-        evidence: Further numbers.
-    """
-
-    name: str
-    measured: float
-    expected: float
-    passed: bool
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """The outcome of one recipe on one split (`run.json` in the run's folder).
-
-    Args:
-        run: Identifier: hash of recipe, data, split and code.
-        metric: Name of the primary metric.
-        epochs: Passes made (0 for classic models).
-        steps: Optimiser steps made.
-        best_epoch: The pass whose weights were kept.
-        seconds: Wall time of the whole run.
-        samples_per_second: Training throughput (0.0 for classic models).
-        stopped_by: "finished", "patience", "budget", "diverged" or "interrupted".
-        numerics: What was chosen and the measurements behind it.
-        schema: The target's schema.
-        features: Where the classic models' or the head's inputs came from ("pixels",
-            "efficientnet_lite0", ...), or "" for a network on images.
-        waiting: Share of the training time in which the network waited for its next batch.
-        own: Hash of the source of each part of the user's own, by its recipe key.
-    """
-
-    run: str
-    metric: str
-    epochs: int
-    steps: int
-    best_epoch: int
-    seconds: float
-    samples_per_second: float
-    stopped_by: str
-    numerics: Mapping[str, Any]
-    schema: TargetSchema
-    features: str
-    own: Mapping[str, str] = field(default_factory=dict)
-    waiting: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import polars as pl
 
 from phoropter.core.errors import InputError
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Epoch, RunSummary, TargetSchema
+from phoropter.core.records import TargetSchema
+from phoropter.core.run_records import Epoch, RunSummary
 from phoropter.diagnosis.evidence import RunEvidence
 
 REQUIRED = ("epoch", "train_loss", "val_loss")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from phoropter.core.predictions import Predictions
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Epoch, Finding, Gate, Metric, RunSummary
+from phoropter.core.records import Finding, Metric
+from phoropter.core.run_records import Epoch, Gate, RunSummary
 
 
 @dataclass(frozen=True, slots=True, eq=False)

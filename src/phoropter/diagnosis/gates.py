@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from phoropter.core.records import Finding, Gate
+from phoropter.core.records import Finding
+from phoropter.core.run_records import Gate
 from phoropter.diagnosis.evidence import RunEvidence
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from phoropter.core.records import Epoch
+from phoropter.core.run_records import Epoch
 from phoropter.diagnosis.evidence import RunEvidence
 
 Field = Literal[

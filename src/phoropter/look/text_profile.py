@@ -95,7 +95,7 @@ def distinctive(
     Log-odds with an informative Dirichlet prior (Monroe, Colaresi and Quinn, "Fightin' words",
     2008): a word has to be frequent and typical, so neither "the" nor a name used once is listed.
 
-    >>> found = distinctive([["cat", "purrs"], ["dog", "barks"]] * 9, ["cats", "dogs"] * 9)
+    >>> found = distinctive([["cat", "purrs"], ["dog", "barks"]] * 99, ["cats", "dogs"] * 99)
     >>> [term.word for term in found["dogs"]]
     ['barks', 'dog']
     """

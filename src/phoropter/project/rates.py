@@ -6,7 +6,7 @@ import copy
 
 from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener
-from phoropter.core.records import RangePoint
+from phoropter.core.run_records import RangePoint
 from phoropter.project.opened import Project, started
 from phoropter.project.options import Options
 from phoropter.project.results import LrRangeResult

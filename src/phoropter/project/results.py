@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from phoropter.core.records import Finding, Metric, RangePoint, Rejected, Verdict
+from phoropter.core.records import Finding, Metric, Rejected, Verdict
+from phoropter.core.run_records import RangePoint
 from phoropter.data.accounts import Ignored
 from phoropter.data.writing import Lost
 

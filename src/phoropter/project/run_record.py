@@ -9,13 +9,8 @@ from pathlib import Path
 from phoropter.core.errors import CorruptFileError
 from phoropter.core.predictions import Predictions, read_predictions
 from phoropter.core.recipe import Recipe, read_recipe
-from phoropter.core.records import (
-    Epoch,
-    Gate,
-    Metric,
-    Preprocessing,
-    RunSummary,
-)
+from phoropter.core.records import Metric, Preprocessing
+from phoropter.core.run_records import Epoch, Gate, RunSummary
 from phoropter.metrics.evaluate import evaluate
 from phoropter.training.execute import read_preprocessing, read_summary
 from phoropter.training.gates import read_gates

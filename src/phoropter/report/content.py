@@ -8,16 +8,8 @@ from typing import Any
 
 from phoropter.core.predictions import Predictions
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import (
-    Dataset,
-    Epoch,
-    Finding,
-    Gate,
-    Metric,
-    RunSummary,
-    Split,
-    Verdict,
-)
+from phoropter.core.records import Dataset, Finding, Metric, Split, Verdict
+from phoropter.core.run_records import Epoch, Gate, RunSummary
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from phoropter.core.files import write_text
-from phoropter.core.records import Epoch, Finding, RangePoint
+from phoropter.core.records import Finding
+from phoropter.core.run_records import Epoch, RangePoint
 from phoropter.report.environment import environment
 from phoropter.report.figure import Figure
 from phoropter.report.figures.curves import learning_curves

@@ -26,13 +26,8 @@ from phoropter.core.files import read_json, write_json, write_text
 from phoropter.core.predictions import Predictions, write_predictions
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe, flat, read_recipe, to_yaml
-from phoropter.core.records import (
-    Normalization,
-    Preprocessing,
-    Rows,
-    RunSummary,
-    TargetSchema,
-)
+from phoropter.core.records import Normalization, Preprocessing, Rows, TargetSchema
+from phoropter.core.run_records import RunSummary
 from phoropter.metrics import named
 from phoropter.models.build import build, build_trunk, untrained
 from phoropter.models.classic import classic_from_state, fit_classic

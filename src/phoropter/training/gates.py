@@ -15,7 +15,8 @@ from phoropter.core.errors import CorruptFileError
 from phoropter.core.files import read_json, write_json
 from phoropter.core.protocols import Objective, Task
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Gate, Rows, TargetSchema
+from phoropter.core.records import Rows, TargetSchema
+from phoropter.core.run_records import Gate
 from phoropter.core.seed import generator
 from phoropter.training.feed import Feed
 from phoropter.training.memorising import Memorised, distinct_rows, memorise, twin_of

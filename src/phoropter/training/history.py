@@ -11,7 +11,7 @@ from typing import Any
 
 from phoropter.core.errors import CorruptFileError
 from phoropter.core.files import storage_errors, write_text
-from phoropter.core.records import Epoch
+from phoropter.core.run_records import Epoch
 
 HISTORY = "history.jsonl"
 TIMING = "timing.jsonl"

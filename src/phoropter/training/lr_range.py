@@ -13,7 +13,7 @@ from torch import nn
 from phoropter.core.events import Listener, Progress, silent
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import RangePoint
+from phoropter.core.run_records import RangePoint
 from phoropter.training.feed import Batch, Feed
 from phoropter.training.numerics import fixed
 from phoropter.training.optimizers import make_optimizers, set_lr

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from phoropter.core.events import Listener, silent
 from phoropter.core.protocols import Inputs
-from phoropter.core.records import Epoch, Normalization, Rows
+from phoropter.core.records import Normalization, Rows
+from phoropter.core.run_records import Epoch
 from phoropter.core.seed import generator
 
 LEAST_TRAIN_EVAL_ROWS = 500

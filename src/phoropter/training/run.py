@@ -17,7 +17,7 @@ from phoropter.core.errors import InterruptedRunError
 from phoropter.core.events import PassMeasured, Progress
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Epoch
+from phoropter.core.run_records import Epoch
 from phoropter.training.callbacks.average import WeightAverage
 from phoropter.training.callbacks.best import BestWeights
 from phoropter.training.callbacks.patience import Patience

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from phoropter.core.errors import CorruptFileError
 from phoropter.core.files import read_json, write_json
-from phoropter.core.records import PassSignals
+from phoropter.core.run_records import PassSignals
 
 FILE = "signals.json"
 MOST_BLOCKS = 24

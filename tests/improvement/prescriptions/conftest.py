@@ -5,7 +5,8 @@ import pytest
 
 from phoropter.core.predictions import ClassPredictions, ValuePredictions
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Epoch, RunSummary, TargetSchema
+from phoropter.core.records import TargetSchema
+from phoropter.core.run_records import Epoch, RunSummary
 from phoropter.diagnosis.evidence import RunEvidence
 
 

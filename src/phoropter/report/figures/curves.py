@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from phoropter.core.records import Epoch, Finding
+from phoropter.core.records import Finding
+from phoropter.core.run_records import Epoch
 from phoropter.report.figure import Figure, Table
 from phoropter.report.numbers import number
 from phoropter.report.sentences import Sentences

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from phoropter.core.records import RangePoint
+from phoropter.core.run_records import RangePoint
 from phoropter.report.figure import Figure, Table
 from phoropter.report.numbers import number
 from phoropter.report.sentences import Sentences
