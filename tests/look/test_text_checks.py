@@ -157,7 +157,7 @@ def reports(count, seed=0, *, told=0.3):
     """Texts of three topics: a share of their words is their topic's, the others are anybody's."""
     rng = np.random.default_rng(seed)
     words = rng.permutation([word for word in WORDS if word.isalpha()])
-    common, topics = words[:180], words[180:300].reshape(3, 40)
+    common, topics = words[:150], words[150:270].reshape(3, 40)
     names = rng.integers(0, 3, count)
     texts = [
         " ".join(np.where(rng.random(20) < told, rng.choice(topics[n], 20), rng.choice(common, 20)))

@@ -42,6 +42,9 @@ from phoropter.training.sources import Source, open_images, open_source
 from phoropter.training.team import Job, assembled
 
 SUMMARY = "run.json"
+_LATER = ("own", "waiting")
+"""Fields that the records of older versions lack."""
+
 UNFINISHED = ("budget", "interrupted")
 """Ends that more time would have changed; such a run goes on when it is asked for again."""
 
@@ -164,7 +167,11 @@ def read_summary(folder: Path) -> RunSummary:
     """
     with _damage_told(folder / SUMMARY):
         facts = read_json(folder / SUMMARY)
-        values = {field.name: facts[field.name] for field in fields(RunSummary)}
+        values = {
+            field.name: facts[field.name]
+            for field in fields(RunSummary)
+            if field.name in facts or field.name not in _LATER
+        }
         return RunSummary(**{**values, "schema": _schema(values["schema"])})
 
 
