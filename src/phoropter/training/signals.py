@@ -1,13 +1,13 @@
 """What happens inside a network while it learns, block by block, for a diagnosis afterwards.
 
-Everything is measured on a few steps of a few passes, so that it costs next to nothing:
+Everything is measured on a few steps of a few passes, for it must not slow the training:
 
 - the gradient norm of each block, before clipping: it tells vanishing and exploding gradients;
 - the length of one step over the length of the weights: about 1e-3 in a healthy network (Karpathy,
   "Neural networks part 3", CS231n), far less where a block does not learn;
-- the product of two consecutive gradients. They come from different batches at nearly the same
-  weights, so their product estimates the squared length of the true gradient, and the rest of a
-  gradient's squared length is noise: the ratio is the gradient noise scale (McCandlish et al. 2018,
+- the cosine of two consecutive gradients. They come from different batches at nearly the same
+  weights, so it estimates the share of a gradient's squared length that is no noise, and the
+  gradient noise scale in batches is about 1 / cosine - 1 (McCandlish et al. 2018,
   arXiv:1812.06162, equation 2.8).
 """
 
@@ -32,12 +32,12 @@ SAMPLED_PASSES = 64
 
 
 def is_sampled(epoch: int, *, epochs: int) -> bool:
-    """Whether signals are taken in this pass: the first ones, then 64 evenly spread over the run.
+    """Whether signals are taken in this pass: the first ones, then 64 at most, evenly spread.
 
     >>> sum(is_sampled(epoch, epochs=1000) for epoch in range(1, 1001))
-    74
+    70
     """
-    return epoch <= EVERY_PASS_UP_TO or epoch % max(1, epochs // SAMPLED_PASSES) == 0
+    return epoch <= EVERY_PASS_UP_TO or epoch % -(-epochs // SAMPLED_PASSES) == 0
 
 
 class Signals:
