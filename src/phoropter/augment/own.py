@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from phoropter.core import registry
-from phoropter.core.errors import BrokenContractError
+from phoropter.core.errors import BrokenContractError, users_code
 
 GROUP = "phoropter.augmentations"
 _BATCH = 4
@@ -63,12 +63,6 @@ def _check(vary: Callable[..., Any], images: Tensor, name: str) -> None:
 
 
 def _varied(vary: Callable[..., Any], images: Tensor, name: str) -> Any:
-    try:
+    what = f"The augmentation {name!r} failed on images {tuple(images.shape)}"
+    with users_code(what, hint="It is called with a batch of images and a generator."):
         return vary(images, Generator().manual_seed(1))
-    except Exception as error:  # whatever the user's code raises
-        reason = (str(error).strip().splitlines() or [""])[0]
-        raise BrokenContractError(
-            f"The augmentation {name!r} failed on images {tuple(images.shape)}: "
-            f"{type(error).__name__}: {reason}.",
-            hint="It is called with a batch of images and a generator.",
-        ) from error

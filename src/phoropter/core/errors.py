@@ -16,12 +16,13 @@ PhoropterError                 exit code 2, one line and a hint, no traceback
 from __future__ import annotations
 
 import difflib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 class PhoropterError(Exception):
@@ -111,6 +112,28 @@ class InterruptedRunError(PhoropterError):
 
     code = "interrupted"
     exit_code = 130
+
+
+@contextmanager
+def users_code(what: str, *, hint: str) -> Iterator[None]:
+    """Inside the block code of the user's own runs; whatever it raises breaks the contract.
+
+    Args:
+        what: Begins the message ("The loss 'l.py:f' failed on outputs (6, 3)").
+        hint: What to do.
+
+    Raises:
+        BrokenContractError: Instead of any error that is none of ours.
+    """
+    try:
+        yield
+    except PhoropterError:
+        raise
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [""])[0].rstrip(".")
+        raise BrokenContractError(
+            f"{what}: {type(error).__name__}: {reason}.", hint=hint
+        ) from error
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from phoropter.core.errors import BrokenContractError, PhoropterError
+from phoropter.core.errors import BrokenContractError, users_code
 from phoropter.core.predictions import ClassPredictions, Predictions, ValuePredictions
 from phoropter.core.records import TargetSchema
 from phoropter.core.seed import generator
@@ -27,18 +27,12 @@ def check_metric(metric: MetricFunction, name: str, schema: TargetSchema) -> Non
         BrokenContractError: If it fails, or what it says is no single number within its range.
     """
     predictions = _made_up(schema)
-    try:
+    with users_code(
+        f"The metric {name!r} failed on {_SAMPLES} predictions",
+        hint="It gets predictions with ids, truth and probabilities (or values), and must return "
+        "one number.",
+    ):
         value = metric(predictions)
-    except PhoropterError:
-        raise
-    except Exception as error:  # whatever the user's code raises
-        reason = (str(error).splitlines() or [""])[0]
-        raise BrokenContractError(
-            f"The metric {name!r} failed on {_SAMPLES} predictions: "
-            f"{type(error).__name__}: {reason}.",
-            hint="It gets predictions with ids, truth and probabilities (or values), and must "
-            "return one number.",
-        ) from error
     low, high = metric.range
     if not math.isnan(value) and not low <= value <= high:
         raise BrokenContractError(

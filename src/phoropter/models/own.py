@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from phoropter.core.errors import BrokenContractError
+from phoropter.core.errors import BrokenContractError, users_code
 from phoropter.core.recipe import ModelRecipe
 from phoropter.core.references import resolve
 from phoropter.models.network import Network
@@ -96,23 +96,17 @@ def _called(part: Any, recipe: ModelRecipe, *, channels: int, size: int, outputs
             hint="Give it a default; what is passed are outputs, channels, size and recipe.",
         )
     chosen = {item.name: offered[item.name] for item in parameters if item.name in offered}
-    try:
+    said = ", ".join(f"{key}={value}" for key, value in chosen.items() if key != "recipe")
+    with users_code(f"{recipe.name!r} failed when called with ({said})", hint=_HOW):
         return part(**chosen)
-    except Exception as error:  # whatever the user's code raises
-        said = ", ".join(f"{key}={value}" for key, value in chosen.items() if key != "recipe")
-        raise BrokenContractError(
-            f"{recipe.name!r} failed when called with ({said}): {_reason(error)}.", hint=_HOW
-        ) from error
 
 
 def _copied(network: Network, name: str) -> Network:
-    try:
+    with users_code(
+        f"{name!r} cannot be copied",
+        hint="Keep open files, locks and tensors that were computed out of the module.",
+    ):
         return copy.deepcopy(network)
-    except Exception as error:  # whatever the user's code raises
-        raise BrokenContractError(
-            f"{name!r} cannot be copied: {_reason(error)}.",
-            hint="Keep open files, locks and tensors that were computed out of the module.",
-        ) from error
 
 
 def _check_training(twin: Network, images: Tensor, name: str) -> None:
@@ -189,16 +183,7 @@ def _agree(one: Tensor, other: Tensor) -> bool:
 
 
 def _answer(module: nn.Module, images: Tensor, name: str) -> Any:
-    try:
+    mode = "train" if module.training else "eval"
+    what = f"{name!r} failed on images {tuple(images.shape)} in {mode} mode"
+    with users_code(what, hint=_HOW):
         return module(images)
-    except Exception as error:  # whatever the user's code raises
-        mode = "train" if module.training else "eval"
-        raise BrokenContractError(
-            f"{name!r} failed on images {tuple(images.shape)} in {mode} mode: {_reason(error)}.",
-            hint=_HOW,
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
-    return f"{type(error).__name__}: {first}"

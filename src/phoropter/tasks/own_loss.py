@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from phoropter.core.errors import BrokenContractError, PhoropterError
+from phoropter.core.errors import BrokenContractError, users_code
 
 _SAMPLES = 6
 _HINT = (
@@ -75,15 +75,8 @@ def each_of(losses: Tensor, name: str) -> Tensor:
 
 
 def _called(loss: Any, said: Tensor, targets: Tensor, name: str) -> Tensor:
-    try:
+    shapes = f"outputs {tuple(said.shape)} and targets {tuple(targets.shape)}"
+    what = f"The loss {name!r} failed on {shapes}"
+    with users_code(what, hint="It is called with outputs and targets."):
         value: Tensor = loss(said, targets)
-    except PhoropterError:
-        raise
-    except Exception as error:  # whatever the user's code raises
-        reason = (str(error).strip().splitlines() or [""])[0]
-        raise BrokenContractError(
-            f"The loss {name!r} failed on outputs {tuple(said.shape)} and targets "
-            f"{tuple(targets.shape)}: {type(error).__name__}: {reason}.",
-            hint="It is called with outputs and targets.",
-        ) from error
     return value
