@@ -7,16 +7,14 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from phoropter.augment.variation import Augmenter
 from phoropter.core.errors import MissingExtraError, UsageError, nearest
-
-if TYPE_CHECKING:
-    from phoropter.augment.policies import Augmenter
 
 Spec = Mapping[str, Mapping[str, Any]]
 _One = Callable[[Tensor, int], Tensor]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -14,9 +13,8 @@ from phoropter.augment.own import own_augmenter
 from phoropter.augment.pipelines import pipeline
 from phoropter.augment.presets import PRESETS, Strength
 from phoropter.augment.random_policies import random_policy
+from phoropter.augment.variation import Augmenter
 from phoropter.core.recipe import AugmentRecipe
-
-Augmenter = Callable[[Tensor, Generator], Tensor]
 
 # Rec. 601 luma, as in PIL's conversion to grey.
 _LUMA = (0.299, 0.587, 0.114)

@@ -6,15 +6,12 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Generator, Tensor
 
+from phoropter.augment.variation import Augmenter
 from phoropter.core.recipe import AugmentRecipe
-
-if TYPE_CHECKING:
-    from phoropter.augment.policies import Augmenter
 
 MOST_STRENGTH = 30
 _MOST_SHIFT = 150 / 331  # RandAugment's, a share of the side as in its paper

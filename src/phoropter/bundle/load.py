@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from phoropter.bundle.answer import Answer
 from phoropter.bundle.golden import Golden, read_golden
 from phoropter.bundle.manifest import (
     GOLDEN,
@@ -15,7 +16,7 @@ from phoropter.bundle.manifest import (
     check_files,
     read_manifest,
 )
-from phoropter.bundle.onnx_file import Answer, has_runtime, onnx_answer
+from phoropter.bundle.onnx_file import has_runtime, onnx_answer
 from phoropter.bundle.predict import predict_files
 from phoropter.bundle.verify import verify
 from phoropter.core.events import Listener, silent

@@ -5,23 +5,16 @@ from __future__ import annotations
 import io
 import json
 import warnings
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from phoropter.bundle.answer import Answer, Answers, Pixels
+from phoropter.bundle.portable import Portable
 from phoropter.core.errors import CorruptFileError, MissingExtraError, PhoropterError
 from phoropter.core.records import TargetSchema
-
-if TYPE_CHECKING:
-    from phoropter.bundle.portable import Portable
-
-Pixels = NDArray[np.uint8]
-Answers = NDArray[np.float64]
-Answer = Callable[[Pixels], Answers]
 
 INPUT = "pixels"
 OPSET = 17  # every operation used is in it; ONNX Runtime reads it since 1.12 (2022)

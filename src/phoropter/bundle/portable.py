@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from phoropter.bundle.onnx_file import Answer, Answers, Pixels
+from phoropter.bundle.answer import Answer, Answers, Pixels
 from phoropter.core.records import Preprocessing, TargetSchema
 from phoropter.prediction.tta import averaged
 

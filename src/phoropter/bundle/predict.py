@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from phoropter.bundle.onnx_file import Answer
+from phoropter.bundle.answer import Answer
 from phoropter.core.errors import InputError
 from phoropter.core.events import Listener, Note, Progress, silent
 from phoropter.core.records import Preprocessing, TargetSchema

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from phoropter.bundle.answer import Answer
 from phoropter.bundle.golden import Golden
-from phoropter.bundle.onnx_file import Answer
 from phoropter.core.errors import PhoropterError
 from phoropter.core.records import TargetSchema
 

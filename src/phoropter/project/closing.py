@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,32 +19,16 @@ from phoropter.project.bench import ProjectBench
 from phoropter.project.conclusion import best_simple, conclude
 from phoropter.project.judging import read_ladder
 from phoropter.project.opened import Project
+from phoropter.project.outcome import Outcome
 from phoropter.project.reporting import write_project_report
 from phoropter.project.results import ProjectResult, Scores
 from phoropter.project.run_record import RunRecord
-from phoropter.project.seal import Opening, open_seal, read_opening
+from phoropter.project.seal import open_seal, read_opening
 from phoropter.training.execute import restored
 from phoropter.training.problem import Problem
 from phoropter.training.sources import open_images
 
 _GOLDEN_SAMPLES = 8
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
-    """A project at its end, before it is written down.
-
-    Args:
-        final: The chosen run.
-        ladder: The simple models by name.
-        opening: What the sealed test part says, or None while it is sealed.
-        conclusion: What is to be said.
-    """
-
-    final: RunRecord
-    ladder: Mapping[str, RunRecord]
-    opening: Opening | None
-    conclusion: tuple[str, ...]
 
 
 def close_project(

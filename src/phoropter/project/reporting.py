@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from phoropter.core.recipe import difference
 from phoropter.data.decode import decode
@@ -14,15 +13,13 @@ from phoropter.metrics import named
 from phoropter.project.judging import evidence_of, prescribed
 from phoropter.project.machine import examine
 from phoropter.project.opened import Project
+from phoropter.project.outcome import Outcome
 from phoropter.project.results import Step
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.report.content import ReportContent, ReportRun, ReportStep
 from phoropter.report.page import write_report
 from phoropter.report.pictures import THUMBNAIL_PX, thumbnail, wanted_pictures
 from phoropter.training.problem import Problem
-
-if TYPE_CHECKING:
-    from phoropter.project.closing import Outcome
 
 _PACKAGES = ("phoropter", "torch", "timm", "scikit-learn", "numpy")
 

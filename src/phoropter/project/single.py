@@ -12,13 +12,14 @@ from phoropter.core.records import PARTS, Split
 from phoropter.data.folds import make_folds, write_folds
 from phoropter.data.split import digest, rows
 from phoropter.project.bench import ProjectBench
-from phoropter.project.closing import Outcome, write_bundle
+from phoropter.project.closing import write_bundle
 from phoropter.project.conclusion import conclude
 from phoropter.project.folder import Folder, project_of, run_folder
 from phoropter.project.judging import read_ladder, run_result, write_curves
 from phoropter.project.looking import look_and_note
 from phoropter.project.opened import Project, check_seed, existing, started
 from phoropter.project.options import Options
+from phoropter.project.outcome import Outcome
 from phoropter.project.reporting import write_project_report
 from phoropter.project.results import (
     ExportResult,
