@@ -42,15 +42,7 @@ SETTINGS = (
     f"data.size={SIDE}",
     "train.epochs=1",
 )
-RUN = """
-import sys
-from phoropter.cli.main import main
-from phoropter.data import store
-limit = int(sys.argv[1])
-if limit >= 0:
-    store.open_store.__kwdefaults__["limit_bytes"] = limit
-sys.exit(main(sys.argv[2:]))
-"""
+UNSTORED = {"PHOROPTER_STORE_GIB": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +65,24 @@ def generate(folder: Path, count: int) -> None:
         Image.fromarray(pixels).save(folder / f"c{label}" / f"{number}.png", compress_level=1)
 
 
-def train(data: Path, images: int, *, limit: int = -1) -> Used:
-    """One run in a fresh project; a negative limit leaves the store's own."""
+def train(data: Path, images: int, *, streamed: bool = False) -> Used:
+    """One run in a fresh project."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "fresh.phoropter"
-        words = [sys.executable, "-c", RUN, str(limit), "train", str(data), "--quiet"]
+        words = [sys.executable, "-m", "phoropter", "train", str(data), "--quiet"]
         words += ["--project", str(project)]
         for setting in SETTINGS:
             words += ["--set", setting]
         started = time.perf_counter()
-        peak, own = watched(words)
+        peak, own = watched(words, {**os.environ, **(UNSTORED if streamed else {})})
         seconds = time.perf_counter() - started
         stored = sum(file.stat().st_size for file in project.rglob("*.npy"))
     return Used(images, peak / MIB, own / MIB, stored / MIB, seconds)
 
 
-def watched(words: list[str]) -> tuple[int, int]:
+def watched(words: list[str], environment: dict[str, str]) -> tuple[int, int]:
     """The largest resident set and the largest anonymous memory of a process, bytes."""
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, env=environment)
     own = 0
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -140,8 +132,8 @@ def main() -> None:
             generate(Path(folder) / str(size), size)
         few, many = (train(Path(folder) / str(n), n) for n in (chosen.few, chosen.many))
         print(row("stored", few), row("stored", many), growth(few, many), sep="\n")
-        thin = train(Path(folder) / str(chosen.few), chosen.few, limit=0)
-        thick = train(Path(folder) / str(chosen.streamed), chosen.streamed, limit=0)
+        thin = train(Path(folder) / str(chosen.few), chosen.few, streamed=True)
+        thick = train(Path(folder) / str(chosen.streamed), chosen.streamed, streamed=True)
         print(row("streamed", thin), row("streamed", thick), growth(thin, thick), sep="\n")
 
 

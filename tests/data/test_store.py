@@ -10,14 +10,16 @@ import pytest
 import torch
 from PIL import Image
 
-from phoropter.core.errors import InputError, StorageError
+from phoropter.core.errors import InputError, StorageError, UsageError
 from phoropter.core.events import Event, Note, Progress
 from phoropter.core.records import Dataset, Normalization, Preprocessing
 from phoropter.data import store as module
+from phoropter.data import streaming
 from phoropter.data.index import index
 from phoropter.data.open import open_dataset
 from phoropter.data.preprocess import read_square
-from phoropter.data.store import StoredInputs, StreamingInputs, open_store, store_key
+from phoropter.data.store import StoredInputs, limit_bytes, open_store, store_key
+from phoropter.data.streaming import StreamingInputs
 
 
 @pytest.fixture
@@ -31,12 +33,13 @@ def expected(dataset: Dataset, preprocessing: Preprocessing) -> torch.Tensor:
 
 
 def test_store_and_stream_give_what_reading_gives(
-    dataset: Dataset, small: Preprocessing, tmp_path: Path
+    dataset: Dataset, small: Preprocessing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = expected(dataset, small)
     order = np.array([8, 0, 3, 3])
     stored = open_store(dataset, small, folder=tmp_path / "cache")
-    streamed = open_store(dataset, small, folder=tmp_path / "none", limit_bytes=100)
+    monkeypatch.setenv("PHOROPTER_STORE_GIB", "1e-7")  # 107 bytes
+    streamed = open_store(dataset, small, folder=tmp_path / "none")
     assert isinstance(stored, StoredInputs)
     assert isinstance(streamed, StreamingInputs)
     assert not (tmp_path / "none").exists()
@@ -61,7 +64,7 @@ def test_second_time_nothing_is_decoded(
     events: list[Event] = []
     open_store(dataset, small, folder=tmp_path, listener=events.append)
     assert events == [Progress("decoding", done, 9) for done in range(1, 10)]
-    monkeypatch.setattr(module, "read_square", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(streaming, "read_square", lambda *_: pytest.fail("decoded again"))
     events.clear()
     again = open_store(dataset, small, folder=tmp_path, listener=events.append)
     assert events == []
@@ -119,14 +122,15 @@ def test_interrupted_writing_leaves_nothing(
 
 
 def test_file_that_became_unreadable(
-    dataset: Dataset, small: Preprocessing, tmp_path: Path
+    dataset: Dataset, small: Preprocessing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost = dataset.root / dataset.table["path"][2]
     lost.write_bytes(b"gone")
     with pytest.raises(InputError, match="was readable") as caught:
         open_store(dataset, small, folder=tmp_path / "cache")
     assert repr(str(lost)) in caught.value.message
-    streamed = open_store(dataset, small, folder=tmp_path, limit_bytes=1)
+    monkeypatch.setenv("PHOROPTER_STORE_GIB", "0")
+    streamed = open_store(dataset, small, folder=tmp_path)
     with pytest.raises(InputError, match="was readable"):
         streamed.batch(np.array([2]))
     assert list((tmp_path / "cache").iterdir()) == []
@@ -142,6 +146,21 @@ def test_nearly_full_disk_streams_instead(
     assert isinstance(inputs, StreamingInputs)
     assert isinstance(events[0], Note)
     assert "not stored" in events[0].text
+
+
+@pytest.mark.parametrize(("chosen", "bytes_"), [("", 4 * 2**30), ("0", 0), ("0.5", 2**29)])
+def test_the_limit_is_set_in_the_environment(
+    chosen: str, bytes_: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHOROPTER_STORE_GIB", chosen)
+    assert limit_bytes() == bytes_
+
+
+@pytest.mark.parametrize("chosen", ["8G", "-1", "nan", "inf"])
+def test_a_limit_that_is_no_size_is_refused(chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHOROPTER_STORE_GIB", chosen)
+    with pytest.raises(UsageError, match=f"PHOROPTER_STORE_GIB must be .* got '{chosen}'"):
+        limit_bytes()
 
 
 def test_folder_that_cannot_be_written(

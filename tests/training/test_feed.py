@@ -9,8 +9,10 @@ from phoropter.augment.mixing import mixer
 from phoropter.augment.policies import augmenter
 from phoropter.core.recipe import AugmentRecipe
 from phoropter.core.records import Normalization, Preprocessing
-from phoropter.data import store
-from phoropter.data.store import StreamingInputs
+from phoropter.data.memory import MemoryInputs
+from phoropter.data.preprocess import read_square
+from phoropter.data.streaming import StreamingInputs
+from phoropter.training import feed as module
 from phoropter.training.feed import Feed
 from phoropter.training.numerics import fixed
 from phoropter.training.plan import Plan
@@ -40,13 +42,18 @@ def photos(tmp_path_factory):
     return tuple(folder / f"{number}.png" for number in range(40))
 
 
-def passes(photos, monkeypatch, *, workers=1, seed=0, epoch=1, start=0):
-    """The batches of a pass, mixed, as the network sees them, with so many decoding threads."""
-    monkeypatch.setattr(store, "thread_count", lambda: workers)
+def passes(photos, monkeypatch, *, workers=1, cores=1, seed=0, epoch=1, start=0):
+    """The batches of a pass, mixed, as the network sees them.
+
+    With no workers the images are stored; with more cores than the network's one thread they are
+    decoded ahead.
+    """
+    monkeypatch.setattr(module, "thread_count", lambda: cores)
     how = Preprocessing(16, "crop", 3, "bilinear", 1.0, NORM)
     rows = np.arange(40)
+    stored = MemoryInputs(np.stack([read_square(path, how) for path in photos]))
     data = TrainingData(
-        inputs=StreamingInputs(photos, how),
+        inputs=StreamingInputs(photos, how, workers=workers) if workers else stored,
         targets=torch.arange(40),
         train_rows=rows,
         val_rows=rows,
@@ -63,6 +70,7 @@ def passes(photos, monkeypatch, *, workers=1, seed=0, epoch=1, start=0):
     for [batch] in feed.steps(epoch, start=start):
         inputs, partner, _ = blend(batch.inputs, batch.generator)
         seen.append((inputs, batch.targets, partner))
+    seen += feed.evaluation(rows)
     return seen
 
 
@@ -71,21 +79,41 @@ def same(one, other):
     return all(torch.equal(a, b) for left, right in pairs for a, b in zip(left, right, strict=True))
 
 
-@pytest.mark.parametrize("workers", [2, 5])
-def test_any_number_of_workers_gives_the_same_batches(photos, monkeypatch, workers):
-    alone = passes(photos, monkeypatch)
+@pytest.mark.parametrize(("workers", "cores"), [(1, 1), (1, 2), (2, 1), (2, 4), (4, 4)])
+def test_stored_or_decoded_by_any_number_of_workers_the_batches_are_the_same(
+    photos, monkeypatch, workers, cores
+):
+    stored = passes(photos, monkeypatch, workers=0)
     torch.rand(3)  # the global generator has no say
-    assert same(passes(photos, monkeypatch, workers=workers), alone)
+    assert same(passes(photos, monkeypatch, workers=workers, cores=cores), stored)
 
 
-def test_a_pass_taken_up_in_its_middle_goes_on_as_before(photos, monkeypatch):
-    whole = passes(photos, monkeypatch, epoch=2)
-    assert same(passes(photos, monkeypatch, workers=3, epoch=2, start=3), whole[3:])
+@pytest.mark.parametrize("cores", [1, 4])
+def test_a_pass_taken_up_in_its_middle_goes_on_as_before(photos, monkeypatch, cores):
+    whole = passes(photos, monkeypatch, workers=0, epoch=2)
+    rest = passes(photos, monkeypatch, workers=3, cores=cores, epoch=2, start=3)
+    assert same(rest, whole[3:])
+
+
+@pytest.mark.parametrize(("cores", "ahead"), [(1, 0), (2, 2)])
+def test_images_are_decoded_ahead_where_the_network_leaves_cores_idle(
+    photos, monkeypatch, cores, ahead
+):
+    seen = set()
+    real = module.in_order
+
+    def spy(inputs, order, *, ahead):
+        seen.add(ahead)
+        return real(inputs, order, ahead=ahead)
+
+    monkeypatch.setattr(module, "in_order", spy)
+    passes(photos, monkeypatch, cores=cores)
+    assert seen == {ahead}
 
 
 def test_every_epoch_and_every_seed_is_a_fresh_draw(photos, monkeypatch):
     def varied(**how):
-        views = passes(photos, monkeypatch, **how)
+        views = [view for view in passes(photos, monkeypatch, **how) if len(view) == 3]
         inputs = torch.cat([inputs for inputs, _, _ in views])
         return inputs[torch.cat([targets for _, targets, _ in views]).argsort()]
 

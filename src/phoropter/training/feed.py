@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from math import prod
 from typing import Any
 
@@ -15,6 +16,8 @@ from torch import Tensor
 from phoropter.core.records import Normalization, Rows
 from phoropter.core.seed import derive
 from phoropter.data.batches import batches
+from phoropter.data.parallel import thread_count
+from phoropter.data.streaming import AHEAD, in_order
 from phoropter.training.numerics import Numerics
 from phoropter.training.plan import Plan
 from phoropter.training.records import Augment, TrainingData
@@ -78,31 +81,33 @@ class Feed:
         self._team = team
         self._kept: dict[int, tuple[Rows, list[tuple[Tensor, Any]]]] = {}
 
-    def steps(self, epoch: int, *, start: int = 0) -> Iterator[list[Batch]]:
+    def steps(self, epoch: int, *, start: int = 0) -> Generator[list[Batch]]:
         """The batches of each optimiser step of a pass, from step `start` on."""
         plan = self._plan
         first = start * plan.accumulate
-        order = enumerate(
-            batches(
-                self._data.train_rows, plan.batch_size, seed=self._seed, epoch=epoch, start=first
-            ),
-            start=first,
+        order = list(
+            islice(
+                batches(
+                    self._data.train_rows,
+                    plan.batch_size,
+                    seed=self._seed,
+                    epoch=epoch,
+                    start=first,
+                ),
+                plan.batches_per_epoch - first,
+            )
         )
-        remaining = islice(order, plan.batches_per_epoch - first)
-        while step := [
-            self.training_batch(rows, epoch, index)
-            for index, rows in islice(remaining, plan.accumulate)
-        ]:
-            yield step
+        with closing(self._raw(map(self._team.share, order))) as raw:
+            remaining = zip(order, raw, count(first), strict=False)
+            while step := [
+                self._varied(rows, inputs, epoch, index)
+                for rows, inputs, index in islice(remaining, plan.accumulate)
+            ]:
+                yield step
 
     def training_batch(self, rows: Rows, epoch: int, index: int) -> Batch:
         """This process's share of these rows, varied as the position (epoch, index) decides."""
-        generator = torch.Generator()
-        own = (self._team.rank,) if self._team.size > 1 else ()
-        generator.manual_seed(derive(self._seed, "batch", epoch, index, *own))
-        share = self._team.share(rows)
-        inputs = self._prepared(self._data.inputs.batch(share), generator)
-        return Batch(inputs, self._targets(share), generator, len(rows))
+        return self._varied(rows, self._data.inputs.batch(self._team.share(rows)), epoch, index)
 
     def evaluation(self, rows: Rows) -> Iterator[tuple[Tensor, Any]]:
         """Inputs and targets of this process's share, in order, in batches that fit memory.
@@ -122,9 +127,22 @@ class Feed:
     def _prepared_batches(self, rows: Rows) -> Iterator[tuple[Tensor, Any]]:
         rows = np.array_split(rows, self._team.size)[self._team.rank]
         size = self._evaluation_batch(rows)
-        for first in range(0, len(rows), size):
-            chosen = rows[first : first + size]
-            yield self._prepared(self._data.inputs.batch(chosen)), self._targets(chosen)
+        blocks = [rows[first : first + size] for first in range(0, len(rows), size)]
+        with closing(self._raw(blocks)) as raw:
+            for chosen, inputs in zip(blocks, raw, strict=True):
+                yield self._prepared(inputs), self._targets(chosen)
+
+    def _raw(self, order: Iterable[Rows]) -> Generator[Tensor]:
+        """The stored inputs of each batch; none is decoded beside a network on all cores."""
+        idle = self.device.type != "cpu" or self._numerics.threads < thread_count()
+        return in_order(self._data.inputs, order, ahead=AHEAD if idle else 0)
+
+    def _varied(self, rows: Rows, inputs: Tensor, epoch: int, index: int) -> Batch:
+        generator = torch.Generator()
+        own = (self._team.rank,) if self._team.size > 1 else ()
+        generator.manual_seed(derive(self._seed, "batch", epoch, index, *own))
+        inputs = self._prepared(inputs, generator)
+        return Batch(inputs, self._targets(self._team.share(rows)), generator, len(rows))
 
     def _evaluation_batch(self, rows: Rows) -> int:
         if len(rows) <= self._plan.batch_size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -68,11 +69,12 @@ def fit(
     with interruptible() as stop, own_randomness(recipe.seed, "training"), threads_kept():
         run = _opened(objective, network, data, recipe, folder=folder, watch=watch, team=team)
         while run.stopped_by is None:
-            for batches in run.parts.feed.steps(run.epoch, start=run.position):
-                run.take_step(batches)
-                run.look_up(asked_to_stop=stop.requested)
-                if run.stopped_by is not None:
-                    break
+            with closing(run.parts.feed.steps(run.epoch, start=run.position)) as steps:
+                for batches in steps:
+                    run.take_step(batches)
+                    run.look_up(asked_to_stop=stop.requested)
+                    if run.stopped_by is not None:
+                        break
             run.end_pass()
         return _closed(run)
 

@@ -168,9 +168,7 @@ class Run:
         self.samples += parts.plan.samples_in(self.position)
         self.position += 1
         self.taken += 1
-        now = parts.watch.clock()
-        self.training_s += now - self._now
-        self._now = now
+        self._train_until(parts.watch.clock())
 
     def look_up(self, *, asked_to_stop: bool) -> None:
         """Between two steps: is there a reason to stop, to tell, to save?
@@ -190,6 +188,7 @@ class Run:
             self.save()
         if interrupted:
             self._interrupt()
+        self._train_until(self.parts.watch.clock())  # losses that were waited for are no data
 
     def measure_start(self) -> None:
         """Row 0 of the history: what the network knows before the first step."""
@@ -279,6 +278,12 @@ class Run:
             torch.cuda.set_rng_state_all(cuda)
         if parts.team.lead:
             write_history(parts.folder, self.history)
+        self._now = parts.watch.clock()  # reading the checkpoint was neither training nor waiting
+
+    def _train_until(self, now: float) -> None:
+        """Counts the time since the last look at the clock as training."""
+        self.training_s += now - self._now
+        self._now = now
 
     def report(self, *, final: bool = False) -> None:
         """Tells the listener how far the run has come."""
