@@ -10,7 +10,7 @@ from phoropter.training.meter import Meter
 def filled(losses, norms=()):
     meter = Meter()
     for index, loss in enumerate(losses):
-        norm = torch.tensor(norms[index]) if index < len(norms) else None
+        norm = torch.tensor([norms[index]]) if index < len(norms) else None
         meter.add(torch.tensor(loss), norm)
     return meter
 

@@ -31,7 +31,7 @@ class Meter:
         """Takes the loss of one step, and the gradient norms of its parameters if measured."""
         self._waiting.append(loss)
         if norms is not None:
-            self._waiting_norms.append(torch.linalg.vector_norm(norms))
+            self._waiting_norms.append(norms)
 
     @property
     def losses(self) -> Sequence[float]:
@@ -62,7 +62,8 @@ class Meter:
     def median_norm(self) -> float | None:
         """Median of the gradient norms; None if none was measured."""
         if self._waiting_norms:
-            self._norms += torch.stack(self._waiting_norms).tolist()
+            each = torch.stack(self._waiting_norms)
+            self._norms += torch.linalg.vector_norm(each, dim=1).tolist()
             self._waiting_norms = []
         return median(self._norms) if self._norms else None
 

@@ -46,6 +46,7 @@ from phoropter.training.step import Stepper
 from phoropter.training.team import Team
 
 NORM_EVERY = 4  # steps between measured gradient norms; reading all weights costs a few per cent
+NORMS_PER_PASS = 8  # where a pass has many steps, those between are more
 CHECK_EVERY = 32  # steps between checks for divergence; each one waits for the device
 REPORT_EVERY_S = 0.25
 WRITE_EVERY_S = 0.5  # rows of the history; a kill loses none, for checkpoints hold them too
@@ -120,6 +121,7 @@ class Run:
             epochs=plan.epochs,
             steps_per_epoch=plan.steps_per_epoch,
         )
+        self._norm_every = max(NORM_EVERY, plan.steps_per_epoch // NORMS_PER_PASS)
         self.dynamics = Dynamics()
         self.companions: dict[str, Companion] = {
             "meter": self.meter,
@@ -158,7 +160,8 @@ class Run:
             reseed(parts.recipe.seed, "training", self.taken, parts.team.rank)
         self.waited_s += parts.watch.clock() - self._now
         self.signals.before_step(self.epoch, self.position)
-        wanted = self.position % NORM_EVERY == 0 or self.signals.wanted(self.epoch, self.position)
+        wanted = self.position % self._norm_every == 0
+        wanted = wanted or self.signals.wanted(self.epoch, self.position)
         loss, norms = parts.step(batches, measure_norms=wanted)
         self.signals.after_step(self.epoch, self.position, norms)
         parts.team.level_statistics(parts.network)
@@ -168,7 +171,9 @@ class Run:
         self.samples += parts.plan.samples_in(self.position)
         self.position += 1
         self.taken += 1
-        self._train_until(parts.watch.clock())
+        now = parts.watch.clock()
+        self.training_s += now - self._now
+        self._now = now
 
     def look_up(self, *, asked_to_stop: bool) -> None:
         """Between two steps: is there a reason to stop, to tell, to save?
@@ -188,7 +193,9 @@ class Run:
             self.save()
         if interrupted:
             self._interrupt()
-        self._train_until(self.parts.watch.clock())  # losses that were waited for are no data
+        now = self.parts.watch.clock()  # the losses that were waited for above are no data
+        self.training_s += now - self._now
+        self._now = now
 
     def measure_start(self) -> None:
         """Row 0 of the history: what the network knows before the first step."""
@@ -279,11 +286,6 @@ class Run:
         if parts.team.lead:
             write_history(parts.folder, self.history)
         self._now = parts.watch.clock()  # reading the checkpoint was neither training nor waiting
-
-    def _train_until(self, now: float) -> None:
-        """Counts the time since the last look at the clock as training."""
-        self.training_s += now - self._now
-        self._now = now
 
     def report(self, *, final: bool = False) -> None:
         """Tells the listener how far the run has come."""

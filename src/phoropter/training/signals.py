@@ -71,7 +71,7 @@ class Signals:
 
     def clear(self) -> None:
         """Starts a new pass."""
-        self._squares: list[Tensor] = []
+        self._norms: list[Tensor] = []
         self._before: list[Tensor] = []
         self._lengths: list[Tensor] = []
         self._gradient: list[Tensor] = []
@@ -79,7 +79,7 @@ class Signals:
 
     def wanted(self, epoch: int, position: int) -> bool:
         """Whether the gradient norms of this step are needed whatever else is measured."""
-        return is_sampled(epoch, epochs=self._epochs) and 0 <= position - self._middle <= 1
+        return 0 <= position - self._middle <= 1 and is_sampled(epoch, epochs=self._epochs)
 
     @torch.no_grad()
     def before_step(self, epoch: int, position: int) -> None:
@@ -98,7 +98,7 @@ class Signals:
         """
         if norms is None or not is_sampled(epoch, epochs=self._epochs):
             return
-        self._squares.append(norms.float().square())
+        self._norms.append(norms)
         if position == self._middle:
             self._note_update()
             self._gradient = self._gradients(copied=True)
@@ -107,7 +107,7 @@ class Signals:
 
     def end_pass(self, epoch: int, inactive: Mapping[str, float]) -> None:
         """Turns what was noted into a row, where anything was; starts a new pass."""
-        if self._squares:
+        if self._norms:
             self.rows.append(self._row(epoch, inactive))
         self.clear()
 
@@ -115,7 +115,7 @@ class Signals:
         """What a resumed run must know."""
         return {
             "rows": [signal_values(row) for row in self.rows],
-            "squares": self._squares,
+            "norms": self._norms,
             "lengths": self._lengths,
             "gradient": self._gradient,
             "products": self._products,
@@ -124,7 +124,7 @@ class Signals:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """The reverse of `state_dict`."""
         self.rows = [signals_from(row) for row in state["rows"]]
-        self._squares = list(state["squares"])
+        self._norms = list(state["norms"])
         self._lengths = list(state["lengths"])
         self._gradient = list(state["gradient"])
         self._products = list(state["products"])
@@ -151,7 +151,7 @@ class Signals:
         self._gradient = []
 
     def _row(self, epoch: int, inactive: Mapping[str, float]) -> PassSignals:
-        squares = torch.stack(self._squares)
+        squares = torch.stack(self._norms).float().square()
         grad_norms = self._by_block(squares.mean(0)).sqrt()
         ratios: Sequence[float | None] = [None] * len(self.blocks)
         if self._lengths:
