@@ -1,8 +1,12 @@
+import time
+from dataclasses import replace
+
 import pytest
 import torch
 
 from phoropter.core.events import silent
 from phoropter.core.recipe import difference
+from phoropter.data import streaming
 from phoropter.training import estimate as module
 from phoropter.training.estimate import Estimate, estimate, features_s, least_s, shortened
 from phoropter.training.execute import execute
@@ -32,6 +36,22 @@ def test_a_larger_network_takes_longer(problem, tiny):
     small = estimate(tiny(), problem, listener=silent)
     large = estimate(tiny(model__width=64, model__depth=3), problem, listener=silent)
     assert large.epoch_s > small.epoch_s
+
+
+def test_decoding_each_batch_counts(problem, tiny, monkeypatch, tmp_path):
+    """Where images are streamed, every one costs a hundredth of a second."""
+    streamed = replace(problem, cache=tmp_path)
+    monkeypatch.setenv("PHOROPTER_STORE_GIB", "0")
+    monkeypatch.setattr(streaming, "thread_count", lambda: 1)
+    real = streaming.read_square
+
+    def slow(*given):
+        time.sleep(0.01)
+        return real(*given)
+
+    monkeypatch.setattr(streaming, "read_square", slow)
+    expected = estimate(tiny(), streamed, listener=silent)
+    assert expected.epoch_s > 0.01 * len(problem.rows("train"))
 
 
 def test_estimating_leaves_no_trace(problem, tiny, tmp_path):
