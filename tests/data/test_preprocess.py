@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from sklearn.datasets import load_sample_image
 
 from phoropter.core.records import Normalization, Preprocessing
 from phoropter.data.decode import decode
@@ -122,3 +124,42 @@ def test_reading_a_file_is_decoding_and_squaring(tmp_path: Path, suffix: str) ->
     Image.fromarray(noise(90, 120)).save(path)
     expected = to_square(decode(path, min_side_px=8), PLAIN)
     assert np.array_equal(read_square(path, PLAIN), expected)
+
+
+@pytest.fixture(scope="module")
+def photo() -> Image.Image:
+    """A real photograph, 640 x 427."""
+    return Image.fromarray(load_sample_image("china.jpg"))
+
+
+def turned(orientation: int) -> dict[str, Image.Exif]:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return {"exif": exif}
+
+
+@pytest.mark.parametrize(
+    ("mode", "how"),
+    [
+        ("RGB", {}),
+        ("RGB", {"progressive": True}),
+        ("RGB", {"subsampling": 0}),
+        ("RGB", turned(6)),
+        ("RGB", turned(3)),
+        ("L", {}),
+        ("CMYK", {}),
+    ],
+    ids=["plain", "progressive", "4:4:4", "turned left", "upside down", "grey", "CMYK"],
+)
+@pytest.mark.parametrize("resize", ["crop", "stretch", "letterbox"])
+def test_decoding_at_a_reduced_scale_is_close_to_full_decoding(
+    tmp_path: Path, photo: Image.Image, mode: str, how: dict[str, Any], resize: str
+) -> None:
+    """Within 1 % of the range on average: about what another kernel changes (1.7 of 255)."""
+    path = tmp_path / "a.jpg"
+    photo.convert(mode).save(path, quality=90, **how)
+    wanted = replace(PLAIN, size=64, resize=resize, interpolation="bicubic")
+    whole = decode(path)
+    assert decode(path, min_side_px=64).size < whole.size / 15
+    off = np.abs(to_square(whole, wanted).astype(float) - read_square(path, wanted))
+    assert off.mean() < 0.01 * 255
