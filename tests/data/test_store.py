@@ -39,7 +39,10 @@ def test_store_and_stream_give_what_reading_gives(
     order = np.array([8, 0, 3, 3])
     stored = open_store(dataset, small, folder=tmp_path / "cache")
     monkeypatch.setenv("PHOROPTER_STORE_GIB", "1e-7")  # 107 bytes
-    streamed = open_store(dataset, small, folder=tmp_path / "none")
+    told: list[Event] = []
+    streamed = open_store(dataset, small, folder=tmp_path / "none", listener=told.append)
+    assert isinstance(told[0], Note)
+    assert "not stored, for PHOROPTER_STORE_GIB is" in told[0].text
     assert isinstance(stored, StoredInputs)
     assert isinstance(streamed, StreamingInputs)
     assert not (tmp_path / "none").exists()
@@ -145,7 +148,7 @@ def test_nearly_full_disk_streams_instead(
     inputs = open_store(dataset, small, folder=tmp_path / "deep" / "er", listener=events.append)
     assert isinstance(inputs, StreamingInputs)
     assert isinstance(events[0], Note)
-    assert "not stored" in events[0].text
+    assert "not stored, for the disk is nearly full" in events[0].text
 
 
 @pytest.mark.parametrize(("chosen", "bytes_"), [("", 4 * 2**30), ("0", 0), ("0.5", 2**29)])

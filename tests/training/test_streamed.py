@@ -33,7 +33,7 @@ def trained(problem, tiny, tmp_path, monkeypatch):
     """Trains in a folder of this name, once or again, stored or streamed."""
 
     def train(name, *, streamed, ahead=False, watch=None, changed=None, hook=None, **change):
-        recipe = tiny(data__augment={"preset": "medium"}, **change)
+        recipe = tiny(data__augment__preset="medium", **change)
         own = replace(problem, cache=tmp_path / f"{name}.cache")
         monkeypatch.setenv("PHOROPTER_STORE_GIB", "0" if streamed else "")
         monkeypatch.setattr(module, "thread_count", lambda: 64 if ahead else 1)

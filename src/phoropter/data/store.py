@@ -85,12 +85,9 @@ def open_store(
     if images is not None:
         return StoredInputs(images)
     needed = int(np.prod(shape, dtype=np.int64))
-    if needed > limit_bytes() or needed > _free(folder) - SPARE_BYTES:
-        listener(
-            Note(
-                f"{needed / 2**30:.1f} GiB of pixels are not stored; images are decoded each time."
-            )
-        )
+    if why := _too_large(needed, folder):
+        size = f"{needed / 2**30:.1f} GiB of pixels"
+        listener(Note(f"{size} are not stored, for {why}; images are decoded each time."))
         return StreamingInputs(paths, preprocessing)
     _write(target, paths, preprocessing, listener=listener)
     images = _mapped(target, shape)
@@ -118,6 +115,14 @@ def limit_bytes() -> int:
             hint=f"Unset it for {LIMIT_GIB:g} GiB; 0 decodes images whenever they are needed.",
         )
     return int(gib * 2**30)
+
+
+def _too_large(needed: int, folder: Path) -> str:
+    """Why a store of so many bytes is not written; "" if it is."""
+    limit = limit_bytes()
+    if needed > limit:
+        return f"{LIMIT_VARIABLE} is {limit / 2**30:g}"
+    return "the disk is nearly full" if needed > _free(folder) - SPARE_BYTES else ""
 
 
 def store_key(dataset: Dataset, preprocessing: Preprocessing) -> str:

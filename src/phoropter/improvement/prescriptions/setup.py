@@ -33,8 +33,7 @@ _ADVICE: Mapping[str, tuple[str, str]] = {
         "Backpropagation shows which inputs and layers matter (Karpathy 2019, K16).",
     ),
     "slow-input": (
-        "Put the data on a local disk, let more of it be stored decoded (PHOROPTER_STORE_GIB), take a "
-        "smaller data.size, or a lighter augmentation.",
+        "Use a local disk, a larger PHOROPTER_STORE_GIB, less data.size or lighter augmentation.",
         "What is waited for is decoding, copying and varying images (docs/training.md).",
     ),
     "split-leak": (
