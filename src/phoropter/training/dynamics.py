@@ -54,15 +54,17 @@ class Dynamics:
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must know."""
+        """What a resumed run must know; two tensors, for each one more makes saving slower."""
+        if not self.epochs:
+            return {"epochs": []}
         return {
             "epochs": self.epochs,
-            "losses": [torch.from_numpy(item) for item in self.losses],
-            "answers": [torch.from_numpy(item) for item in self.answers],
+            "losses": torch.from_numpy(np.stack(self.losses)),
+            "answers": torch.from_numpy(np.stack(self.answers)),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """The reverse of `state_dict`."""
         self.epochs = list(state["epochs"])
-        self.losses = [item.numpy() for item in state["losses"]]
-        self.answers = [item.numpy() for item in state["answers"]]
+        self.losses = list(state["losses"].numpy()) if self.epochs else []
+        self.answers = list(state["answers"].numpy()) if self.epochs else []

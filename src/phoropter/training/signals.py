@@ -115,7 +115,7 @@ class Signals:
         """What a resumed run must know."""
         return {
             "rows": [signal_values(row) for row in self.rows],
-            "norms": self._norms,
+            "norms": torch.stack(self._norms) if self._norms else None,
             "lengths": self._lengths,
             "gradient": self._gradient,
             "products": self._products,
@@ -124,7 +124,7 @@ class Signals:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """The reverse of `state_dict`."""
         self.rows = [signals_from(row) for row in state["rows"]]
-        self._norms = list(state["norms"])
+        self._norms = [] if state["norms"] is None else list(state["norms"])
         self._lengths = list(state["lengths"])
         self._gradient = list(state["gradient"])
         self._products = list(state["products"])
