@@ -40,6 +40,9 @@ def test_without_variation_every_epoch_shows_the_plain_image(photos):
     assert all(np.array_equal(shown[at], shown[at - at % 3]) for at in range(9))
     assert (result.change, result.seen, result.size) == (0.0, True, 16)
     assert {sample.split("/")[0] for sample in result.samples} == {"cat", "dog"}
+    html = Path(result.page).read_text("utf-8")
+    assert "cat/<wbr>" in html  # a long name may go on in the next line
+    assert "<dt>data.augment.pipeline</dt><dd>–</dd>" in html
 
 
 def test_variation_is_shown_as_a_fresh_draw_each_epoch(photos):

@@ -47,7 +47,7 @@ def _evidence(value: object) -> str:
     if isinstance(value, str | int | float) or value is None:
         return numbers.number(value)
     if isinstance(value, list | tuple) and all(isinstance(v, str | int | float) for v in value):
-        text = ", ".join(map(numbers.number, value))
+        text = ", ".join(map(numbers.number, value)) or numbers.number(None)
     elif isinstance(value, Mapping) and not any(
         isinstance(v, Mapping | list) for v in value.values()
     ):
