@@ -42,13 +42,8 @@ def photos(tmp_path_factory):
     return tuple(folder / f"{number}.png" for number in range(40))
 
 
-def passes(photos, monkeypatch, *, workers=1, cores=1, seed=0, epoch=1, start=0):
-    """The batches of a pass, mixed, as the network sees them.
-
-    With no workers the images are stored; with more cores than the network's one thread they are
-    decoded ahead.
-    """
-    monkeypatch.setattr(module, "thread_count", lambda: cores)
+def passes(photos, *, workers=1, seed=0, epoch=1, start=0):
+    """The batches of a pass, mixed, as the network sees them; with no workers from the store."""
     how = Preprocessing(16, "crop", 3, "bilinear", 1.0, NORM)
     rows = np.arange(40)
     stored = MemoryInputs(np.stack([read_square(path, how) for path in photos]))
@@ -79,41 +74,26 @@ def same(one, other):
     return all(torch.equal(a, b) for left, right in pairs for a, b in zip(left, right, strict=True))
 
 
-@pytest.mark.parametrize(("workers", "cores"), [(1, 1), (1, 2), (2, 1), (2, 4), (4, 4)])
+@pytest.mark.parametrize("workers", [1, 2, 4])
 def test_stored_or_decoded_by_any_number_of_workers_the_batches_are_the_same(
-    photos, monkeypatch, workers, cores
+    photos, monkeypatch, workers
 ):
-    stored = passes(photos, monkeypatch, workers=0)
+    stored = passes(photos, workers=0)
     torch.rand(3)  # the global generator has no say
-    assert same(passes(photos, monkeypatch, workers=workers, cores=cores), stored)
+    assert same(passes(photos, workers=workers), stored)
+    monkeypatch.setattr(module, "AHEAD", 0)
+    assert same(passes(photos, workers=workers), stored)
 
 
-@pytest.mark.parametrize("cores", [1, 4])
-def test_a_pass_taken_up_in_its_middle_goes_on_as_before(photos, monkeypatch, cores):
-    whole = passes(photos, monkeypatch, workers=0, epoch=2)
-    rest = passes(photos, monkeypatch, workers=3, cores=cores, epoch=2, start=3)
-    assert same(rest, whole[3:])
+@pytest.mark.parametrize("workers", [0, 3])
+def test_a_pass_taken_up_in_its_middle_goes_on_as_before(photos, workers):
+    whole = passes(photos, workers=0, epoch=2)
+    assert same(passes(photos, workers=workers, epoch=2, start=3), whole[3:])
 
 
-@pytest.mark.parametrize(("cores", "ahead"), [(1, 0), (2, 2)])
-def test_images_are_decoded_ahead_where_the_network_leaves_cores_idle(
-    photos, monkeypatch, cores, ahead
-):
-    seen = set()
-    real = module.in_order
-
-    def spy(inputs, order, *, ahead):
-        seen.add(ahead)
-        return real(inputs, order, ahead=ahead)
-
-    monkeypatch.setattr(module, "in_order", spy)
-    passes(photos, monkeypatch, cores=cores)
-    assert seen == {ahead}
-
-
-def test_every_epoch_and_every_seed_is_a_fresh_draw(photos, monkeypatch):
+def test_every_epoch_and_every_seed_is_a_fresh_draw(photos):
     def varied(**how):
-        views = [view for view in passes(photos, monkeypatch, **how) if len(view) == 3]
+        views = [view for view in passes(photos, **how) if len(view) == 3]
         inputs = torch.cat([inputs for inputs, _, _ in views])
         return inputs[torch.cat([targets for _, targets, _ in views]).argsort()]
 

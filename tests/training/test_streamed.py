@@ -10,7 +10,6 @@ import torch
 
 from phoropter.core.errors import InputError, InterruptedRunError
 from phoropter.core.events import PassMeasured
-from phoropter.training import feed as module
 from phoropter.training.execute import learner_of
 from phoropter.training.history import TIMING
 from phoropter.training.loop import fit
@@ -32,11 +31,10 @@ class Clock:
 def trained(problem, tiny, tmp_path, monkeypatch):
     """Trains in a folder of this name, once or again, stored or streamed."""
 
-    def train(name, *, streamed, ahead=False, watch=None, changed=None, hook=None, **change):
+    def train(name, *, streamed, watch=None, changed=None, hook=None, **change):
         recipe = tiny(data__augment__preset="medium", **change)
         own = replace(problem, cache=tmp_path / f"{name}.cache")
         monkeypatch.setenv("PHOROPTER_STORE_GIB", "0" if streamed else "")
-        monkeypatch.setattr(module, "thread_count", lambda: 64 if ahead else 1)
         source = open_images(recipe, own, listener=lambda _: None)
         with torch.random.fork_rng():
             torch.default_generator.manual_seed(0)
@@ -56,10 +54,9 @@ def equal(one, other):
     return all(torch.equal(value, other[name]) for name, value in one.items())
 
 
-@pytest.mark.parametrize("ahead", [False, True])
-def test_streamed_and_stored_runs_end_with_the_same_bits(trained, tmp_path, ahead):
+def test_streamed_and_stored_runs_end_with_the_same_bits(trained, tmp_path):
     _, stored = trained("stored", streamed=False)
-    _, streamed = trained("streamed", streamed=True, ahead=ahead)
+    _, streamed = trained("streamed", streamed=True)
     assert list((tmp_path / "stored.cache").glob("*.npy"))
     assert not list(tmp_path.glob("streamed.cache/*.npy"))
     assert equal(stored, streamed)
@@ -78,7 +75,7 @@ def test_a_streamed_run_stopped_within_a_pass_goes_on_to_the_same_bits(trained, 
 
         def batches(order, *, ahead):
             for number, batch in enumerate(real(order, ahead=ahead)):
-                if number == 2 and ahead and not asked and training():
+                if number == 2 and not asked and training():
                     asked.append(number)
                     os.kill(os.getpid(), signal.SIGINT)
                 yield batch
@@ -90,8 +87,8 @@ def test_a_streamed_run_stopped_within_a_pass_goes_on_to_the_same_bits(trained, 
         return (tmp_path / "cut" / "history.jsonl").stat().st_size > 0
 
     with pytest.raises(InterruptedRunError, match="pass 1 of 3, after 3 steps"):
-        trained("cut", streamed=True, ahead=True, changed=inputs_that_interrupt)
-    outcome, cut = trained("cut", streamed=True, ahead=True)
+        trained("cut", streamed=True, changed=inputs_that_interrupt)
+    outcome, cut = trained("cut", streamed=True)
     assert outcome.stopped_by == "finished"
     assert equal(whole, cut)
 
@@ -106,7 +103,7 @@ def test_a_file_that_went_while_it_trained_is_named(trained, problem):
 
     try:
         with pytest.raises(InputError, match=f"{lost.name}' was readable"):
-            trained("lost", streamed=True, ahead=True, watch=Watch(listener=remove))
+            trained("lost", streamed=True, watch=Watch(listener=remove))
     finally:
         lost.write_bytes(content)
 

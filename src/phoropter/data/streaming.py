@@ -1,4 +1,4 @@
-"""Images decoded whenever they are needed, in threads, and ahead of the network where it pays."""
+"""Images decoded whenever they are needed, in threads, ahead of the network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 AHEAD = 2
 """Batches begun before they are asked for: one waits while the next is decoded. Both together take
-half of the memory of the batch that the network has before it as floats."""
+half of the memory of the batch that the network has before it as floats. On a CPU, where decoding
+takes cores from the network, it is as fast as decoding first and computing then, and a third faster
+beside other processes (benchmarks/streaming.py)."""
 
 
 class StreamingInputs:

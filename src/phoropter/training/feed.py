@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count, islice
@@ -16,7 +16,6 @@ from torch import Tensor
 from phoropter.core.records import Normalization, Rows
 from phoropter.core.seed import derive
 from phoropter.data.batches import batches
-from phoropter.data.parallel import thread_count
 from phoropter.data.streaming import AHEAD, in_order
 from phoropter.training.numerics import Numerics
 from phoropter.training.plan import Plan
@@ -97,7 +96,8 @@ class Feed:
                 plan.batches_per_epoch - first,
             )
         )
-        with closing(self._raw(map(self._team.share, order))) as raw:
+        shares = map(self._team.share, order)
+        with closing(in_order(self._data.inputs, shares, ahead=AHEAD)) as raw:
             remaining = zip(order, raw, count(first), strict=False)
             while step := [
                 self._varied(rows, inputs, epoch, index)
@@ -128,14 +128,9 @@ class Feed:
         rows = np.array_split(rows, self._team.size)[self._team.rank]
         size = self._evaluation_batch(rows)
         blocks = [rows[first : first + size] for first in range(0, len(rows), size)]
-        with closing(self._raw(blocks)) as raw:
+        with closing(in_order(self._data.inputs, blocks, ahead=AHEAD)) as raw:
             for chosen, inputs in zip(blocks, raw, strict=True):
                 yield self._prepared(inputs), self._targets(chosen)
-
-    def _raw(self, order: Iterable[Rows]) -> Generator[Tensor]:
-        """The stored inputs of each batch; none is decoded beside a network on all cores."""
-        idle = self.device.type != "cpu" or self._numerics.threads < thread_count()
-        return in_order(self._data.inputs, order, ahead=AHEAD if idle else 0)
 
     def _varied(self, rows: Rows, inputs: Tensor, epoch: int, index: int) -> Batch:
         generator = torch.Generator()
