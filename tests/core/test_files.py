@@ -29,7 +29,7 @@ def test_a_file_is_written_with_its_folders_and_nothing_is_left_beside_it(tmp_pa
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("failure", [ValueError("no"), KeyboardInterrupt(), OSError(5, "io")])
+@pytest.mark.parametrize("failure", [ValueError("no"), KeyboardInterrupt(), OSError(4, "stopped")])
 def test_a_failure_inside_the_block_leaves_the_old_content(tmp_path, failure):
     path = tmp_path / "x"
     write_text(path, "old")

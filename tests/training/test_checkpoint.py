@@ -61,7 +61,7 @@ def test_no_code_in_a_file_is_run(tmp_path, capsys):
 def test_dropping_leaves_the_weights(tmp_path):
     network = nn.Linear(2, 2)
     save_state(tmp_path, {})
-    write_weights(tmp_path, network)
+    write_weights(tmp_path, network.state_dict())
     drop_state(tmp_path)
     assert [path.name for path in (tmp_path / "checkpoint").iterdir()] == ["best.safetensors"]
     assert torch.equal(read_weights(tmp_path)["weight"], network.weight)
@@ -70,14 +70,14 @@ def test_dropping_leaves_the_weights(tmp_path):
 def test_tied_weights_are_written(tmp_path):
     network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     network[1].weight = network[0].weight
-    write_weights(tmp_path, network)
+    write_weights(tmp_path, network.state_dict())
     network.load_state_dict(read_weights(tmp_path))
 
 
 def test_missing_or_damaged_weights_are_reported(tmp_path):
     with pytest.raises(CorruptFileError, match="cannot be read"):
         read_weights(tmp_path)
-    write_weights(tmp_path, nn.Linear(2, 2))
+    write_weights(tmp_path, nn.Linear(2, 2).state_dict())
     path = tmp_path / "checkpoint" / "best.safetensors"
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(CorruptFileError, match=r"best\.safetensors"):

@@ -16,14 +16,13 @@ from phoropter.training.execute import (
     execute,
     is_classic,
     predicted,
-    read_preprocessing,
-    read_summary,
     restored,
 )
 from phoropter.training.gates import read_gates
 from phoropter.training.history import read_history
 from phoropter.training.problem import run_id
 from phoropter.training.sources import open_images
+from phoropter.training.summary import read_preprocessing, read_summary
 
 FILES = {"recipe.yaml", "run.json", "predictions.parquet", "train_predictions.parquet"}
 KINDS = {

@@ -362,3 +362,56 @@ def test_the_measured_training_part_is_fixed_sorted_and_of_a_fair_size():
     assert (chosen == sample_train_eval_rows(rows, val_count=900, seed=1)).all()
     assert len(sample_train_eval_rows(rows, val_count=3, seed=1)) == 500
     assert len(sample_train_eval_rows(rows[:7], val_count=3, seed=1)) == 7
+
+
+def test_the_best_passes_leave_their_weights_and_decide_nothing(digits, tmp_path):
+    alone, setup = digits(), digits()
+    plain = alone.fit(tmp_path / "one", epochs=5)
+    assert [one.weights for one in plain.kept] == ["checkpoint/best.safetensors"]
+    outcome = setup.fit(tmp_path / "three", epochs=5, watch=Watch(keep=3))
+    assert outcome.history == plain.history
+    assert equal(weights(setup.network), weights(alone.network))
+    losses = sorted((row.val_loss, row.epoch) for row in outcome.history)[:3]
+    assert [(one.val_loss, one.epoch) for one in outcome.kept] == losses
+    files = {path.name for path in (tmp_path / "three" / "checkpoint").iterdir()}
+    assert files == {"best.safetensors", *(f"epoch-{n:04d}.safetensors" for _, n in losses[1:])}
+    third = digits()
+    third.network.load_state_dict(read_weights(tmp_path / "three", name=outcome.kept[2].weights))
+    again = third.fit(tmp_path / "again", epochs=1, lr=1e-9)
+    assert again.history[0].val_loss == pytest.approx(outcome.kept[2].val_loss, rel=1e-5)
+
+
+def test_a_cut_run_keeps_the_passes_of_one_that_was_not(digits, tmp_path):
+    whole = digits().fit(tmp_path / "whole", epochs=6, watch=Watch(keep=3))
+    cut = digits().fit(tmp_path / "cut", epochs=6, watch=Watch(keep=3, clock=Ticks(), deadline=6.0))
+    assert cut.stopped_by == "budget"
+    done = digits().fit(tmp_path / "cut", epochs=6, watch=Watch(keep=3))
+    assert done.kept == whole.kept
+    for name in sorted(path.name for path in (tmp_path / "whole" / "checkpoint").iterdir()):
+        ours, theirs = (tmp_path / run / "checkpoint" / name for run in ("cut", "whole"))
+        assert ours.read_bytes() == theirs.read_bytes()
+    left = {path.name for path in (tmp_path / "cut" / "checkpoint").iterdir()}
+    assert left == {path.name for path in (tmp_path / "whole" / "checkpoint").iterdir()}
+
+
+def test_a_finished_run_whose_weights_have_changed_is_trained_again(digits, tmp_path):
+    setup = digits()
+    outcome = setup.fit(tmp_path)
+    path = tmp_path / "checkpoint" / "best.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    again = digits()
+    assert again.fit(tmp_path).history == outcome.history
+    assert equal(weights(again.network), weights(setup.network))
+
+
+class Ticks:
+    """A clock that goes on by itself."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        self.now += 0.1
+        return self.now

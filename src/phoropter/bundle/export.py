@@ -33,7 +33,7 @@ from phoropter.bundle.onnx_file import onnx_answer, require_packages, to_onnx
 from phoropter.bundle.portable import Portable, portable, torch_answer
 from phoropter.bundle.verify import agreement, verify
 from phoropter.core.errors import UsageError
-from phoropter.core.files import storage_errors, write_text
+from phoropter.core.files import PARTIAL, REPLACED, storage_errors, write_text
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Preprocessing, TargetSchema
 from phoropter.core.registry import names
@@ -176,14 +176,14 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
     """A temporary folder beside `folder` that takes its place when the block ends well."""
     with storage_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        room = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+        room = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=PARTIAL, dir=folder.parent))
     try:
         partial = room / folder.name
         partial.mkdir()
         yield partial
         with storage_errors(folder):
             if folder.exists():
-                folder.rename(room / "replaced")
+                folder.rename(room / REPLACED)
             partial.rename(folder)
     finally:
         shutil.rmtree(room, ignore_errors=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from phoropter.cli import render
-from phoropter.cli.options import ProjectOption, Run, Speech
+from phoropter.cli.options import Epoch, ProjectOption, Run, Speech
 from phoropter.cli.output import show
 
 To = Annotated[
@@ -17,8 +17,15 @@ To = Annotated[
 ]
 
 
-def export(run: Run, *, project: ProjectOption = None, to: To = None, speech: Speech) -> None:
+def export(
+    run: Run,
+    *,
+    project: ProjectOption = None,
+    to: To = None,
+    epoch: Epoch = None,
+    speech: Speech,
+) -> None:
     """Write a run as a bundle, checked on real samples."""
     from phoropter.project import api
 
-    show(api.export(run, project=project, to=to), speech, render.export)
+    show(api.export(run, project=project, to=to, epoch=epoch), speech, render.export)

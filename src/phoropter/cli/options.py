@@ -116,6 +116,14 @@ class Plan:
     settings: Settings = None
 
 
+Epoch = Annotated[
+    int | None,
+    typer.Option(
+        "--epoch", metavar="N", min=0, help="A pass that was kept (default: the best one)."
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Crew:
     """Who trains it, and who follows."""

@@ -114,8 +114,18 @@ def run(result: RunResult) -> str:
         f"{result.epochs} epochs, {result.steps} steps in {spoken(result.seconds)}{speed} "
         f"({result.stopped_by})",
         f"run {result.run} of {result.project}",
+        _kept(result) if len(result.kept) > 1 else [],
         [f"learning curves {result.curves}"] if result.curves else [],
     )
+
+
+def _kept(result: RunResult) -> list[str]:
+    """The passes to choose from, and which one the metrics are of."""
+    passes = (
+        f"{one.epoch} ({'not finite' if one.val_loss is None else f'{one.val_loss:.4f}'})"
+        for one in result.kept
+    )
+    return [f"kept passes (validation loss): {', '.join(passes)}; measured: pass {result.epoch}"]
 
 
 def lr_range(result: LrRangeResult) -> str:

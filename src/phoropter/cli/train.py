@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from phoropter.cli import render
 from phoropter.cli.console import listening
 from phoropter.cli.duration import seconds
 from phoropter.cli.options import Budget, Crew, Data, Plan, Source, Speech
 from phoropter.cli.output import show
+
+Keep = Annotated[
+    int,
+    typer.Option(
+        "--keep",
+        metavar="N",
+        min=1,
+        help="Leave the weights of the N passes with the lowest validation loss.",
+    ),
+]
 
 
 def train(
@@ -16,6 +30,7 @@ def train(
     plan: Plan,
     budget: Budget = None,
     crew: Crew,
+    keep: Keep = 1,
     speech: Speech,
 ) -> None:
     """One run of one recipe, measured on the validation part."""
@@ -35,6 +50,7 @@ def train(
             budget_s=budget_s,
             seed=source.seed,
             track=crew.track,
+            keep=keep,
             listener=listener,
         )
     show(result, speech, render.run)

@@ -15,8 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from phoropter.core.errors import CorruptFileError, StorageError
+from phoropter.core.errors import CorruptFileError, PhoropterError, StorageError
 
+PARTIAL = ".part"
+"""How the names of files and folders end that are being written."""
+
+REPLACED = "replaced"
+"""What the former folder is called, inside the new one's, for the moment of their exchange."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_PROBE_BYTES = 1 << 16
 _UNWRITABLE = {
     errno.EACCES,
     errno.EPERM,
@@ -25,6 +33,8 @@ _UNWRITABLE = {
     errno.EEXIST,  # the same, as `mkdir` puts it
     errno.EISDIR,
     errno.ENAMETOOLONG,
+    errno.EFBIG,  # beyond what the file system, or a limit of the process, allows a file
+    errno.EIO,
 }
 
 
@@ -40,12 +50,13 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
         os.close(handle)
     partial = Path(name)
     try:
         with storage_errors(path):
-            yield partial
+            with _room_doubted(partial):
+                yield partial
             with partial.open("rb") as written:
                 os.fsync(written.fileno())
             partial.chmod(0o644)
@@ -56,22 +67,44 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def _room_doubted(partial: Path) -> Iterator[None]:
+    """Asks the disk itself whether it is full, whenever writing a file fails.
+
+    torch, safetensors and polars each report a full disk with an exception of their own, and numpy
+    with one that has no number; the next write fails plainly.
+    """
+    try:
+        yield
+    except Exception as error:
+        understood = isinstance(error, OSError) and error.errno is not None
+        if not understood and not isinstance(error, PhoropterError):
+            with partial.open("ab") as file:
+                file.write(bytes(_PROBE_BYTES))
+        raise
+
+
+@contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Turns the operating system's complaints about writing `path` into one clear line."""
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise StorageError(
-                f"No space left on the disk while writing {str(path)!r}.",
-                hint="Free some space and run the same command again; nothing finished is lost.",
-            ) from error
+        if error.errno in _FULL:
+            raise disk_full(path) from error
         if error.errno in _UNWRITABLE:
             raise StorageError(
                 f"Cannot write {str(path)!r}: {error.strerror}.",
                 hint="Choose a writable place with --project DIR.",
             ) from error
         raise
+
+
+def disk_full(path: Path) -> StorageError:
+    """What is said where there is no room to write `path`."""
+    return StorageError(
+        f"No space left on the disk while writing {str(path)!r}.",
+        hint="Free some space and run the same command again; nothing finished is lost.",
+    )
 
 
 def write_text(path: Path, text: str) -> None:

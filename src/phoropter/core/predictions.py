@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from phoropter.core.errors import CorruptFileError
-from phoropter.core.files import whole_file
+from phoropter.core.tables import read_table, write_table
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,8 +93,7 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
         for index, name in enumerate(predictions.names):
             columns[f"truth:{name}"] = predictions.truth[:, index]
             columns[f"value:{name}"] = predictions.values[:, index]
-    with whole_file(path) as partial:
-        pl.DataFrame(columns).write_parquet(partial)
+    write_table(path, pl.DataFrame(columns))
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -104,7 +103,7 @@ def read_predictions(path: Path) -> Predictions:
         CorruptFileError: If the file is damaged.
     """
     try:
-        return _from_table(pl.read_parquet(path))
+        return _from_table(read_table(path)[0])
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise CorruptFileError(
             f"The predictions {str(path)!r} cannot be read: {error}.",

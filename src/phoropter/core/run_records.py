@@ -62,6 +62,21 @@ class PassSignals:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptPass:
+    """A pass whose weights were kept.
+
+    Args:
+        epoch: The pass; 0 is the start.
+        val_loss: On the validation part; None if it was not finite.
+        weights: Their file, relative to the run's folder.
+    """
+
+    epoch: int
+    val_loss: float | None
+    weights: str
+
+
+@dataclass(frozen=True, slots=True)
 class RangePoint:
     """One step of a range test.
 
@@ -114,6 +129,7 @@ class RunSummary:
             "efficientnet_lite0", ...), or "" for a network on images.
         waiting: Share of the training time in which the network waited for its next batch.
         own: Hash of the source of each part of the user's own, by its recipe key.
+        kept: The passes whose weights were kept, the best first; empty for classic models.
     """
 
     run: str
@@ -129,3 +145,4 @@ class RunSummary:
     features: str
     own: Mapping[str, str] = field(default_factory=dict)
     waiting: float = 0.0
+    kept: tuple[KeptPass, ...] = ()

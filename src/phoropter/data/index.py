@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from phoropter.core.events import Listener, Note, Progress, silent
-from phoropter.core.files import whole_file
 from phoropter.core.records import Dataset, Rejected
+from phoropter.core.tables import read_table, write_table
 from phoropter.data.decode import UnreadableImageError, decode_with_header
 from phoropter.data.parallel import ordered
 from phoropter.data.usable import usable
@@ -128,8 +128,7 @@ def _measurements(dataset: Dataset, cache: Path | None, *, listener: Listener) -
     for some in _in_portions(_measured(dataset.root, new, listener=listener)):
         full = pl.concat([full, pl.DataFrame(some, schema=_SCHEMA, orient="row")])
         if cache is not None:
-            with whole_file(cache) as partial:
-                full.sort("path").write_parquet(partial, metadata={"version": str(_VERSION)})
+            write_table(cache, full.sort("path"), {"version": str(_VERSION)})
     return full.sort("path")
 
 
@@ -168,12 +167,11 @@ def _read_cache(cache: Path | None) -> pl.DataFrame:
     if cache is None or not cache.exists():
         return nothing
     try:
-        if pl.read_parquet_metadata(cache).get("version") != str(_VERSION):
-            return nothing
-        table = pl.read_parquet(cache)
-    except (pl.exceptions.PolarsError, OSError):  # everything in it can be measured again
+        table, about = read_table(cache)
+    except (ValueError, OSError):  # everything in it can be measured again
         return nothing
-    return table if table.schema == pl.Schema(_SCHEMA) else nothing
+    sound = about.get("version") == str(_VERSION) and table.schema == pl.Schema(_SCHEMA)
+    return table if sound else nothing
 
 
 def _measured(

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from phoropter.core.errors import CorruptFileError, InputError, NothingUsableError, UsageError
-from phoropter.core.files import whole_file
 from phoropter.core.records import PARTS, Dataset, Part, Rows, Split
+from phoropter.core.tables import read_table, write_table
 from phoropter.data.assign import Assignment, assign
 from phoropter.data.chronology import runs_of_time, unit_moments
 from phoropter.data.units import strata, units
@@ -158,8 +158,7 @@ def write_split(path: Path, split: Split) -> None:
         "seed": str(split.seed),
         "grouped": json.dumps(split.grouped),
     }
-    with whole_file(path) as partial:
-        split.table.write_parquet(partial, metadata=about)
+    write_table(path, split.table, about)
 
 
 def read_split(path: Path) -> Split:
@@ -169,8 +168,8 @@ def read_split(path: Path) -> Split:
         CorruptFileError: If the file is damaged or is no split.
     """
     try:
-        about = pl.read_parquet_metadata(path)
-        table = pl.read_parquet(path).select("id", "part", "unit", pl.col("^moment$"))
+        table, about = read_table(path)
+        table = table.select("id", "part", "unit", pl.col("^moment$"))
         reasons = tuple(json.loads(about["reasons"]))
         grouped = bool(json.loads(about["grouped"]))
         return Split(table=table, reasons=reasons, seed=int(about["seed"]), grouped=grouped)

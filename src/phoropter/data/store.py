@@ -7,6 +7,8 @@ import json
 import math
 import os
 import shutil
+import zlib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +36,8 @@ LIMIT_VARIABLE = "PHOROPTER_STORE_GIB"
 SPARE_BYTES = 2**30
 """Disk space that a new store leaves free."""
 
+_CRC_BYTES = 4
+_READ_BYTES = 1 << 24
 _VERSION = 1  # raise when decoding or preprocessing changes, so that old stores are not reused
 
 
@@ -159,9 +163,13 @@ def _write(
     with whole_file(target) as partial, partial.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, description)
         squares = ordered(lambda path: read_indexed(path, preprocessing), paths)
+        crc = 0
         for done, square in enumerate(squares, start=1):
-            file.write(square.tobytes())
+            content = square.tobytes()
+            crc = zlib.crc32(content, crc)
+            file.write(content)
             listener(Progress("decoding", done, len(paths)))
+        file.write(crc.to_bytes(_CRC_BYTES, "little"))  # behind the array, where numpy ignores it
 
 
 def _mapped(target: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
@@ -173,7 +181,22 @@ def _mapped(target: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
     except (ValueError, EOFError, OSError):  # cut off or overwritten: it is made again
         return None
     sound = mapped.shape == shape and mapped.dtype == np.uint8
-    return np.asarray(mapped) if sound else None
+    state = target.stat()
+    if not sound or not _unchanged(target, state.st_size, state.st_mtime_ns, mapped.nbytes):
+        return None
+    return np.asarray(mapped)
+
+
+@cache
+def _unchanged(target: Path, size: int, mtime_ns: int, array_bytes: int) -> bool:  # noqa: ARG001
+    """Whether the array has the checksum behind it; looked at once for each state of the file."""
+    with target.open("rb") as file:
+        file.seek(size - array_bytes - _CRC_BYTES)
+        crc, left = 0, array_bytes
+        while left > 0 and (content := file.read(min(left, _READ_BYTES))):
+            crc = zlib.crc32(content, crc)
+            left -= len(content)
+        return left == 0 and file.read() == crc.to_bytes(_CRC_BYTES, "little")
 
 
 def _free(folder: Path) -> int:

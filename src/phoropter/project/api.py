@@ -209,9 +209,12 @@ def train(
     budget_s: float | None = None,
     seed: int | None = None,
     track: str | None = None,
+    keep: int = 1,
     listener: Listener = silent,
 ) -> RunResult:
     """One run of one recipe, measured on the validation part; the same run is never made twice.
+
+    The `keep` passes with the lowest validation losses leave their weights; the best one counts.
 
     Raises:
         PhoropterError: If the data or the recipe do not allow it.
@@ -221,7 +224,7 @@ def train(
     options = Options(
         data, project, target, task, None, recipe, settings or {}, seed, layout, track=track
     )
-    return train_one(options, budget_s=budget_s, listener=listener)
+    return train_one(options, budget_s=budget_s, keep=keep, listener=listener)
 
 
 def augment(
@@ -275,12 +278,16 @@ def lr_range(
     return range_test(options, steps=steps, lang=lang, listener=listener)
 
 
-def evaluate(run: Place, *, project: Place | None = None) -> RunResult:
-    """The metrics of a run on its validation part, from its recorded predictions.
+def evaluate(run: Place, *, project: Place | None = None, epoch: int | None = None) -> RunResult:
+    """The metrics of a run, of its best pass or of `epoch`, on the validation part.
 
     Raises:
-        PhoropterError: If there is no such run.
+        PhoropterError: If there is no such run, or the pass was not kept.
     """
+    if epoch is not None:
+        from phoropter.project.single import evaluate_pass
+
+        return evaluate_pass(run, project, epoch)
     from phoropter.project.judging import evaluate_run
 
     return evaluate_run(run, project)
@@ -336,15 +343,17 @@ def predict(
     return load(Path(bundle)).predict(files, listener=listener)
 
 
-def export(run: Place, *, project: Place | None = None, to: Place | None = None) -> ExportResult:
-    """Writes a run as a bundle, checked against the original on real samples.
+def export(
+    run: Place, *, project: Place | None = None, to: Place | None = None, epoch: int | None = None
+) -> ExportResult:
+    """Writes a run's best pass, or `epoch`, as a bundle, checked on real samples.
 
     Raises:
-        PhoropterError: If the copy does not agree with the original.
+        PhoropterError: If the copy does not agree with the original, or the pass was not kept.
     """
     from phoropter.project.single import export_run
 
-    return export_run(run, project, to)
+    return export_run(run, project, to, epoch)
 
 
 def report(project: Place | None = None, *, lang: str = "en") -> ReportResult:

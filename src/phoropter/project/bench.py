@@ -21,8 +21,9 @@ from phoropter.project.judging import (
 from phoropter.project.opened import Project
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.training.estimate import shortened
-from phoropter.training.execute import execute, is_classic, is_done
+from phoropter.training.execute import execute, is_classic
 from phoropter.training.problem import Problem, run_id
+from phoropter.training.summary import is_done
 
 
 @dataclass(slots=True)
@@ -34,12 +35,14 @@ class ProjectBench:
         problem: What its runs share.
         seconds_left: Until the last moment at which a run may end.
         deadline: The same moment as `time.monotonic` tells it, or None.
+        keep: How many passes of a run leave their weights.
     """
 
     project: Project
     problem: Problem
     seconds_left: Callable[[], float]
     deadline: float | None
+    keep: int = 1
     _records: dict[str, RunRecord] = field(default_factory=dict)
 
     def planned_baseline(self, recipe: Recipe, *, seconds: float) -> Recipe:
@@ -65,6 +68,7 @@ class ProjectBench:
             self.problem,
             runs=self.project.folder.runs,
             deadline=self.deadline,
+            keep=self.keep,
             listener=self.project.listener,
         )
         self._records.pop(path.name, None)  # it may have gone on since it was read
@@ -110,10 +114,16 @@ class ProjectBench:
     def tried_digests(self) -> set[str]:
         """Digests of the recipes that were tried as changes.
 
-        The ladder's have yet to compete, and runs that the budget cut have yet to be finished.
+        The ladder's have yet to compete, runs that the budget cut have yet to be finished, and
+        those of a turn that was stopped before its verdict have yet to be judged.
         """
         runs = self.project.folder.runs
-        known = (runs / run for run, role in self.project.notebook.runs() if role != "ladder")
+        judged = {step.b for step in self.project.notebook.steps()}
+        known = (
+            runs / run
+            for run, role in self.project.notebook.runs()
+            if role != "ladder" and (role != "candidate" or run in judged)
+        )
         return {self.record(path).recipe.digest for path in known if is_done(path)}
 
     def of(self, trial: Trial) -> RunRecord:

@@ -90,7 +90,7 @@ def try_bundle(project: Project, problem: Problem, outcome: Outcome) -> str:
 def write_bundle(project: Project, problem: Problem, outcome: Outcome, *, to: Path) -> Exported:
     """The chosen run as a bundle, checked on a few real samples of the validation part."""
     record = outcome.final
-    network, recipe, summary, preprocessing = restored(record.path)
+    network, recipe, summary, preprocessing = restored(record.path, epoch=record.epoch)
     images = open_images(recipe, problem, listener=project.listener)
     rows = problem.rows("val")
     chosen = generator(recipe.seed, "golden").choice(

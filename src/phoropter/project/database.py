@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,8 +27,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DatabaseError
 
-from phoropter.core.errors import CorruptFileError
-from phoropter.core.files import storage_errors
+from phoropter.core.errors import CorruptFileError, StorageError
+from phoropter.core.files import disk_full, storage_errors
 
 _META = MetaData()
 
@@ -118,9 +119,23 @@ class Database:
             with storage_errors(self._path), self._engine.begin() as connection:
                 yield connection
         except (DatabaseError, json.JSONDecodeError) as error:
+            _tell_storage(self._path, error)
             reason = str(error.__cause__ or error)
             raise CorruptFileError(
                 f"The notebook {str(self._path)!r} cannot be used: {reason}.",
-                hint="If the disk is full, free some space; otherwise restore the file or start a "
-                "new project with --project DIR.",
+                hint="Restore the file, or start a new project with --project DIR.",
             ) from error
+
+
+def _tell_storage(path: Path, error: DatabaseError | json.JSONDecodeError) -> None:
+    """Raises what the disk is to blame for; a transaction that was under way is undone."""
+    cause = getattr(error, "orig", None)
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the kind, without the details
+    if code == sqlite3.SQLITE_FULL:
+        raise disk_full(path) from error
+    if code in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
+        raise StorageError(
+            f"The notebook {str(path)!r} cannot be written: {cause}.",
+            hint="Check that there is space and permission, and run the same command again; "
+            "nothing finished is lost.",
+        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -12,11 +13,13 @@ import yaml
 from filelock import FileLock, Timeout
 
 from phoropter.core.errors import CorruptFileError, InputError, ProjectBusyError, UsageError
-from phoropter.core.files import storage_errors, write_text
+from phoropter.core.files import PARTIAL, REPLACED, storage_errors, write_text
 from phoropter.data.images import PROJECT_SUFFIX
 
 _DEFAULTS = {"groups": "found"}
 """What a setting is where it was not said."""
+
+_UNLOCKED = (".findings.json.",)
 
 _OF_THE_SPLIT = ("groups", "ratios", "time")
 """Settings that only the split depends on."""
@@ -201,16 +204,38 @@ def locked(folder: Folder) -> Iterator[None]:
         folder.path.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.path / ".lock", timeout=0)
     try:
-        lock.acquire()
+        with storage_errors(folder.path / ".lock"):
+            lock.acquire()
     except Timeout as error:
         raise ProjectBusyError(
             f"Another process is working on {str(folder.path)!r}.",
             hint="Wait for it, or choose another folder with --project DIR.",
         ) from error
     try:
+        _sweep(folder)
         yield
     finally:
         lock.release()
+
+
+def _sweep(folder: Folder) -> None:
+    """Removes the halves of files that killed processes left behind; they may be large.
+
+    Spared are those of files that commands write without the lock.
+    """
+    for half in list(folder.path.rglob(f".*{PARTIAL}")):
+        if half.is_dir():
+            _sweep_bundle(half, folder.bundle)
+        elif not half.name.startswith(_UNLOCKED):
+            half.unlink(missing_ok=True)
+
+
+def _sweep_bundle(half: Path, bundle: Path) -> None:
+    """Removes half a bundle; the one that was to be replaced by it comes back, if it is gone."""
+    before = half / REPLACED
+    if before.exists() and half.name.startswith(f".{bundle.name}.") and not bundle.exists():
+        before.rename(bundle)
+    shutil.rmtree(half, ignore_errors=True)
 
 
 def project_of(project: str | Path | None) -> Folder:

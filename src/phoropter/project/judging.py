@@ -45,6 +45,8 @@ def run_result(folder: Folder, record: RunRecord) -> RunResult:
         primary=summary.metric,
         metrics=record.metrics,
         stopped_by=summary.stopped_by,
+        epoch=record.summary.best_epoch if record.epoch is None else record.epoch,
+        kept=summary.kept,
         curves=str(record.path / CURVES) if (record.path / CURVES).exists() else "",
     )
 

@@ -83,6 +83,12 @@ class Notebook:
         """How often the seal has been opened."""
         return self._database.count(OPENINGS)
 
+    def opening(self, run: str) -> Mapping[str, Any] | None:
+        """What was noted when the seal was last opened for a run; None if it never was."""
+        query = select(OPENINGS.c.facts).where(OPENINGS.c.run == run).order_by(OPENINGS.c.number)
+        facts = self._database.rows(query)
+        return dict(facts[-1]) if facts else None
+
     def steps(self) -> tuple[Step, ...]:
         """Every turn of the loop, oldest first."""
         rows = self._database.rows(select(STEPS.c.facts).order_by(STEPS.c.number))

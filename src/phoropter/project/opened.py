@@ -99,6 +99,7 @@ class Project:
         if self.folder.split.exists():
             kept = read_split(self.folder.split)
             self._check_unchanged(kept)
+            self._record(kept)  # a kill may have come between the file and its record
             return kept
         arranged, because = arrange(self.found, self.folder, self.settings)
         asked = self.settings.ratios
@@ -109,10 +110,15 @@ class Project:
             because=because,
         )
         write_split(self.folder.split, made)
-        parts = {part: len(rows(self.dataset, made, part)) for part in PARTS}
-        self.notebook.record_split(split_digest(made), {"parts": parts, "reasons": made.reasons})
+        parts = self._record(made)
         self.listener(Note(f"Split: {', '.join(f'{n} {p}' for p, n in parts.items())}."))
         return made
+
+    def _record(self, made: Split) -> dict[str, int]:
+        """Notes the split in the notebook, once; how many samples each part has."""
+        parts = {part: len(rows(self.dataset, made, part)) for part in PARTS}
+        self.notebook.record_split(split_digest(made), {"parts": parts, "reasons": made.reasons})
+        return dict(parts)
 
     def choice(self, split: Split) -> PrimaryChoice:
         """The primary metric and the reason for it."""

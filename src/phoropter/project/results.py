@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phoropter.core.records import Finding, Metric, Rejected, Verdict
-from phoropter.core.run_records import RangePoint
+from phoropter.core.run_records import KeptPass, RangePoint
 from phoropter.data.accounts import Ignored
 from phoropter.data.writing import Lost
 
@@ -102,7 +102,22 @@ class ConvertResult:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """One run and its metrics on the validation part; `curves` is a page of its learning curves."""
+    """One run and its metrics on the validation part.
+
+    Args:
+        run: Its identifier.
+        project: Folder of the project.
+        epochs: Passes made; 0 for classic models.
+        steps: Optimiser steps made.
+        seconds: Wall time.
+        samples_per_second: Training throughput.
+        primary: Name of the primary metric.
+        metrics: All of them, of the pass `epoch`.
+        stopped_by: What ended it.
+        curves: A page of its learning curves, or "".
+        epoch: The pass whose weights were measured.
+        kept: Every pass whose weights were kept, the best first.
+    """
 
     run: str
     project: str
@@ -114,6 +129,8 @@ class RunResult:
     metrics: tuple[Metric, ...]
     stopped_by: str
     curves: str = ""
+    epoch: int = 0
+    kept: tuple[KeptPass, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

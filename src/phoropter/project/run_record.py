@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from phoropter.core.recipe import Recipe, read_recipe
 from phoropter.core.records import Metric, Preprocessing
 from phoropter.core.run_records import Epoch, Gate, RunSummary
 from phoropter.metrics.evaluate import evaluate
-from phoropter.training.execute import read_preprocessing, read_summary
+from phoropter.training.execute import predicted
 from phoropter.training.gates import read_gates
 from phoropter.training.history import read_history
+from phoropter.training.problem import Problem
+from phoropter.training.summary import RECORDS, check_files, read_preprocessing, read_summary
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,7 @@ class RunRecord:
         gates: Checks made before training.
         predictions: On the validation part.
         train_predictions: On a fixed part of the training samples.
+        epoch: The kept pass that the predictions are of; None for the best one.
     """
 
     path: Path
@@ -40,6 +43,7 @@ class RunRecord:
     gates: tuple[Gate, ...]
     predictions: Predictions
     train_predictions: Predictions | None
+    epoch: int | None = None
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
@@ -60,6 +64,18 @@ def primary(metrics: tuple[Metric, ...], name: str, predictions: Predictions) ->
     return evaluate(predictions, names=[name])[0]
 
 
+def at_pass(record: RunRecord, epoch: int | None, problem: Problem) -> RunRecord:
+    """The record with what a kept pass says of the validation part instead of the best one.
+
+    Raises:
+        UsageError: If the weights of that pass were not kept.
+    """
+    if epoch is None or epoch == record.summary.best_epoch:
+        return record
+    said = predicted(record.path, problem, problem.rows("val"), epoch=epoch)
+    return replace(record, predictions=said, train_predictions=None, epoch=epoch)
+
+
 def read_run(path: Path) -> RunRecord:
     """The record of the finished run in a folder.
 
@@ -72,6 +88,7 @@ def read_run(path: Path) -> RunRecord:
             hint="Run the command that made it again; it goes on where it stopped.",
         )
     summary = read_summary(path)
+    check_files(path, RECORDS)
     train = path / "train_predictions.parquet"
     return RunRecord(
         path=path,

@@ -34,7 +34,8 @@ def open_seal(project: Project, problem: Problem, record: RunRecord) -> Opening:
     """Measures a run on the test part and records that the seal was opened.
 
     The record is made before the numbers are known to anyone, so that a look at the test cannot be
-    undone by stopping the program.
+    undone by stopping the program. An opening that was stopped right then is ended, not counted
+    once more: nobody has seen its numbers.
 
     Raises:
         UsageError: If the split has no test part.
@@ -48,22 +49,34 @@ def open_seal(project: Project, problem: Problem, record: RunRecord) -> Opening:
     predictions = predicted(record.path, problem, rows, listener=project.listener)
     scores = scored(predictions, problem.metric)
     parts = _parts(project, predictions, problem.metric)
-    project.notebook.record_opening(
-        record.summary.run, {"run": record.summary.run, "metrics": scores.metrics}
-    )
-    write_predictions(record.path / TEST_PREDICTIONS, predictions)
+    path = record.path / TEST_PREDICTIONS
+    if path.exists() or not _is_opened(project, record):
+        run, steps = record.summary.run, record.summary.steps
+        facts = {"run": run, "steps": steps, "metrics": scores.metrics}
+        project.notebook.record_opening(run, facts)
+    write_predictions(path, predictions)
     project.listener(Note(f"The seal was opened (opening {project.notebook.openings})."))
     return Opening(predictions, scores, parts)
 
 
 def read_opening(project: Project, record: RunRecord) -> Opening | None:
-    """What an earlier opening said of this run; None if the seal was not opened for it."""
+    """What an earlier opening said of this run; None if the seal was not opened for it.
+
+    What it said of a run that has been trained on since is not asked for again.
+    """
     path = record.path / TEST_PREDICTIONS
-    if not path.exists():
+    if not path.exists() or not _is_opened(project, record):
         return None
     predictions = read_predictions(path)
     metric = record.summary.metric
     return Opening(predictions, scored(predictions, metric), _parts(project, predictions, metric))
+
+
+def _is_opened(project: Project, record: RunRecord) -> bool:
+    """Whether the seal was opened for the run as it is now."""
+    facts = project.notebook.opening(record.summary.run)
+    steps = record.summary.steps
+    return facts is not None and facts.get("steps", steps) == steps
 
 
 def scored(predictions: Predictions, metric: str) -> Scores:

@@ -29,7 +29,7 @@ from phoropter.project.results import (
     SplitResult,
     TestResult,
 )
-from phoropter.project.run_record import RunRecord, read_run
+from phoropter.project.run_record import RunRecord, at_pass, read_run
 from phoropter.project.seal import open_seal, read_opening
 from phoropter.project.steps import planned_baseline, reference_so_far
 
@@ -73,8 +73,12 @@ def _split_result(project: Project, made: Split) -> SplitResult:
     )
 
 
-def train_one(options: Options, *, budget_s: float | None, listener: Listener) -> RunResult:
+def train_one(
+    options: Options, *, budget_s: float | None, keep: int, listener: Listener
+) -> RunResult:
     """One run of the given recipe, or of the one that these data call for."""
+    if keep < 1:
+        raise UsageError(f"At least one pass of a run is kept, got {keep}.", hint="Say --keep 1.")
     begun = time.monotonic()
     deadline = None if budget_s is None else begun + budget_s
     with started(options, listener=listener) as project:
@@ -83,7 +87,7 @@ def train_one(options: Options, *, budget_s: float | None, listener: Listener) -
         recipe = (
             plan.recipe if options.seed is None else plan.recipe.changed({"seed": options.seed})
         )
-        bench = ProjectBench(project, problem, lambda: 0.0, deadline)
+        bench = ProjectBench(project, problem, lambda: 0.0, deadline, keep)
         trial = bench.run(recipe, role="single")
         record = bench.of(trial)
         write_curves(record, bench.findings(trial))
@@ -106,14 +110,24 @@ def open_seal_of(place: str | Path, run: str | Path | None, *, listener: Listene
         )
 
 
-def export_run(run: str | Path, place: str | Path | None, to: str | Path | None) -> ExportResult:
+def evaluate_pass(run: str | Path, place: str | Path | None, epoch: int) -> RunResult:
+    """The metrics of a run with the weights of a pass that was kept, computed now."""
+    folder, path = run_folder(run, place)
+    with existing(folder) as project:
+        return run_result(folder, at_pass(read_run(path), epoch, project.problem()))
+
+
+def export_run(
+    run: str | Path, place: str | Path | None, to: str | Path | None, epoch: int | None
+) -> ExportResult:
     """A run as a bundle, in the project's `model` folder if no other is named."""
     folder, path = run_folder(run, place)
     with existing(folder) as project:
         project.check_images()
-        outcome = _outcome(project, read_run(path))
+        problem = project.problem()
+        outcome = _outcome(project, at_pass(read_run(path), epoch, problem))
         target = Path(to).expanduser().resolve() if to is not None else folder.bundle
-        exported = write_bundle(project, project.problem(), outcome, to=target)
+        exported = write_bundle(project, problem, outcome, to=target)
         return ExportResult(
             run=path.name,
             bundle=str(exported.folder),
@@ -141,7 +155,9 @@ def _outcome(project: Project, record: RunRecord) -> Outcome:
     ladder = read_ladder(project.folder, project.notebook)
     looped = any(role == "baseline" for _, role in project.notebook.runs())
     sentences = conclude(record, ladder, project.notebook.steps()) if looped else ()
-    return Outcome(record, ladder, read_opening(project, record), sentences)
+    # The seal was opened for the best pass, if at all: another one has no test result.
+    opening = read_opening(project, record) if record.epoch is None else None
+    return Outcome(record, ladder, opening, sentences)
 
 
 def _chosen(project: Project, run: str | Path | None) -> RunRecord:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from phoropter.core.checksums import read_record, write_record
 from phoropter.core.errors import CorruptFileError
-from phoropter.core.files import read_json, write_json
 
 FILE = "batch_size.json"
 LEAST = 16
@@ -91,7 +91,7 @@ def read_sizing(folder: Path) -> Sizing | None:
     if not path.exists():
         return None
     try:
-        return Sizing(**read_json(path))
+        return Sizing(**read_record(path))
     except TypeError as error:
         raise CorruptFileError(
             f"{str(path)!r} is damaged: {error}.", hint="Delete it and run the command again."
@@ -100,7 +100,7 @@ def read_sizing(folder: Path) -> Sizing | None:
 
 def write_sizing(folder: Path, sizing: Sizing) -> None:
     """Records the choice, so that a resumed run takes the same steps."""
-    write_json(folder / FILE, asdict(sizing))
+    write_record(folder / FILE, asdict(sizing))
 
 
 def _sizing(size: int, seconds: Mapping[int, float], why: str) -> Sizing:

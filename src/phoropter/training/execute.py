@@ -7,9 +7,8 @@ a frozen trunk, and a network trained on images. They differ in `_fitted` alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,33 +19,34 @@ from torch import nn
 from phoropter.augment.mixing import mixer
 from phoropter.augment.policies import augmenter
 from phoropter.core import registry
-from phoropter.core.errors import CorruptFileError, InputError
-from phoropter.core.events import Listener, RunBegun, RunEnded, silent
-from phoropter.core.files import read_json, write_json, write_text
+from phoropter.core.errors import InputError
+from phoropter.core.events import Listener, Note, RunBegun, RunEnded, silent
+from phoropter.core.files import write_text
 from phoropter.core.predictions import Predictions, write_predictions
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe, flat, read_recipe, to_yaml
-from phoropter.core.records import Normalization, Preprocessing, Rows, TargetSchema
+from phoropter.core.records import Preprocessing, Rows
 from phoropter.core.run_records import RunSummary
 from phoropter.metrics import named
 from phoropter.models.build import build, build_trunk, untrained
 from phoropter.models.classic import classic_from_state, fit_classic
 from phoropter.models.network import Network
 from phoropter.prediction.run import outputs
-from phoropter.training.checkpoint import read_weights, write_weights
+from phoropter.training.checkpoint import read_weights, weights_of, write_weights
 from phoropter.training.gates import input_ignored, run_gates, write_gates
 from phoropter.training.loop import fit
 from phoropter.training.problem import Problem, own_sources, run_id
 from phoropter.training.records import FitOutcome, TrainingData, Watch, sample_train_eval_rows
 from phoropter.training.sources import Source, open_images, open_source
+from phoropter.training.summary import (
+    SUMMARY,
+    check_files,
+    is_done,
+    read_preprocessing,
+    read_summary,
+    write_summary,
+)
 from phoropter.training.team import Job, assembled
-
-SUMMARY = "run.json"
-_LATER = ("own", "waiting")
-"""Fields that the records of older versions lack."""
-
-UNFINISHED = ("budget", "interrupted")
-"""Ends that more time would have changed; such a run goes on when it is asked for again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +66,7 @@ def execute(
     *,
     runs: Path,
     deadline: float | None = None,
+    keep: int = 1,
     listener: Listener = silent,
 ) -> Path:
     """Carries out a recipe, or finds it done, and returns the run's folder.
@@ -75,6 +76,8 @@ def execute(
         problem: On what.
         runs: The folder of all runs.
         deadline: Reading of `time.monotonic` at which training must end; None: no limit.
+        keep: How many of the passes with the lowest validation losses leave their weights. It
+            decides nothing about the run, so it is no part of the recipe.
         listener: Told about the progress.
 
     Raises:
@@ -83,6 +86,7 @@ def execute(
     """
     folder = runs / run_id(recipe, problem)
     if is_done(folder):
+        _tell_if_fewer(folder, keep, listener)
         return folder
     begun = time.monotonic()
     if (folder / SUMMARY).exists():
@@ -93,7 +97,7 @@ def execute(
         problem=problem,
         folder=folder,
         source=open_source(recipe, problem, listener=listener),
-        watch=Watch(listener=listener, deadline=deadline),
+        watch=Watch(listener=listener, deadline=deadline, keep=keep),
     )
     listener(RunBegun(folder.name, recipe))
     network, outcome = _fitted(carried)
@@ -103,18 +107,38 @@ def execute(
     return folder
 
 
-def restored(folder: Path) -> tuple[Network, Recipe, RunSummary, Preprocessing]:
+def _tell_if_fewer(folder: Path, keep: int, listener: Listener) -> None:
+    summary = read_summary(folder)
+    if len(summary.kept) < min(keep, summary.epochs + 1):
+        listener(
+            Note(
+                f"The run was made before, and {len(summary.kept)} of its passes kept; to have "
+                f"more, delete {str(folder)!r} and run the same command again."
+            )
+        )
+
+
+def restored(
+    folder: Path, *, epoch: int | None = None
+) -> tuple[Network, Recipe, RunSummary, Preprocessing]:
     """The whole network of a finished run, from files alone, with what it needs to be used.
+
+    Args:
+        folder: Of the run.
+        epoch: The kept pass whose weights are wanted; the best one if left out.
 
     Raises:
         CorruptFileError: If a file is missing or damaged.
+        UsageError: If the pass was not kept.
         InputError: If the source of a part of the user's own is not what it was.
     """
     recipe = read_recipe(folder / "recipe.yaml")
     summary = read_summary(folder)
     how = read_preprocessing(folder)
     _check_own(recipe, summary)
-    state = read_weights(folder)
+    name = weights_of(summary.kept, epoch)
+    check_files(folder, ("recipe.yaml", name))
+    state = read_weights(folder, name=name)
     if summary.features == "":
         network = build(untrained(recipe), summary.schema, columns=len(how.columns))
         network.load_state_dict(state)
@@ -140,74 +164,23 @@ def _check_own(recipe: Recipe, summary: RunSummary) -> None:
 
 
 def predicted(
-    folder: Path, problem: Problem, rows: Rows, *, listener: Listener = silent
+    folder: Path,
+    problem: Problem,
+    rows: Rows,
+    *,
+    epoch: int | None = None,
+    listener: Listener = silent,
 ) -> Predictions:
-    """What a finished run says of these rows of the data."""
-    network, recipe, summary, _ = restored(folder)
+    """What a finished run says of these rows of the data, with the weights of a kept pass."""
+    network, recipe, summary, _ = restored(folder, epoch=epoch)
     source = open_source(recipe, problem, listener=listener)
     learner = network.head if summary.features else network
     return _spoken(learner, source, recipe, problem, rows)
 
 
-def is_done(folder: Path) -> bool:
-    """Whether the run in this folder has ended, and not merely been cut short."""
-    return (folder / SUMMARY).exists() and read_summary(folder).stopped_by not in UNFINISHED
-
-
 def is_classic(recipe: Recipe) -> bool:
     """Whether the model is fitted by scikit-learn instead of trained."""
     return recipe.model.name in registry.names("phoropter.classics")
-
-
-def read_summary(folder: Path) -> RunSummary:
-    """The outcome of a run.
-
-    Raises:
-        CorruptFileError: If it is damaged.
-    """
-    with _damage_told(folder / SUMMARY):
-        facts = read_json(folder / SUMMARY)
-        values = {
-            field.name: facts[field.name]
-            for field in fields(RunSummary)
-            if field.name in facts or field.name not in _LATER
-        }
-        return RunSummary(**{**values, "schema": _schema(values["schema"])})
-
-
-def _schema(facts: Mapping[str, Any]) -> TargetSchema:
-    return TargetSchema(
-        kind=facts["kind"],
-        names=tuple(facts["names"]),
-        counts=tuple(facts["counts"]),
-        offset=tuple(facts["offset"]),
-        scale=tuple(facts["scale"]),
-    )
-
-
-def read_preprocessing(folder: Path) -> Preprocessing:
-    """What led from the image files to the network's input.
-
-    Raises:
-        CorruptFileError: If the record of it is damaged.
-    """
-    with _damage_told(folder / SUMMARY):
-        facts = read_json(folder / SUMMARY)["preprocessing"]
-        statistics = facts.pop("normalization")
-        normalization = Normalization(tuple(statistics["mean"]), tuple(statistics["std"]))
-        columns = tuple(facts.pop("columns", ()))
-        return Preprocessing(normalization=normalization, columns=columns, **facts)
-
-
-@contextmanager
-def _damage_told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise CorruptFileError(
-            f"{str(path)!r} is damaged: {error!r}.",
-            hint="Delete the run's folder and run the command again.",
-        ) from error
 
 
 def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:
@@ -241,7 +214,7 @@ def _fitted_classic(carried: Carried) -> tuple[nn.Module, FitOutcome]:
         schema=carried.problem.schema,
         seed=carried.recipe.seed,
     )
-    write_weights(carried.folder, head)
+    write_weights(carried.folder, head.state_dict())
     seconds = time.monotonic() - begun
     return head, FitOutcome((), 0, 0, 0, seconds, 0.0, "finished")
 
@@ -352,6 +325,6 @@ def _write_summary(carried: Carried, outcome: FitOutcome, *, seconds: float) -> 
         features=carried.source.features,
         waiting=outcome.waiting,
         own=own_sources(carried.recipe),
+        kept=outcome.kept,
     )
-    preprocessing = asdict(carried.source.preprocessing)
-    write_json(carried.folder / SUMMARY, {**asdict(summary), "preprocessing": preprocessing})
+    write_summary(carried.folder, summary, carried.source.preprocessing)

@@ -43,6 +43,22 @@ def append_history(folder: Path, rows: Sequence[tuple[Epoch, Spent]]) -> None:
             file.write("".join(lines))
 
 
+def keep_timing(folder: Path, rows: Sequence[Epoch]) -> None:
+    """Leaves in `timing.jsonl` the lines of these rows alone: a resumed run repeats the others."""
+    path = folder / TIMING
+    if not path.exists():
+        return
+    left = {(row.epoch, row.step) for row in rows}
+    kept = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            values = json.loads(line)
+            kept[values["epoch"], values["step"]] = line
+        except (ValueError, TypeError, KeyError):
+            continue  # half written when the run was killed
+    write_text(path, "".join(f"{line}\n" for place, line in kept.items() if place in left))
+
+
 def read_history(folder: Path) -> tuple[Epoch, ...]:
     """The rows of a run's history; empty if there is none.
 

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from torch import nn
 
+from phoropter.core.checksums import check_unchanged, checksums, read_record, write_record
 from phoropter.core.errors import CorruptFileError
 from phoropter.core.events import Note
-from phoropter.core.files import read_json, write_json
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
-from phoropter.training.checkpoint import drop_state, load_state, read_weights, write_weights
+from phoropter.core.run_records import KeptPass
+from phoropter.training.checkpoint import BEST, drop_state, load_state, read_weights, write_kept
 from phoropter.training.choices import choices
+from phoropter.training.dynamics import FILE as DYNAMICS
 from phoropter.training.feed import ALONE, Feed
-from phoropter.training.history import read_history, write_history
+from phoropter.training.history import HISTORY, keep_timing, read_history, write_history
 from phoropter.training.interruption import interruptible
 from phoropter.training.optimizers import make_optimizers
 from phoropter.training.records import FitOutcome, TrainingData, Watch
 from phoropter.training.rehearsal import memory_format, own_randomness, threads_kept
 from phoropter.training.run import Parts, Run, identity
+from phoropter.training.signals import FILE as SIGNALS
 from phoropter.training.signals import write_signals
 from phoropter.training.step import Stepper
 from phoropter.training.team import Team
@@ -137,12 +141,13 @@ def _begin(run: Run) -> None:
     watch, folder = run.parts.watch, run.parts.folder
     team = run.parts.team
     state = team.told(load_state(folder, listener=watch.listener) if team.lead else None)
-    if state is not None and state["identity"] == identity(run.parts.recipe, run.parts.data):
+    if state is not None and state["terms"] == run.terms:
         run.load_state_dict(state)
         watch.listener(Note(f"Going on after step {run.taken} of {run.parts.plan.total_steps}."))
     else:
         if team.lead:
             write_history(folder, [])
+            keep_timing(folder, [])
         run.measure_start()
 
 
@@ -171,12 +176,14 @@ def _closed(run: Run) -> FitOutcome:
     if not parts.team.lead:
         return outcome
     run.write_history()
-    write_weights(parts.folder, parts.network)
     write_history(parts.folder, outcome.history)
     write_signals(parts.folder, run.signals.rows)
     run.dynamics.write(parts.folder, parts.data.train_eval_rows)
+    outcome = replace(outcome, kept=write_kept(parts.folder, run.best.kept))
     record = {name: value for name, value in asdict(outcome).items() if name != "history"}
-    write_json(parts.folder / OUTCOME, {"identity": identity(parts.recipe, parts.data), **record})
+    sums = checksums(parts.folder, _files(outcome.kept))
+    own = identity(parts.recipe, parts.data)
+    write_record(parts.folder / OUTCOME, {"identity": own, "files": sums, **record})
     if outcome.stopped_by != "budget":
         drop_state(parts.folder)
     return outcome
@@ -189,13 +196,21 @@ def _finished(
     if not (folder / OUTCOME).exists():
         return None
     try:
-        record = read_json(folder / OUTCOME)
+        record = read_record(folder / OUTCOME)
         same = record.pop("identity") == identity(recipe, data)
         if not same or record["stopped_by"] == "budget":
             return None
+        kept = tuple(KeptPass(**values) for values in record.pop("kept"))
+        check_unchanged(folder, record.pop("files"), _files(kept), hint="")
         history = read_history(folder)
-        network.load_state_dict(read_weights(folder))
-    except CorruptFileError:
+        weights = read_weights(folder)
+    except (CorruptFileError, KeyError, TypeError):
         return None  # trained again: the bits come out the same
+    network.load_state_dict(weights)
     network.eval()
-    return FitOutcome(history=history, **record)
+    return FitOutcome(history=history, kept=kept, **record)
+
+
+def _files(kept: Sequence[KeptPass]) -> list[str]:
+    """What the loop leaves besides its record."""
+    return [HISTORY, SIGNALS, DYNAMICS, BEST, *(one.weights for one in kept[1:])]

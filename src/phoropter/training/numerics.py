@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
+from phoropter.core.checksums import read_record, write_record
 from phoropter.core.errors import CorruptFileError
-from phoropter.core.files import read_json, write_json
 
 FILE = "numerics.json"
 LEAST_PRODUCTS = 2**20  # a tenth of a millisecond of one core; waiting for another takes as long
@@ -128,7 +128,7 @@ def read_numerics(folder: Path) -> Numerics | None:
     if not path.exists():
         return None
     try:
-        return Numerics(**read_json(path))
+        return Numerics(**read_record(path))
     except TypeError as error:
         raise CorruptFileError(
             f"{str(path)!r} is damaged: {error}.", hint="Delete it and run the command again."
@@ -137,7 +137,7 @@ def read_numerics(folder: Path) -> Numerics | None:
 
 def write_numerics(folder: Path, numerics: Numerics) -> None:
     """Records the choice, so that a resumed or replayed run computes the same numbers."""
-    write_json(folder / FILE, asdict(numerics))
+    write_record(folder / FILE, asdict(numerics))
 
 
 def _candidates(threads: int, *, images: bool) -> list[Numerics]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from phoropter.core.events import Listener, silent
 from phoropter.core.protocols import Inputs
 from phoropter.core.records import Normalization, Rows
-from phoropter.core.run_records import Epoch
+from phoropter.core.run_records import Epoch, KeptPass
 from phoropter.core.seed import generator
 
 LEAST_TRAIN_EVAL_ROWS = 500
@@ -65,17 +65,19 @@ def sample_train_eval_rows(train_rows: Rows, *, val_count: int, seed: int) -> Ro
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who follows a run, and until when it may take.
+    """What is around a run and does not decide its weights.
 
     Args:
         listener: Told about the progress.
         deadline: Reading of `clock` at which the run must be over; None: no limit.
         clock: Seconds, monotonic.
+        keep: How many of the passes with the lowest validation losses leave their weights.
     """
 
     listener: Listener = silent
     deadline: float | None = None
     clock: Callable[[], float] = time.monotonic
+    keep: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class FitOutcome:
         stopped_by: "finished", "patience", "budget" or "diverged".
         numerics: What was chosen, why, and the measurements behind it.
         waiting: Share of the training time in which the network waited for its next batch.
+        kept: The passes whose weights are on disk, the best first.
     """
 
     history: tuple[Epoch, ...]
@@ -103,3 +106,4 @@ class FitOutcome:
     stopped_by: str
     numerics: Mapping[str, Any] = field(default_factory=dict)
     waiting: float = 0.0
+    kept: tuple[KeptPass, ...] = ()

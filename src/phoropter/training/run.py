@@ -31,6 +31,7 @@ from phoropter.training.history import (
     append_history,
     epoch_from,
     epoch_values,
+    keep_timing,
     write_history,
 )
 from phoropter.training.judge import Judge
@@ -100,7 +101,7 @@ class Run:
         self.stopped_by: str | None = None
         self.history: list[Epoch] = []
         self.meter = Meter()
-        self.best = BestWeights()
+        self.best = BestWeights(parts.watch.keep)
         train = parts.recipe.train
         self.patience = Patience(train.patience, min_delta=train.min_delta)
         self.plateau = Plateau(train.decay_patience, decay=train.decay, min_delta=train.min_delta)
@@ -251,12 +252,22 @@ class Run:
         self._now = self._saved = self.parts.watch.clock()
         self._saving_s = self._saved - started
 
+    @property
+    def terms(self) -> dict[str, Any]:
+        """What must be equal for a checkpoint to be continued with the same bits."""
+        numerics, plan = self.parts.numerics, self.parts.plan
+        return {
+            "identity": identity(self.parts.recipe, self.parts.data),
+            "numerics": [numerics.autocast, numerics.channels_last, numerics.threads],
+            "batch_size": plan.batch_size,
+        }
+
     def state_dict(self) -> dict[str, Any]:
         """Everything that a resumed run must know, as tensors and plain values."""
         parts = self.parts
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         return {
-            "identity": identity(parts.recipe, parts.data),
+            "terms": self.terms,
             "place": [self.epoch, self.position, self.taken],
             "lr": self.lr,
             "spent": [self.samples, self.training_s, self.waited_s, self.seconds],
@@ -285,6 +296,7 @@ class Run:
             torch.cuda.set_rng_state_all(cuda)
         if parts.team.lead:
             write_history(parts.folder, self.history)
+            keep_timing(parts.folder, self.history)
         self._now = parts.watch.clock()  # reading the checkpoint was neither training nor waiting
 
     def report(self, *, final: bool = False) -> None:
@@ -345,6 +357,6 @@ def _row(run: Run, number: int, *, train: Evaluation | None, val: Evaluation | N
 
 
 def identity(recipe: Recipe, data: TrainingData) -> str:
-    """What must be equal for a checkpoint to be continued."""
+    """What recipe and samples must be for a run to be the same."""
     rows = b"".join(part.tobytes() for part in (data.train_rows, data.val_rows))
     return f"{recipe.digest}-{hashlib.sha256(rows).hexdigest()[:16]}"

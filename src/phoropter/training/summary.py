@@ -1,0 +1,119 @@
+"""A finished run's summary, and whether the files it was made of are still what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from phoropter.core.checksums import check_unchanged, checksums, read_record, write_record
+from phoropter.core.errors import CorruptFileError
+from phoropter.core.records import Normalization, Preprocessing, TargetSchema
+from phoropter.core.run_records import KeptPass, RunSummary
+from phoropter.training.checkpoint import BEST
+from phoropter.training.dynamics import FILE as DYNAMICS
+from phoropter.training.gates import FILE as GATES
+from phoropter.training.history import HISTORY
+from phoropter.training.signals import FILE as SIGNALS
+
+SUMMARY = "run.json"
+_LATER = ("own", "waiting", "kept")
+"""Fields that the records of older versions lack."""
+
+RECORDS = (
+    "recipe.yaml",
+    HISTORY,
+    SIGNALS,
+    DYNAMICS,
+    GATES,
+    "predictions.parquet",
+    "train_predictions.parquet",
+)
+"""Files that a finished run is read from, besides its weights; checked against its summary."""
+
+UNFINISHED = ("budget", "interrupted")
+"""Ends that more time would have changed; such a run goes on when it is asked for again."""
+
+
+def write_summary(folder: Path, summary: RunSummary, preprocessing: Preprocessing) -> None:
+    """Writes `run.json`, the last file of a run, with the checksums of the others."""
+    others = [one.weights for one in summary.kept[1:]]
+    facts = {
+        **asdict(summary),
+        "preprocessing": asdict(preprocessing),
+        "files": checksums(folder, (*RECORDS, BEST, *others)),
+    }
+    write_record(folder / SUMMARY, facts)
+
+
+def is_done(folder: Path) -> bool:
+    """Whether the run in this folder has ended, and not merely been cut short."""
+    return (folder / SUMMARY).exists() and read_summary(folder).stopped_by not in UNFINISHED
+
+
+def read_summary(folder: Path) -> RunSummary:
+    """The outcome of a run.
+
+    Raises:
+        CorruptFileError: If it is damaged.
+    """
+    with _damage_told(folder / SUMMARY):
+        facts = read_record(folder / SUMMARY)
+        values = {
+            field.name: facts[field.name]
+            for field in fields(RunSummary)
+            if field.name in facts or field.name not in _LATER
+        }
+        kept = tuple(KeptPass(**one) for one in values.pop("kept", ()))
+        return RunSummary(**{**values, "schema": _schema(values["schema"]), "kept": kept})
+
+
+def check_files(folder: Path, names: Iterable[str]) -> None:
+    """Refuses files of a finished run that are not what the run left.
+
+    Raises:
+        CorruptFileError: If one is missing or has changed.
+    """
+    with _damage_told(folder / SUMMARY):
+        facts = read_record(folder / SUMMARY)
+        hint = "Delete the run's folder and run the command that made it again."
+        if facts["stopped_by"] in UNFINISHED:
+            hint = "Run the command that made it again; it goes on where it stopped."
+        check_unchanged(folder, facts.get("files", {}), names, hint=hint)
+
+
+def _schema(facts: Mapping[str, Any]) -> TargetSchema:
+    return TargetSchema(
+        kind=facts["kind"],
+        names=tuple(facts["names"]),
+        counts=tuple(facts["counts"]),
+        offset=tuple(facts["offset"]),
+        scale=tuple(facts["scale"]),
+    )
+
+
+def read_preprocessing(folder: Path) -> Preprocessing:
+    """What led from the image files to the network's input.
+
+    Raises:
+        CorruptFileError: If the record of it is damaged.
+    """
+    with _damage_told(folder / SUMMARY):
+        facts = read_record(folder / SUMMARY)["preprocessing"]
+        statistics = facts.pop("normalization")
+        normalization = Normalization(tuple(statistics["mean"]), tuple(statistics["std"]))
+        columns = tuple(facts.pop("columns", ()))
+        return Preprocessing(normalization=normalization, columns=columns, **facts)
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CorruptFileError(
+            f"{str(path)!r} is damaged: {error!r}.",
+            hint="Delete the run's folder and run the command again.",
+        ) from error
