@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ def test_a_file_is_written_with_its_folders_and_nothing_is_left_beside_it(tmp_pa
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("failure", [ValueError("no"), KeyboardInterrupt(), OSError(4, "stopped")])
+@pytest.mark.parametrize("failure", [ValueError("no"), KeyboardInterrupt(), OSError(5, "io")])
 def test_a_failure_inside_the_block_leaves_the_old_content(tmp_path, failure):
     path = tmp_path / "x"
     write_text(path, "old")
@@ -188,3 +189,58 @@ def test_damaged_json_is_told(tmp_path, content):
     with pytest.raises(CorruptFileError) as caught:
         read_json(path)
     assert str(path) in caught.value.message
+
+
+def _torch(path, numbers):
+    import torch
+
+    torch.save({"a": torch.from_numpy(numbers)}, path)
+
+
+def _safetensors(path, numbers):
+    from safetensors.numpy import save_file
+
+    save_file({"a": numbers}, path)
+
+
+def _numpy(path, numbers):
+    with path.open("wb") as file:
+        np.save(file, numbers)
+
+
+def _zipped(path, numbers):
+    with path.open("wb") as file:
+        np.savez(file, a=numbers)
+
+
+def _parquet(path, numbers):
+    pl.DataFrame({"a": numbers}).write_parquet(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such limit")
+@pytest.mark.parametrize("write", [_torch, _safetensors, _numpy, _zipped, _parquet])
+def test_every_library_that_finds_no_room_ends_in_the_same_words(write, tmp_path):
+    import resource
+
+    path = tmp_path / "x"
+    write_text(path, "old")
+    numbers = np.random.default_rng(0).normal(size=20_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(StorageError, match="Cannot write"), whole_file(path) as partial:
+            write(partial, numbers)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failure_that_is_not_the_disks_stays_what_it_is(tmp_path):
+    def write():
+        with whole_file(tmp_path / "x"):
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        write()
+    assert list(tmp_path.iterdir()) == []

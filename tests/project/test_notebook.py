@@ -1,3 +1,4 @@
+import os
 import sqlite3
 from dataclasses import replace
 
@@ -173,3 +174,27 @@ def test_a_notebook_whose_place_is_taken(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
         Notebook(tmp_path / "file" / "notebook.sqlite")
+
+
+def test_a_changed_number_is_no_answer(tmp_path, notebook):
+    notebook.record_step(STEP)
+    with sqlite3.connect(tmp_path / "deep" / "notebook.sqlite") as file:
+        file.execute("UPDATE steps SET facts = replace(facts, '\"number\": 1', '\"number\": 2')")
+    file.close()
+    with pytest.raises(CorruptFileError, match="has changed"):
+        notebook.steps()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such limit")
+def test_a_notebook_that_may_not_grow(tmp_path, notebook):
+    import resource
+
+    notebook.record_step(STEP)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(StorageError, match="cannot be written"):
+            notebook.record_step(replace(STEP, number=2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert notebook.steps() == (STEP,)

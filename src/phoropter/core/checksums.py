@@ -47,8 +47,7 @@ def check_unchanged(
 
 def write_record(path: Path, values: Mapping[str, Any]) -> None:
     """Writes JSON that carries its own checksum, whole or not at all."""
-    content = plain(values)
-    write_json(path, {**content, _OWN: _of_values(content)})
+    write_json(path, with_checksum(values))
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -57,14 +56,32 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         CorruptFileError: If it is damaged.
     """
-    values = read_json(path)
-    own = values.pop(_OWN, None) if isinstance(values, dict) else ""
-    if own is not None and own != _of_values(values):
+    try:
+        return checked(read_json(path))
+    except ValueError as error:
         raise CorruptFileError(
-            f"{str(path)!r} is damaged: it has changed since it was written.",
-            hint="Delete it and run the command again.",
-        )
-    return dict(values)
+            f"{str(path)!r} is damaged: {error}.", hint="Delete it and run the command again."
+        ) from error
+
+
+def with_checksum(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as JSON knows them, and their checksum."""
+    content = plain(values)
+    return {**content, _OWN: _of_values(content)}
+
+
+def checked(values: Any) -> dict[str, Any]:
+    """What was given to `with_checksum`; values that carry none are believed.
+
+    Raises:
+        ValueError: If they are not what they were.
+    """
+    if isinstance(values, dict):
+        content = {name: value for name, value in values.items() if name != _OWN}
+        if values.get(_OWN) in {None, _of_values(content)}:
+            return content
+    message = "it has changed since it was written"
+    raise ValueError(message)
 
 
 def _of(path: Path) -> str:

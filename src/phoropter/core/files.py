@@ -34,7 +34,6 @@ _UNWRITABLE = {
     errno.EISDIR,
     errno.ENAMETOOLONG,
     errno.EFBIG,  # beyond what the file system, or a limit of the process, allows a file
-    errno.EIO,
 }
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 
 from phoropter.core.errors import CorruptFileError, NothingUsableError, UsageError
-from phoropter.core.files import whole_file
 from phoropter.core.records import Dataset, Split
 from phoropter.core.seed import derive
+from phoropter.core.tables import read_table, write_table
 from phoropter.data.assign import fold_numbers
 from phoropter.data.chronology import runs_of_time
 from phoropter.data.units import strata
@@ -98,8 +98,7 @@ def write_folds(path: Path, folds: Folds) -> None:
         "seed": str(folds.seed),
         "in_time": json.dumps(folds.in_time),
     }
-    with whole_file(path) as partial:
-        folds.table.write_parquet(partial, metadata=about)
+    write_table(path, folds.table, about)
 
 
 def read_folds(path: Path) -> Folds:
@@ -109,8 +108,8 @@ def read_folds(path: Path) -> Folds:
         CorruptFileError: If the file is damaged or holds no folds.
     """
     try:
-        about = pl.read_parquet_metadata(path)
-        table = pl.read_parquet(path, columns=["id", "repeat", "fold"])
+        table, about = read_table(path)
+        table = table.select("id", "repeat", "fold")
         reasons, in_time = tuple(json.loads(about["reasons"])), json.loads(about["in_time"])
         return Folds(table, reasons, int(about["seed"]), bool(in_time))
     except (pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DatabaseError
 
+from phoropter.core.checksums import checked, with_checksum
 from phoropter.core.errors import CorruptFileError, StorageError
 from phoropter.core.files import disk_full, storage_errors
 
@@ -95,18 +95,20 @@ class Database:
     def add(self, table: Table, **values: Any) -> None:
         """Appends a row."""
         with self._transaction() as connection:
-            connection.execute(insert(table).values(values))
+            connection.execute(insert(table).values(_sealed(values)))
 
     def add_once(self, table: Table, key: str, value: str, **values: Any) -> None:
         """Appends a row unless one with this key is there."""
         with self._transaction() as connection:
             if connection.scalar(select(table.c.number).where(table.c[key] == value)) is None:
-                connection.execute(insert(table).values({key: value, **values}))
+                connection.execute(insert(table).values({key: value, **_sealed(values)}))
 
     def rows(self, query: Select[Any]) -> list[Any]:
         """The rows of a query; plain values where it asks for one column."""
         with self._transaction() as connection:
             found = connection.execute(query).all()
+            if query.column_descriptions[0]["name"] == "facts":
+                return [checked(row[0]) for row in found]
         return [row[0] if len(row) == 1 else tuple(row) for row in found]
 
     def count(self, table: Table) -> int:
@@ -118,7 +120,7 @@ class Database:
         try:
             with storage_errors(self._path), self._engine.begin() as connection:
                 yield connection
-        except (DatabaseError, json.JSONDecodeError) as error:
+        except (DatabaseError, ValueError) as error:
             _tell_storage(self._path, error)
             reason = str(error.__cause__ or error)
             raise CorruptFileError(
@@ -127,7 +129,12 @@ class Database:
             ) from error
 
 
-def _tell_storage(path: Path, error: DatabaseError | json.JSONDecodeError) -> None:
+def _sealed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with a checksum in its facts: SQLite finds a broken page, but no changed number."""
+    return {**values, "facts": with_checksum(values["facts"])}
+
+
+def _tell_storage(path: Path, error: DatabaseError | ValueError) -> None:
     """Raises what the disk is to blame for; a transaction that was under way is undone."""
     cause = getattr(error, "orig", None)
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the kind, without the details
