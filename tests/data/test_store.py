@@ -194,3 +194,28 @@ def test_photographs_are_decoded_at_a_reduced_scale(
     monkeypatch.setattr(preprocess, "decode", spy)
     open_store(dataset, small, folder=tmp_path / "cache")
     assert seen == [8, 8]
+
+
+@pytest.mark.parametrize("place", [128, -5, -1])
+def test_a_store_with_a_changed_byte_is_made_again(
+    dataset: Dataset, small: Preprocessing, tmp_path: Path, place: int
+) -> None:
+    wanted = expected(dataset, small)
+    open_store(dataset, small, folder=tmp_path)
+    (file,) = tmp_path.glob("*.npy")
+    content = bytearray(file.read_bytes())
+    content[place] ^= 1
+    file.write_bytes(content)
+    again = open_store(dataset, small, folder=tmp_path)
+    assert torch.equal(again.batch(np.arange(9)), wanted)
+
+
+def test_a_store_without_a_checksum_is_made_again(
+    dataset: Dataset, small: Preprocessing, tmp_path: Path
+) -> None:
+    open_store(dataset, small, folder=tmp_path)
+    (file,) = tmp_path.glob("*.npy")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-4])
+    open_store(dataset, small, folder=tmp_path)
+    assert file.read_bytes() == whole

@@ -82,3 +82,16 @@ def test_missing_or_damaged_weights_are_reported(tmp_path):
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(CorruptFileError, match=r"best\.safetensors"):
         read_weights(tmp_path)
+
+
+def test_a_changed_number_in_a_state_is_seen(tmp_path):
+    numbers = torch.arange(1000.0)
+    for _ in range(2):
+        save_state(tmp_path, {"numbers": numbers})
+    last = tmp_path / "checkpoint" / "last.pt"
+    content = bytearray(last.read_bytes())
+    content[content.index(numbers.numpy().tobytes()) + 400] ^= 1
+    last.write_bytes(content)
+    notes = []
+    assert torch.equal(load_state(tmp_path, listener=notes.append)["numbers"], numbers)
+    assert len(notes) == 1

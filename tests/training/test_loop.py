@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from phoropter.core.checksums import read_record, write_record
 from phoropter.core.errors import InterruptedRunError
 from phoropter.core.events import Progress
 from phoropter.core.protocols import ParameterGroup
@@ -404,6 +405,25 @@ def test_a_finished_run_whose_weights_have_changed_is_trained_again(digits, tmp_
     again = digits()
     assert again.fit(tmp_path).history == outcome.history
     assert equal(weights(again.network), weights(setup.network))
+
+
+def test_a_checkpoint_of_other_numerics_is_not_gone_on_with(digits, tmp_path):
+    whole = digits()
+    whole.fit(tmp_path / "whole")
+    cut = digits().fit(tmp_path / "cut", watch=Watch(clock=Ticks(), deadline=3.0))
+    assert cut.stopped_by == "budget"
+    path = tmp_path / "cut" / "numerics.json"
+    other = {**read_record(path), "autocast": True}
+    write_record(path, other)
+    notes = []
+    mixed = digits()
+    mixed.fit(tmp_path / "cut", watch=Watch(listener=lambda event: notes.append(str(event))))
+    assert not any("Going on" in note for note in notes)
+    alone = digits()
+    (tmp_path / "alone").mkdir()
+    write_record(tmp_path / "alone" / "numerics.json", other)
+    alone.fit(tmp_path / "alone")
+    assert equal(weights(mixed.network), weights(alone.network))
 
 
 class Ticks:
