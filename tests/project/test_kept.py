@@ -68,7 +68,7 @@ def test_a_kept_pass_is_handed_over(made, run, tmp_path):
     answers = []
     for epoch in (best.epoch, third.epoch):
         bundle = phoropter.export(run, to=tmp_path / str(epoch), epoch=epoch).bundle
-        answers.append(phoropter.predict(bundle, [str(image)]).rows[0])
+        answers.append(phoropter.predict(bundle, [str(image)])[0])
     assert answers[0].probabilities != answers[1].probabilities
 
 

@@ -1,10 +1,9 @@
-import json
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phoropter.core.checksums import read_record, write_record
 from phoropter.core.errors import CorruptFileError, UsageError
 from phoropter.core.recipe import Recipe, TrainRecipe
 from phoropter.training.batch_size import doubled, largest, read_sizing
@@ -55,7 +54,7 @@ def test_other_words_are_refused(value):
 
 def test_what_was_found_is_recorded_and_taken_again(digits, tmp_path):
     outcome = digits().fit(tmp_path / "once", batch_size="auto", epochs=40)
-    recorded = json.loads((tmp_path / "once" / "batch_size.json").read_text())
+    recorded = read_record(tmp_path / "once" / "batch_size.json")
     size = recorded["batch_size"]
     assert outcome.numerics["batch_size"] == size
     assert recorded["seconds_per_sample"].keys() >= {"16", "32"}
@@ -66,7 +65,7 @@ def test_what_was_found_is_recorded_and_taken_again(digits, tmp_path):
     folder = tmp_path / "again"
     folder.mkdir()
     recorded["batch_size"] = 128
-    (folder / "batch_size.json").write_text(json.dumps(recorded))
+    write_record(folder / "batch_size.json", recorded)
     cut = digits()
     cut.fit(folder, batch_size="auto", watch=Watch(deadline=5.0, clock=lambda: 10.0))
     assert cut.fit(folder, batch_size="auto").steps == 3 * 2

@@ -116,9 +116,9 @@ class Project:
 
     def _record(self, made: Split) -> dict[str, int]:
         """Notes the split in the notebook, once; how many samples each part has."""
-        parts = {part: len(rows(self.dataset, made, part)) for part in PARTS}
+        parts: dict[str, int] = {part: len(rows(self.dataset, made, part)) for part in PARTS}
         self.notebook.record_split(split_digest(made), {"parts": parts, "reasons": made.reasons})
-        return dict(parts)
+        return parts
 
     def choice(self, split: Split) -> PrimaryChoice:
         """The primary metric and the reason for it."""
