@@ -316,7 +316,7 @@ def damage(case, folder, times):
         for way in WAYS
     ]
     chosen.shuffle(cases)
-    complaints = []
+    complaints, refused = [], 0
     for scene, path, way in cases[:times]:
         label = f"{scene.place.name} {path} {way}"
         victim = Scene(case, folder / "victim")
@@ -330,17 +330,20 @@ def damage(case, folder, times):
             at = chosen.randrange(max(1, len(content)))
             label += f" at {at} of {len(content)}"
             file.write_bytes(WAYS[way](content, at) if content else b"[1, 2]\n")
-        complaints += [f"{label}: {wrong}" for wrong in after_damage(victim, result, said, path)]
+        code, wrong = after_damage(victim, result, said, path)
+        complaints += [f"{label}: {what}" for what in wrong]
+        refused += code != 0
         shutil.rmtree(victim.place)
-    return {"cases": len(cases), "complaints": complaints}
+    tried = len(cases[:times])
+    return {"cases": len(cases), "tried": tried, "refused": refused, "complaints": complaints}
 
 
 def after_damage(scene, result, said, path):
-    """What is wrong after the same command was given again, and `evaluate` after it."""
-    code, out, err = scene.do()
-    if code != 0:
-        wrong = one_clear_line(code, out, err, codes={"corrupt-file", "input", "usage"})
-        return [wrong] if wrong else []
+    """The exit code of the same command, given again; what is wrong with it, and with `evaluate`."""
+    first, out, err = scene.do()
+    if first != 0:
+        wrong = one_clear_line(first, out, err, codes={"corrupt-file", "input", "usage"})
+        return first, [wrong] if wrong else []
     wrong = [] if answer(out) == said else [f"another answer: {out} {err[-300:]}"]
     now = {key: value for key, value in scene.result().items() if key != "halves"}
     then = {key: value for key, value in result.items() if key != "halves"}
@@ -353,7 +356,7 @@ def after_damage(scene, result, said, path):
         wrong.append(f"evaluate: {code} {out} {err[-300:]}")
     elif answer(out) != said:
         wrong.append(f"evaluate: another answer: {out}")
-    return wrong
+    return first, wrong
 
 
 def interrupted(scene, operations):

@@ -46,26 +46,27 @@ def small_disk(folder):
     return ()
 
 
-@pytest.mark.parametrize(("case", "times"), [("cnn", 3), ("table", 2)])
+@pytest.mark.parametrize(("case", "times"), [("cnn", 2), ("table", 2)])
 def test_killed_between_two_operations_on_files(case, times, tmp_path):
     assert len(outcome_of("kill", case, tmp_path, times)["tried"]) == times
 
 
 def test_a_full_disk(tmp_path):
     before = small_disk(tmp_path / "small")
-    outcome = outcome_of("full", "table", tmp_path, 4, before=before)
+    outcome = outcome_of("full", "table", tmp_path, 3, before=before)
     assert outcome["real"] == bool(before)
     assert outcome["failed"]
 
 
 def test_files_that_may_not_grow(tmp_path):
-    outcome = outcome_of("full", "cnn", tmp_path, 3)
+    outcome = outcome_of("full", "table", tmp_path, 2)
     assert not outcome["real"]
     assert outcome["failed"]
 
 
 def test_damaged_files(tmp_path):
-    assert outcome_of("damage", "table", tmp_path, 8)["cases"] > 8
+    outcome = outcome_of("damage", "table", tmp_path, 6)
+    assert outcome["tried"] == 6
 
 
 @pytest.mark.nightly
@@ -100,4 +101,5 @@ def test_a_disk_that_is_full_from_any_operation_on(case, times, tmp_path):
 @pytest.mark.timeout(SECONDS)
 @pytest.mark.parametrize("case", ["cnn", "table", "features"])
 def test_every_file_damaged_in_many_ways(case, tmp_path):
-    assert outcome_of("damage", case, tmp_path, 120)["cases"] > 100
+    outcome = outcome_of("damage", case, tmp_path, 120)
+    assert 0 < outcome["refused"] < outcome["tried"] == 120
