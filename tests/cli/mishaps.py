@@ -339,7 +339,7 @@ def damage(case, folder, times):
 
 
 def after_damage(scene, result, said, path):
-    """The exit code of the same command, given again; what is wrong with it, and with `evaluate`."""
+    """The exit code of the same command, given again; what is wrong with it and `evaluate`."""
     first, out, err = scene.do()
     if first != 0:
         wrong = one_clear_line(first, out, err, codes={"corrupt-file", "input", "usage"})
