@@ -9,7 +9,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from phoropter.core.checksums import read_record, write_record
 from phoropter.core.errors import InterruptedRunError
 from phoropter.core.events import Progress
 from phoropter.core.protocols import ParameterGroup
@@ -380,58 +379,3 @@ def test_the_best_passes_leave_their_weights_and_decide_nothing(digits, tmp_path
     third.network.load_state_dict(read_weights(tmp_path / "three", name=outcome.kept[2].weights))
     again = third.fit(tmp_path / "again", epochs=1, lr=1e-9)
     assert again.history[0].val_loss == pytest.approx(outcome.kept[2].val_loss, rel=1e-5)
-
-
-def test_a_cut_run_keeps_the_passes_of_one_that_was_not(digits, tmp_path):
-    whole = digits().fit(tmp_path / "whole", epochs=6, watch=Watch(keep=3))
-    cut = digits().fit(tmp_path / "cut", epochs=6, watch=Watch(keep=3, clock=Ticks(), deadline=6.0))
-    assert cut.stopped_by == "budget"
-    done = digits().fit(tmp_path / "cut", epochs=6, watch=Watch(keep=3))
-    assert done.kept == whole.kept
-    for name in sorted(path.name for path in (tmp_path / "whole" / "checkpoint").iterdir()):
-        ours, theirs = (tmp_path / run / "checkpoint" / name for run in ("cut", "whole"))
-        assert ours.read_bytes() == theirs.read_bytes()
-    left = {path.name for path in (tmp_path / "cut" / "checkpoint").iterdir()}
-    assert left == {path.name for path in (tmp_path / "whole" / "checkpoint").iterdir()}
-
-
-def test_a_finished_run_whose_weights_have_changed_is_trained_again(digits, tmp_path):
-    setup = digits()
-    outcome = setup.fit(tmp_path)
-    path = tmp_path / "checkpoint" / "best.safetensors"
-    content = bytearray(path.read_bytes())
-    content[-3] ^= 1
-    path.write_bytes(content)
-    again = digits()
-    assert again.fit(tmp_path).history == outcome.history
-    assert equal(weights(again.network), weights(setup.network))
-
-
-def test_a_checkpoint_of_other_numerics_is_not_gone_on_with(digits, tmp_path):
-    whole = digits()
-    whole.fit(tmp_path / "whole")
-    cut = digits().fit(tmp_path / "cut", watch=Watch(clock=Ticks(), deadline=3.0))
-    assert cut.stopped_by == "budget"
-    path = tmp_path / "cut" / "numerics.json"
-    other = {**read_record(path), "autocast": True}
-    write_record(path, other)
-    notes = []
-    mixed = digits()
-    mixed.fit(tmp_path / "cut", watch=Watch(listener=lambda event: notes.append(str(event))))
-    assert not any("Going on" in note for note in notes)
-    alone = digits()
-    (tmp_path / "alone").mkdir()
-    write_record(tmp_path / "alone" / "numerics.json", other)
-    alone.fit(tmp_path / "alone")
-    assert equal(weights(mixed.network), weights(alone.network))
-
-
-class Ticks:
-    """A clock that goes on by itself."""
-
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        self.now += 0.1
-        return self.now

@@ -63,9 +63,19 @@ class Notebook:
         """Notes one turn of the loop."""
         self._database.add(STEPS, facts=plain(step))
 
-    def record_opening(self, run: str, facts: Mapping[str, Any]) -> None:
-        """Notes that the seal was opened for a run."""
-        self._database.add(OPENINGS, run=run, facts=plain(facts))
+    def record_opening(self, run: str, facts: Mapping[str, Any], *, anew: bool = True) -> None:
+        """Notes that the seal was opened for a run.
+
+        Args:
+            run: The run.
+            facts: What came of it.
+            anew: False where nobody can have seen it before: then the run's last opening, if it
+                says the same, was stopped, and this is its end.
+        """
+        facts = plain(facts)
+        query = select(OPENINGS.c.facts).where(OPENINGS.c.run == run).order_by(OPENINGS.c.number)
+        if anew or self._database.rows(query)[-1:] != [facts]:
+            self._database.add(OPENINGS, run=run, facts=facts)
 
     def comparison(self, a: str, b: str) -> Comparison | None:
         """The recorded comparison of this pair, in this order, if there is one."""
@@ -82,12 +92,6 @@ class Notebook:
     def openings(self) -> int:
         """How often the seal has been opened."""
         return self._database.count(OPENINGS)
-
-    def opening(self, run: str) -> Mapping[str, Any] | None:
-        """What was noted when the seal was last opened for a run; None if it never was."""
-        query = select(OPENINGS.c.facts).where(OPENINGS.c.run == run).order_by(OPENINGS.c.number)
-        facts = self._database.rows(query)
-        return dict(facts[-1]) if facts else None
 
     def steps(self) -> tuple[Step, ...]:
         """Every turn of the loop, oldest first."""

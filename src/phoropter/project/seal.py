@@ -17,8 +17,7 @@ from phoropter.project.results import Scores
 from phoropter.project.run_record import RunRecord, primary
 from phoropter.training.execute import predicted
 from phoropter.training.problem import Problem
-
-TEST_PREDICTIONS = "test_predictions.parquet"
+from phoropter.training.summary import TEST_PREDICTIONS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,33 +49,21 @@ def open_seal(project: Project, problem: Problem, record: RunRecord) -> Opening:
     scores = scored(predictions, problem.metric)
     parts = _parts(project, predictions, problem.metric)
     path = record.path / TEST_PREDICTIONS
-    if path.exists() or not _is_opened(project, record):
-        run, steps = record.summary.run, record.summary.steps
-        facts = {"run": run, "steps": steps, "metrics": scores.metrics}
-        project.notebook.record_opening(run, facts)
+    facts = {"run": record.summary.run, "metrics": scores.metrics}
+    project.notebook.record_opening(record.summary.run, facts, anew=path.exists())
     write_predictions(path, predictions)
     project.listener(Note(f"The seal was opened (opening {project.notebook.openings})."))
     return Opening(predictions, scores, parts)
 
 
 def read_opening(project: Project, record: RunRecord) -> Opening | None:
-    """What an earlier opening said of this run; None if the seal was not opened for it.
-
-    What it said of a run that has been trained on since is not asked for again.
-    """
+    """What an earlier opening said of this run; None if the seal was not opened for it."""
     path = record.path / TEST_PREDICTIONS
-    if not path.exists() or not _is_opened(project, record):
+    if not path.exists():
         return None
     predictions = read_predictions(path)
     metric = record.summary.metric
     return Opening(predictions, scored(predictions, metric), _parts(project, predictions, metric))
-
-
-def _is_opened(project: Project, record: RunRecord) -> bool:
-    """Whether the seal was opened for the run as it is now."""
-    facts = project.notebook.opening(record.summary.run)
-    steps = record.summary.steps
-    return facts is not None and facts.get("steps", steps) == steps
 
 
 def scored(predictions: Predictions, metric: str) -> Scores:

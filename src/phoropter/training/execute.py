@@ -40,6 +40,7 @@ from phoropter.training.records import FitOutcome, TrainingData, Watch, sample_t
 from phoropter.training.sources import Source, open_images, open_source
 from phoropter.training.summary import (
     SUMMARY,
+    TEST_PREDICTIONS,
     check_files,
     is_done,
     read_preprocessing,
@@ -91,6 +92,7 @@ def execute(
     begun = time.monotonic()
     if (folder / SUMMARY).exists():
         begun -= read_summary(folder).seconds
+        (folder / TEST_PREDICTIONS).unlink(missing_ok=True)  # said of weights that now go on
     write_text(folder / "recipe.yaml", to_yaml(recipe))
     carried = Carried(
         recipe=recipe,

@@ -26,7 +26,7 @@ from phoropter.training.interruption import interruptible
 from phoropter.training.optimizers import make_optimizers
 from phoropter.training.records import FitOutcome, TrainingData, Watch
 from phoropter.training.rehearsal import memory_format, own_randomness, threads_kept
-from phoropter.training.run import Parts, Run, identity
+from phoropter.training.run import Parts, Run, identity, terms
 from phoropter.training.signals import FILE as SIGNALS
 from phoropter.training.signals import write_signals
 from phoropter.training.step import Stepper
@@ -141,7 +141,7 @@ def _begin(run: Run) -> None:
     watch, folder = run.parts.watch, run.parts.folder
     team = run.parts.team
     state = team.told(load_state(folder, listener=watch.listener) if team.lead else None)
-    if state is not None and state["terms"] == run.terms:
+    if state is not None and state["terms"] == terms(run.parts):
         run.load_state_dict(state)
         watch.listener(Note(f"Going on after step {run.taken} of {run.parts.plan.total_steps}."))
     else:

@@ -252,22 +252,12 @@ class Run:
         self._now = self._saved = self.parts.watch.clock()
         self._saving_s = self._saved - started
 
-    @property
-    def terms(self) -> dict[str, Any]:
-        """What must be equal for a checkpoint to be continued with the same bits."""
-        numerics, plan = self.parts.numerics, self.parts.plan
-        return {
-            "identity": identity(self.parts.recipe, self.parts.data),
-            "numerics": [numerics.autocast, numerics.channels_last, numerics.threads],
-            "batch_size": plan.batch_size,
-        }
-
     def state_dict(self) -> dict[str, Any]:
         """Everything that a resumed run must know, as tensors and plain values."""
         parts = self.parts
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         return {
-            "terms": self.terms,
+            "terms": terms(parts),
             "place": [self.epoch, self.position, self.taken],
             "lr": self.lr,
             "spent": [self.samples, self.training_s, self.waited_s, self.seconds],
@@ -360,3 +350,13 @@ def identity(recipe: Recipe, data: TrainingData) -> str:
     """What recipe and samples must be for a run to be the same."""
     rows = b"".join(part.tobytes() for part in (data.train_rows, data.val_rows))
     return f"{recipe.digest}-{hashlib.sha256(rows).hexdigest()[:16]}"
+
+
+def terms(parts: Parts) -> dict[str, Any]:
+    """What must be equal for a checkpoint to be continued with the same bits."""
+    numerics = parts.numerics
+    return {
+        "identity": identity(parts.recipe, parts.data),
+        "numerics": [numerics.autocast, numerics.channels_last, numerics.threads],
+        "batch_size": parts.plan.batch_size,
+    }

@@ -33,6 +33,9 @@ RECORDS = (
 )
 """Files that a finished run is read from, besides its weights; checked against its summary."""
 
+TEST_PREDICTIONS = "test_predictions.parquet"
+"""There once the seal was opened for the run."""
+
 UNFINISHED = ("budget", "interrupted")
 """Ends that more time would have changed; such a run goes on when it is asked for again."""
 
