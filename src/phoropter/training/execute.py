@@ -111,7 +111,7 @@ def execute(
 
 def _tell_if_fewer(folder: Path, keep: int, listener: Listener) -> None:
     summary = read_summary(folder)
-    if len(summary.kept) < min(keep, summary.epochs + 1):
+    if 0 < len(summary.kept) < min(keep, summary.epochs + 1):  # classic models have no passes
         listener(
             Note(
                 f"The run was made before, and {len(summary.kept)} of its passes kept; to have "
