@@ -8,6 +8,7 @@ from phoropter.core.recipe import Recipe
 from phoropter.project.bench import ProjectBench
 from phoropter.project.opened import started
 from phoropter.project.options import Options
+from phoropter.project.results import Step
 from phoropter.project.steps import led_to
 
 MLP = Recipe().changed(
@@ -30,6 +31,26 @@ def bench(write_digits, tmp_path):
     options = Options(write_digits(tmp_path / "d", each=20), tmp_path / "p.phoropter")
     with started(options, listener=lambda event: None) as project:
         yield ProjectBench(project, project.problem(), lambda: 60.0, None)
+
+
+def turn_with(run):
+    """A turn of the loop whose challenger was that run."""
+    return Step(
+        number=1,
+        finding="idea",
+        change={"model.name": "majority"},
+        advice="",
+        a="",
+        b=run,
+        metric="accuracy",
+        delta=0.0,
+        low=0.0,
+        high=0.0,
+        verdict="undecided",
+        accepted=False,
+        reason="",
+        seconds=0.0,
+    )
 
 
 def test_a_run_that_was_cut_goes_on_and_is_read_anew(bench):
@@ -63,7 +84,9 @@ def test_what_was_tried_is_known_by_its_recipe(bench):
     assert bench.tried_digests() == set()
     bench.run(MLP.changed({"model.name": "knn"}), role="ladder")
     assert bench.tried_digests() == set()
-    bench.run(MLP.changed({"model.name": "majority"}), role="candidate")
+    candidate = bench.run(MLP.changed({"model.name": "majority"}), role="candidate")
+    assert bench.tried_digests() == set()  # stopped here, it would have to be judged yet
+    bench.project.notebook.record_step(turn_with(candidate.run))
     assert bench.tried_digests() == {MLP.changed({"model.name": "majority"}).digest}
 
 
