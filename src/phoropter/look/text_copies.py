@@ -152,9 +152,7 @@ def _neighbours(keys: NDArray[np.uint64]) -> Iterator[Pairs]:
         yield np.stack([order[places], order[places + step]], axis=1)
 
 
-def _signatures(
-    plain: Sequence[str], seed: int
-) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+def _signatures(plain: Sequence[str], seed: int) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
     """MinHash of texts: the least of each set of shingles under random hashes.
 
     Sets of shingles are many times as large as their signatures, so that only those of
