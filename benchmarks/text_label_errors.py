@@ -10,14 +10,13 @@ another class, and what `label-errors` lists is compared with that; anew for eac
 |---|---|
 | phoropter | `label-errors` as `look` runs it |
 | logistic, cleanlab | TF-IDF and logistic regression, both scikit-learn's, and cleanlab's filter |
-| ours, cleanlab | our probabilities, cleanlab's filter |
 | oracle | our model, fitted on all other rows as labelled: lists as many as `phoropter` |
 
 The oracle shows what is left to be found: it has seen many times as many texts, and no wrong label
 but those that the set has of its own. These count against the precision of every line.
 
-With a truth file the labels of DIR were exchanged before: its list `label_flips` gives how each such
-text begins. The oracle learns from the texts of another folder, without those of DIR.
+With a truth file the labels of DIR were exchanged before: its list `label_flips` gives how each of
+these texts begins. The oracle learns from the texts of another folder, without those of DIR.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from cleanlab.filter import find_label_issues
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -37,11 +37,13 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
+from phoropter.core.records import Dataset
 from phoropter.data.open import open_dataset
+from phoropter.look.checks.label_errors import check
 from phoropter.look.class_probabilities import by_words
 from phoropter.look.evidence import LookEvidence
-from phoropter.look.label_opinion import judge_labels, surely_wrong
 from phoropter.look.text_copies import normalized
+from phoropter.prediction.row_features import TextFeatures
 
 Labels = NDArray[np.int64]
 Numbers = NDArray[np.float64]
@@ -52,11 +54,10 @@ NAMED = 40
 
 @dataclass(frozen=True, eq=False)
 class Texts:
-    """Texts with classes as numbers, and which of them belong together."""
+    """Texts with their classes as numbers."""
 
     texts: list[str]
     labels: Labels
-    families: Labels
     names: list[str]
 
 
@@ -71,14 +72,15 @@ class Trial:
 
 def texts_of(folder: Path) -> Texts:
     dataset = open_dataset(folder, target=None)
-    evidence = LookEvidence(dataset, None, None, np.zeros((len(dataset), 32, 32), np.uint8))
+    evidence = LookEvidence(dataset, None, None, nothing_shown(dataset))
     assert evidence.labels is not None, "the texts have no classes"
-    names, labels = np.unique(evidence.labels, return_inverse=True)
-    return Texts(evidence.texts, labels.astype(np.int64), evidence.families, names.tolist())
+    kept = np.flatnonzero(evidence.labels != "")
+    names, labels = np.unique(evidence.labels[kept], return_inverse=True)
+    return Texts([evidence.texts[row] for row in kept], labels, names.tolist())
 
 
 def some(texts: Texts, rows: NDArray[np.int64], labels: Labels) -> Texts:
-    return Texts([texts.texts[row] for row in rows], labels, texts.families[rows], texts.names)
+    return Texts([texts.texts[row] for row in rows], labels, texts.names)
 
 
 def drawn(texts: Texts, count: int, share: float, seed: int) -> Trial:
@@ -113,14 +115,34 @@ def told(folder: Path, truth: Path, clean: Path) -> Trial:
 def lists(trial: Trial, seed: int) -> Iterator[tuple[str, set[int]]]:
     """What each line lists."""
     given = trial.given
-    model = by_words(given.texts, given.labels, seed=0)
-    opinion = judge_labels(model, given.labels, given.families, seed=seed)
-    found = set(opinion.suspects.tolist()) if surely_wrong(opinion) else set()
+    found = looked_at(given)
     yield "phoropter", found
-    yield "logistic, cleanlab", filtered(given.labels, peer(given, seed))
-    yield "ours, cleanlab", filtered(given.labels, opinion.probabilities)
-    if trial.others is not None and found:
+    peers = find_label_issues(given.labels, peer(given, seed), n_jobs=1)
+    yield "logistic, cleanlab", set(np.flatnonzero(peers).tolist())
+    if trial.others is not None:
         yield "oracle", least(given.labels, oracle(given, trial.others), len(found))
+
+
+def looked_at(given: Texts) -> set[int]:
+    table = pl.DataFrame(
+        {
+            "id": [str(row) for row in range(len(given.texts))],
+            "label": [given.names[label] for label in given.labels],
+            "text": given.texts,
+            "digest": given.texts,
+        }
+    ).with_columns(pl.lit(None, pl.String).alias(name) for name in ("group", "part", "part_name"))
+    dataset = Dataset(
+        "texts", Path(), "text", "", "classification", ("label",), table, inputs=("text",),
+        modality="text",
+    )  # fmt: skip
+    evidence = LookEvidence(dataset, None, TextFeatures(), nothing_shown(dataset))
+    samples = [one for finding in check(evidence) for one in finding.evidence["samples"]]
+    return {int(one["id"]) for one in samples}
+
+
+def nothing_shown(dataset: Dataset) -> NDArray[np.uint8]:
+    return np.zeros((len(dataset), 32, 32), dtype=np.uint8)
 
 
 def peer(given: Texts, seed: int) -> Numbers:
@@ -133,14 +155,10 @@ def peer(given: Texts, seed: int) -> Numbers:
 
 def oracle(given: Texts, others: Texts) -> Numbers:
     count = len(given.texts)
-    numbers = {name: number for number, name in enumerate(given.names)}
-    labels = np.array([numbers[others.names[label]] for label in others.labels])
+    numbers = {known(name): number for number, name in enumerate(given.names)}
+    labels = np.array([numbers[known(others.names[label])] for label in others.labels])
     model = by_words([*given.texts, *others.texts], np.append(given.labels, labels), seed=0)
     return model(count + np.arange(len(others.texts)), np.arange(count))[1]
-
-
-def filtered(labels: Labels, probabilities: Numbers) -> set[int]:
-    return set(np.flatnonzero(find_label_issues(labels, probabilities, n_jobs=1)).tolist())
 
 
 def least(labels: Labels, probabilities: Numbers, count: int) -> set[int]:

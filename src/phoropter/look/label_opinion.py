@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from phoropter.core.records import Finding, Prescription, Rows, Severity
 from phoropter.core.seed import generator
-from phoropter.look.class_probabilities import Model, family_folds, out_of_fold_probabilities
+from phoropter.look.class_probabilities import FOLDS, Model, family_folds, out_of_fold_probabilities
 from phoropter.look.confident import contradicted
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.listing import counted
@@ -77,6 +77,7 @@ def judge_labels(
     families: NDArray[np.int64],
     *,
     seed: int,
+    folds: int = FOLDS,
 ) -> Opinion:
     """Judges every label by the others.
 
@@ -89,8 +90,9 @@ def judge_labels(
         labels: Classes as numbers from 0 to k - 1, shape (m,), several samples each.
         families: A number for each sample, shape (m,); equal where samples belong together.
         seed: Draws the folds.
+        folds: How many there are.
     """
-    fold = family_folds(labels, families, seed=seed)
+    fold = family_folds(labels, families, seed=seed, count=folds)
     with one_thread():
         trusted = _trusted(model, labels, fold, seed=seed)
         probabilities = out_of_fold_probabilities(model, labels, fold, trusted=trusted, seed=seed)
