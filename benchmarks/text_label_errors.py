@@ -119,7 +119,7 @@ def lists(trial: Trial, seed: int) -> Iterator[tuple[str, set[int]]]:
     yield "phoropter", found
     peers = find_label_issues(given.labels, peer(given, seed), n_jobs=1)
     yield "logistic, cleanlab", set(np.flatnonzero(peers).tolist())
-    if trial.others is not None:
+    if trial.others is not None and trial.exchanged:
         yield "oracle", least(given.labels, oracle(given, trial.others), len(found))
 
 

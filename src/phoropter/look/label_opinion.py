@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from phoropter.core.records import Finding, Prescription, Rows, Severity
 from phoropter.core.seed import generator
-from phoropter.look.class_probabilities import FOLDS, Model, family_folds, out_of_fold_probabilities
+from phoropter.look.class_probabilities import (
+    FOLDS,
+    MOST_FITTED,
+    Model,
+    family_folds,
+    out_of_fold_probabilities,
+)
 from phoropter.look.confident import contradicted
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.listing import counted
@@ -158,6 +164,7 @@ def doubtful_labels(
         evidence={
             "count": len(suspects),
             "judged": len(rows),
+            "most_fitted": MOST_FITTED,
             "share": floor.share,
             "low": floor.low,
             "high": floor.high,

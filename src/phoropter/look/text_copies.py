@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from phoropter.core.seed import generator
 from phoropter.look.copies import NO_COPIES, Copies
 from phoropter.look.detail import blocks
+from phoropter.look.families import joined
 
 SIMILARITY = 0.8
 """Jaccard similarity of the sets of shingles from which two texts are copies: the level that
@@ -35,7 +36,7 @@ similarity with a standard deviation of 0.024 at 0.8, so that one copy in a mill
 BLOCK_TEXTS = 1_000
 BLOCK_PAIRS = 50_000
 
-LARGEST_BUCKET = 50
+LARGEST_FAMILY = 50
 """Texts with one band in common that are compared with each other; of more, each is compared with
 the next few, which still ties them into one family."""
 
@@ -67,14 +68,15 @@ def text_copies(texts: Sequence[str], *, seed: int = 0) -> Copies:
     [[0, 1]]
     """
     plain = [normalized(text) for text in texts]
-    pairs = _different(np.concatenate([_equal_pairs(plain), _candidates(plain, seed)]))
-    distances = _distances(plain, pairs)
-    near = distances <= 1 - SIMILARITY + 1e-9
-    if not near.any():
+    equal = _equal_pairs(plain)
+    near, distances = _near_pairs(plain, seed)
+    pairs = np.concatenate([equal, near])
+    if not len(pairs):
         return NO_COPIES
-    pairs, distances = pairs[near], distances[near]
+    _, once = np.unique(_codes(pairs, len(plain)), return_index=True)
+    distances = np.append(np.zeros(len(equal)), distances)[once]
     nearest_first = np.argsort(distances, kind="stable")
-    return Copies(pairs[nearest_first], distances[nearest_first], None)
+    return Copies(pairs[once][nearest_first], distances[nearest_first], None)
 
 
 def _equal_pairs(plain: Sequence[str]) -> Pairs:
@@ -88,14 +90,13 @@ def _equal_pairs(plain: Sequence[str]) -> Pairs:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def _different(pairs: Pairs) -> Pairs:
-    """Pairs (p, 2), each once and in order."""
-    base = int(pairs.max(initial=0)) + 1
-    return np.stack(np.divmod(np.unique(pairs[:, 0] * base + pairs[:, 1]), base), axis=1)
+def _codes(pairs: Pairs, count: int) -> NDArray[np.int64]:
+    """One number for each pair (p, 2) of `count` places, in the order of the pairs."""
+    return np.asarray(pairs[:, 0] * count + pairs[:, 1])
 
 
 def _distances(plain: Sequence[str], pairs: Pairs) -> NDArray[np.float64]:
-    """1 less the Jaccard similarity of each pair, shape (p,); 0 for equal texts of any length."""
+    """1 less the Jaccard similarity of each pair, shape (p,)."""
     distances = np.zeros(len(pairs))
     for at, (first, second) in enumerate(pairs.tolist()):
         if plain[first] != plain[second]:
@@ -124,20 +125,44 @@ def _similarity(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> float:
     return shared / (len(first) + len(second) - shared)
 
 
-def _candidates(plain: Sequence[str], seed: int) -> Pairs:
-    """Pairs of long texts that agree in all hash values of one band and in most of all, (p, 2)."""
+def _near_pairs(plain: Sequence[str], seed: int) -> tuple[Pairs, NDArray[np.float64]]:
+    """Pairs of long texts that are copies, shape (p, 2), and their distances, shape (p,).
+
+    Of a family of more than `LARGEST_FAMILY` texts not every pair is looked for: a million texts of
+    one template have more of them than anybody could read.
+    """
     rows = np.array([at for at, text in enumerate(plain) if len(text) >= SHORTEST], dtype=np.int64)
+    found, distances = np.zeros((0, 2), dtype=np.int64), np.zeros(0)
     if len(rows) < 2:
-        return np.zeros((0, 2), dtype=np.int64)
-    keys, marks = _signatures([plain[at] for at in rows.tolist()], seed)
-    found = [np.zeros((0, 2), dtype=np.int64)]
+        return found, distances
+    long = [plain[at] for at in rows.tolist()]
+    keys, marks = _signatures(long, seed)
     for band in keys:
-        for pairs in _neighbours(band):
-            for part in blocks(len(pairs), BLOCK_PAIRS):
-                equal = marks[pairs[part, 0]] == marks[pairs[part, 1]]
-                alike = np.count_nonzero(equal, axis=1) >= LEAST_AGREEMENT * equal.shape[1]
-                found.append(pairs[part][alike])
-    return rows[np.concatenate(found)]
+        settled = _settled(joined(len(long), found))
+        parts = [_alike(pairs, marks, settled) for pairs in _neighbours(band)]
+        pairs = np.concatenate([np.zeros((0, 2), dtype=np.int64), *parts])
+        pairs = pairs[np.isin(_codes(pairs, len(long)), _codes(found, len(long)), invert=True)]
+        exact = _distances(long, pairs)
+        near = exact <= 1 - SIMILARITY + 1e-9
+        found, distances = np.append(found, pairs[near], axis=0), np.append(distances, exact[near])
+    return rows[found], distances
+
+
+def _settled(family: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The family of each text (n,); of one whose pairs are still looked for, a number of its own."""
+    own = -1 - np.arange(len(family))
+    return np.where(np.bincount(family)[family] > LARGEST_FAMILY, family, own)
+
+
+def _alike(pairs: Pairs, marks: NDArray[np.uint8], settled: NDArray[np.int64]) -> Pairs:
+    """Those of some pairs (p, 2) that agree in most values and are not settled already."""
+    pairs = pairs[settled[pairs[:, 0]] != settled[pairs[:, 1]]]
+    kept = [pairs[:0]]
+    for part in blocks(len(pairs), BLOCK_PAIRS):
+        equal = marks[pairs[part, 0]] == marks[pairs[part, 1]]
+        agreeing = np.count_nonzero(equal, axis=1) >= LEAST_AGREEMENT * equal.shape[1]
+        kept.append(pairs[part][agreeing])
+    return np.concatenate(kept)
 
 
 def _neighbours(keys: NDArray[np.uint64]) -> Iterator[Pairs]:
@@ -146,7 +171,7 @@ def _neighbours(keys: NDArray[np.uint64]) -> Iterator[Pairs]:
     starts = np.flatnonzero(np.append(True, keys[order[1:]] != keys[order[:-1]]))
     sizes = np.diff(np.append(starts, len(keys)))
     after = np.repeat(starts + sizes, sizes) - np.arange(len(keys)) - 1
-    reach = np.where(np.repeat(sizes, sizes) <= LARGEST_BUCKET, after, np.minimum(after, NEXT_FEW))
+    reach = np.where(np.repeat(sizes, sizes) <= LARGEST_FAMILY, after, np.minimum(after, NEXT_FEW))
     for step in range(1, int(reach.max(initial=0)) + 1):
         places = np.flatnonzero(reach >= step)
         yield np.stack([order[places], order[places + step]], axis=1)
