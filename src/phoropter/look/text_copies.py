@@ -38,7 +38,8 @@ BLOCK_PAIRS = 50_000
 
 LARGEST_FAMILY = 50
 """Texts with one band in common that are compared with each other; of more, each is compared with
-the next few, which still ties them into one family."""
+the next few, which still ties them into one family. What lies in one family of more texts than that
+is not compared again."""
 
 NEXT_FEW = 5
 
@@ -149,7 +150,7 @@ def _near_pairs(plain: Sequence[str], seed: int) -> tuple[Pairs, NDArray[np.floa
 
 
 def _settled(family: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The family of each text (n,); of one whose pairs are still looked for, a number of its own."""
+    """The family of each text (n,); of one still searched for more, a number of its own."""
     own = -1 - np.arange(len(family))
     return np.where(np.bincount(family)[family] > LARGEST_FAMILY, family, own)
 
