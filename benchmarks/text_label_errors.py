@@ -103,7 +103,11 @@ def known(text: str) -> str:
 
 
 def told(folder: Path, truth: Path, clean: Path) -> Trial:
-    given, others = texts_of(folder), texts_of(clean)
+    everything, others = texts_of(folder), texts_of(clean)
+    names = [name for name in everything.names if known(name) in set(map(known, others.names))]
+    rows = np.flatnonzero(np.isin(np.array(everything.names)[everything.labels], names))
+    labels = np.searchsorted(names, np.array(everything.names)[everything.labels[rows]])
+    given = Texts([everything.texts[row] for row in rows], labels, names)
     flips = {known(item["text"]) for item in json.loads(truth.read_text("utf-8"))["label_flips"]}
     here = {known(text) for text in given.texts}
     wrong = {
