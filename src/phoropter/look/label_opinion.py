@@ -126,12 +126,6 @@ def _trusted(
     return trusted
 
 
-def surely_wrong(opinion: Opinion) -> bool:
-    """Whether there are wrong labels at all: what is seen is neither chance nor the model's own."""
-    floor = opinion.floor
-    return floor.p_value <= ALPHA and floor.low >= ROUGHNESS * (1 - opinion.agreement)
-
-
 def doubtful_labels(
     evidence: LookEvidence,
     opinion: Opinion,
@@ -150,7 +144,8 @@ def doubtful_labels(
         source: What the samples were described by.
     """
     floor, suspects = opinion.floor, opinion.suspects
-    if not surely_wrong(opinion) or not len(suspects):
+    certain = floor.p_value <= ALPHA and floor.low >= ROUGHNESS * (1 - opinion.agreement)
+    if not certain or not len(suspects):
         return None
     return Finding(
         code="label-errors",
