@@ -34,6 +34,7 @@ from phoropter.data.readers import coco
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.run import look
 from phoropter.project import api
+from phoropter.project.results import LookResult
 
 KINDS = ("table", "text", "images", "boxes")
 LIMIT_GIB = 4.0
@@ -48,7 +49,7 @@ def table(folder: Path, rows: int) -> None:
     kinds = {"kind": draw.choice(["a", "b", "c", "d"], rows), "unit": np.arange(rows) % 977}
     label = np.where(numbers["number 0"] + draw.normal(size=rows) > 0, "yes", "no")
     pl.DataFrame({**numbers, **kinds, "label": label}).write_parquet(folder / "rows.parquet")
-    report(api.look(folder / "rows.parquet", project=folder / "p").findings)
+    report_page(api.look(folder / "rows.parquet", project=folder / "p"))
 
 
 def text(folder: Path, rows: int) -> None:
@@ -65,7 +66,7 @@ def text(folder: Path, rows: int) -> None:
     label = np.where(draw.random(rows) < 0.5, "good", "bad")
     pl.DataFrame({"text": texts, "label": label}).write_csv(folder / "reviews.csv")
     del texts, places
-    report(api.look(folder / "reviews.csv", project=folder / "p").findings)
+    report_page(api.look(folder / "reviews.csv", project=folder / "p"))
 
 
 def images(folder: Path, rows: int) -> None:
@@ -161,6 +162,12 @@ def _stated(path: Path) -> tuple[int, int]:
 def report(findings: tuple[object, ...]) -> None:
     """What was found, for the line of the benchmark."""
     print(len(findings), "findings")
+
+
+def report_page(result: LookResult) -> None:
+    """The same of the whole command, with the size of its page."""
+    size = Path(result.report).stat().st_size
+    print(len(result.findings), f"findings, a page of {size / 1e6:.2f} MB")
 
 
 def main() -> None:

@@ -9,7 +9,13 @@ import pytest
 from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
 
-from phoropter.look import class_probabilities, name_groups, oddness, text_copies
+from phoropter.look import (
+    class_probabilities,
+    label_opinion,
+    name_groups,
+    oddness,
+    text_copies,
+)
 from phoropter.look.name_groups import find_folder_groups, find_name_groups
 from phoropter.look.properties import light
 from phoropter.look.run import look
@@ -79,6 +85,59 @@ def test_copies_of_texts_do_not_depend_on_the_blocks(monkeypatch):
     in_blocks = text_copies.text_copies(texts)
     assert len(whole.pairs) >= 30
     assert np.array_equal(whole.pairs, in_blocks.pairs)
+
+
+def test_texts_with_much_in_common_are_left_before_they_are_compared(monkeypatch):
+    """Of texts that share half of their parts many have a band in common; few are looked at."""
+    rng = np.random.default_rng(0)
+    words = [f"{word:x}" for word in rng.integers(1 << 20, 1 << 24, 5_000)]
+    shared = [" ".join(rng.choice(words, 14)) for _ in range(10)]
+    texts = [f"{shared[row % 10]} {' '.join(rng.choice(words, 6))}" for row in range(300)]
+    texts += [text + " x" for text in texts[:50]]
+    exact = text_copies._similarity
+    compared = []
+    monkeypatch.setattr(
+        text_copies, "_similarity", lambda *sets: compared.append(exact(*sets)) or compared[-1]
+    )
+    found = text_copies.text_copies(texts)
+    assert {(row, 300 + row) for row in range(50)} == set(map(tuple, found.pairs.tolist()))
+    looked_at = len(compared)
+    monkeypatch.setattr(text_copies, "LEAST_AGREEMENT", 0.0)
+    everything = text_copies.text_copies(texts)
+    assert np.array_equal(everything.pairs, found.pairs)
+    assert looked_at < 200 < (len(compared) - looked_at) / 5
+
+
+def test_the_share_of_equal_hash_values_is_the_similarity():
+    """Against the exact Jaccard similarity: unbiased, with the spread of 280 draws."""
+    rng = np.random.default_rng(1)
+    words = [f"{word:x}" for word in rng.integers(1 << 20, 1 << 24, 500)]
+    texts = []
+    for _ in range(400):
+        text = rng.choice(words, 30)
+        changed = text.copy()
+        changed[rng.choice(30, rng.integers(1, 12), replace=False)] = rng.choice(words)
+        texts += [" ".join(text), " ".join(changed)]
+    _, marks = text_copies._signatures(texts, 0)
+    sets = [text_copies._shingles(text) for text in texts]
+    exact = np.array([text_copies._similarity(*sets[at : at + 2]) for at in range(0, 800, 2)])
+    agreement = (marks[::2] == marks[1::2]).mean(axis=1)
+    errors = (agreement - exact) / np.sqrt(exact * (1 - exact) / marks.shape[1])
+    assert abs(errors.mean()) < 5 / np.sqrt(400)
+    assert errors.std() == pytest.approx(1, abs=0.2)
+
+
+def test_labels_in_doubt_are_the_same_where_the_trusted_ones_are_drawn(monkeypatch):
+    rng = np.random.default_rng(0)
+    texts, labels = reviews(600), np.arange(600) % 2
+    wrong = rng.choice(600, 30, replace=False)
+    labels[wrong] = 1 - labels[wrong]
+    model = class_probabilities.by_words(texts, labels, seed=0)
+    whole = label_opinion.judge_labels(model, labels, np.arange(600), seed=0)
+    monkeypatch.setattr(label_opinion, "MOST_TRUSTED", 300)
+    drawn = label_opinion.judge_labels(model, labels, np.arange(600), seed=0)
+    assert set(whole.suspects.tolist()) == set(drawn.suspects.tolist()) == set(wrong.tolist())
+    assert not np.array_equal(whole.probabilities, drawn.probabilities)
 
 
 def test_groups_of_many_files_are_told_by_some_of_them(evidence_of, monkeypatch):

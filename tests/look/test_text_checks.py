@@ -7,9 +7,13 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
+from sklearn.naive_bayes import MultinomialNB
 
 import phoropter.core.records as source_of_words
 from phoropter.core.records import Dataset
+from phoropter.look import class_probabilities
 from phoropter.look.checks import (
     conflicting_duplicates,
     exact_duplicates,
@@ -20,7 +24,9 @@ from phoropter.look.checks import (
     text_statistics,
 )
 from phoropter.look.evidence import LookEvidence
+from phoropter.look.label_opinion import judge_labels
 from phoropter.look.text_copies import SHINGLE, SIMILARITY, normalized, text_copies
+from phoropter.prediction.row_features import word_weights
 
 WORDS = sorted(set(Path(source_of_words.__file__).read_text().split()) - {""})
 
@@ -195,3 +201,37 @@ def test_sound_labels_of_texts_are_left_in_peace(told):
     """However much of the topic the words tell: topics that are hard to tell are no errors."""
     for seed in range(2):
         assert found_errors(*reports(240, seed, told=told)) == ([], [])
+
+
+def test_few_texts_are_judged_in_fewer_dimensions_as_by_all_their_words(monkeypatch):
+    """The averaged model is that of scikit-learn on the words themselves."""
+    texts, names = reports(200, told=0.15)
+    weights = word_weights(texts)
+    fitted, judged = np.arange(150), np.arange(150, 200)
+    words = MultinomialNB(alpha=class_probabilities.SMOOTHING).fit(weights(fitted), names[fitted])
+    together = LogisticRegression(tol=1e-8, max_iter=2_000).fit(weights(fitted), names[fitted])
+    logs = [model.predict_log_proba(weights(judged)) for model in (words, together)]
+    wanted = np.exp(np.mean(logs, axis=0))
+    wanted /= wanted.sum(axis=1, keepdims=True)
+    few = class_probabilities.by_words(texts, names, seed=0)(fitted, judged)[1]
+    monkeypatch.setattr(class_probabilities, "FEW", 10)
+    many = class_probabilities.by_words(texts, names, seed=0)(fitted, judged)[1]
+    assert np.abs(few - wanted).max() < 0.005
+    assert np.abs(many - wanted).max() < 0.02
+
+
+def test_more_folds_find_more_of_the_exchanged_labels_of_few_texts():
+    """By average precision, over several sets: one set alone may go either way."""
+
+    def precision(seed, folds):
+        texts, names = reports(240, seed, told=0.12)
+        rng = np.random.default_rng(seed)
+        wrong = rng.choice(240, 24, replace=False)
+        names[wrong] = (names[wrong] + rng.integers(1, 3, 24)) % 3
+        model = class_probabilities.by_words(texts, names, seed=0)
+        opinion = judge_labels(model, names, np.arange(240), seed=seed, folds=folds)
+        doubt = -np.log(opinion.probabilities[np.arange(240), names])
+        return average_precision_score(np.isin(np.arange(240), wrong), doubt)
+
+    gains = [precision(seed, 20) - precision(seed, 3) for seed in range(4)]
+    assert np.mean(gains) > 0.02

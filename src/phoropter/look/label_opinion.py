@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from phoropter.core.records import Finding, Prescription, Severity
-from phoropter.look.class_probabilities import Model, family_folds, out_of_fold_probabilities
+from phoropter.core.records import Finding, Prescription, Rows, Severity
+from phoropter.core.seed import generator
+from phoropter.look.class_probabilities import (
+    FOLDS,
+    MOST_FITTED,
+    Model,
+    family_folds,
+    out_of_fold_probabilities,
+)
 from phoropter.look.confident import contradicted
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.listing import counted
@@ -32,6 +38,9 @@ CRITICAL_SHARE = 0.15
 
 DOUBT = 0.5
 """Labels are listed that are more likely drawn at random than not."""
+
+MOST_TRUSTED = 50_000
+"""Labels among which the second fit finds its own: a fold takes a few thousand of them."""
 
 LONGEST = 1_000
 """Entries of the list: every one has to be looked at by somebody."""
@@ -57,6 +66,11 @@ class Opinion:
         return np.asarray(self.probabilities.argmax(axis=1))
 
     @property
+    def agreement(self) -> float:
+        """Share of the labels that are the most probable class."""
+        return float((self.likely == self.labels).mean())
+
+    @property
     def suspects(self) -> NDArray[np.int64]:
         """Places of the labels that are likely wrong, the likeliest first."""
         found = np.flatnonzero((self.floor.wrong > DOUBT) & (self.likely != self.labels))
@@ -69,6 +83,7 @@ def judge_labels(
     families: NDArray[np.int64],
     *,
     seed: int,
+    folds: int = FOLDS,
 ) -> Opinion:
     """Judges every label by the others.
 
@@ -81,14 +96,34 @@ def judge_labels(
         labels: Classes as numbers from 0 to k - 1, shape (m,), several samples each.
         families: A number for each sample, shape (m,); equal where samples belong together.
         seed: Draws the folds.
+        folds: How many there are.
     """
-    fold = family_folds(labels, families, seed=seed)
-    judge = partial(out_of_fold_probabilities, model, labels, fold, seed=seed)
-    trusted = np.ones(len(labels), dtype=bool)
+    fold = family_folds(labels, families, seed=seed, count=folds)
     with one_thread():
-        trusted[contradicted(labels, judge(trusted=trusted))] = False
-        probabilities = judge(trusted=trusted)
+        trusted = _trusted(model, labels, fold, seed=seed)
+        probabilities = out_of_fold_probabilities(model, labels, fold, trusted=trusted, seed=seed)
     return Opinion(labels, probabilities, fit_noise_floor(labels, probabilities))
+
+
+def _trusted(
+    model: Model, labels: NDArray[np.int64], fold: NDArray[np.int64], *, seed: int
+) -> NDArray[np.bool_]:
+    """Labels that the first fit does not contradict, shape (m,); of very many only drawn ones."""
+    rows = np.arange(len(labels))
+    if len(rows) > MOST_TRUSTED:
+        drawn = generator(seed, "trusted").choice(len(rows), MOST_TRUSTED, replace=False)
+        rows = np.sort(drawn)
+
+    def among(fitted: Rows, judged: Rows) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        return model(rows[fitted], rows[judged])
+
+    every = np.ones(len(rows), dtype=bool)
+    own = labels[rows]
+    probabilities = out_of_fold_probabilities(among, own, fold[rows], trusted=every, seed=seed)
+    trusted = np.zeros(len(labels), dtype=bool)
+    trusted[rows] = True
+    trusted[rows[contradicted(own, probabilities)]] = False
+    return trusted
 
 
 def doubtful_labels(
@@ -109,8 +144,7 @@ def doubtful_labels(
         source: What the samples were described by.
     """
     floor, suspects = opinion.floor, opinion.suspects
-    agreement = float((opinion.likely == opinion.labels).mean())
-    certain = floor.p_value <= ALPHA and floor.low >= ROUGHNESS * (1 - agreement)
+    certain = floor.p_value <= ALPHA and floor.low >= ROUGHNESS * (1 - opinion.agreement)
     if not certain or not len(suspects):
         return None
     return Finding(
@@ -125,6 +159,7 @@ def doubtful_labels(
         evidence={
             "count": len(suspects),
             "judged": len(rows),
+            "most_fitted": MOST_FITTED,
             "share": floor.share,
             "low": floor.low,
             "high": floor.high,
@@ -133,7 +168,7 @@ def doubtful_labels(
             "warning_share": WARNING_SHARE,
             "critical_share": CRITICAL_SHARE,
             "features": source,
-            "agreement": agreement,
+            "agreement": opinion.agreement,
             "samples": [
                 {
                     "id": str(evidence.ids[rows[place]]),

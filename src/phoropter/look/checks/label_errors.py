@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from phoropter.core.records import Finding, Rows
 from phoropter.core.seed import derive
 from phoropter.look.class_probabilities import (
+    FEW,
     FOLDS,
+    MANY_FOLDS,
     Model,
     by_logistic_regression,
     by_words,
@@ -41,6 +43,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
         labels.astype(np.int64),
         evidence.families[rows],
         seed=derive(evidence.seed, "label-errors"),
+        folds=MANY_FOLDS if evidence.dataset.modality == "text" and len(rows) <= FEW else FOLDS,
     )
     source = evidence.feature_source
     finding = doubtful_labels(evidence, opinion, rows=rows, names=names, source=source)
