@@ -177,6 +177,26 @@ class TrainRecipe(_Section):
     head_lr_factor: float = Field(
         1.0, gt=0, description="The last layer learns at lr times this (fine-tuning: 10 is usual)."
     )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Each layer learns at this times the rate of the layer above it, from the head "
+        "down (Howard & Ruder 2018; pretrained networks: 0.65 to 0.9 are usual). 1: all alike.",
+    )
+    unfreeze: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the steps until all layers are trained: the head first, then one "
+        "layer after the other below it (Howard & Ruder 2018). 0: all from the start.",
+    )
+    norm_statistics: Literal["auto", "batch", "kept"] = Field(
+        "auto",
+        description="What batch normalisation works by in training: the statistics of each batch, "
+        "or those it starts with. auto: kept where pretrained networks are trained in batches of "
+        "fewer than 16, else batch.",
+    )
     weight_decay: float = Field(
         0.01,
         ge=0,

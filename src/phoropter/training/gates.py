@@ -39,6 +39,7 @@ PLAIN = {
     "train.clip": None,
     "train.optimizer": "adamw",
     "train.head_lr_factor": 1.0,
+    "train.layer_decay": 1.0,
 }
 
 

@@ -44,6 +44,7 @@ from phoropter.training.schedules import lr_factor
 from phoropter.training.signals import Signals, is_sampled
 from phoropter.training.step import Stepper
 from phoropter.training.team import Team
+from phoropter.training.unfreezing import Unfreezing
 
 NORM_EVERY = 4  # steps between measured gradient norms; reading all weights costs a few per cent
 NORMS_PER_PASS = 8  # where a pass has many steps, those between are more
@@ -67,6 +68,7 @@ class Parts:
     feed: Feed
     step: Stepper
     optimizers: Mapping[str, Optimizer]
+    unfreezing: Unfreezing
     folder: Path
     watch: Watch
     team: Team
@@ -155,6 +157,8 @@ class Run:
         if train.schedule == "plateau":
             self.lr *= self.plateau.factor
         set_lr(parts.optimizers, self.lr)
+        if parts.unfreezing.apply(self.taken):
+            self.signals.forget_gradient()
         if parts.team.size > 1:
             # Each process needs draws of its own, and a resumed one the same as before.
             reseed(parts.recipe.seed, "training", self.taken, parts.team.rank)
@@ -309,6 +313,8 @@ class Run:
         with self.judge.judged_weights():
             self.best.offer(self.parts.network, loss=val.loss, epoch=row.epoch)
         self._record(row)
+        if not self.parts.unfreezing.complete(self.taken):
+            return False  # that a part of the network has learnt all it can is no reason to stop
         self.plateau.factor_after(val.loss)
         return self.patience.exhausted_after(val.loss)
 
