@@ -30,7 +30,8 @@ def named(network):
 def test_every_parameter_is_in_one_group_and_the_head_is_the_last(name):
     network = made(name)
     groups = named(network)
-    assert sorted(sum(groups, [])) == sorted(name for name, _ in network.named_parameters())
+    together = [name for names in groups for name in names]
+    assert sorted(together) == sorted(name for name, _ in network.named_parameters())
     assert groups[-1] == ["head.linear.weight", "head.linear.bias"]
     statistics = [module for group in layer_groups(network) for module in group.statistics]
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]

@@ -66,6 +66,13 @@ class AugmentRecipe(_Section):
         le=1,
         description="Share of the images of which a rectangle is overwritten (Zhong et al. 2020).",
     )
+    views: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Views of each training image whose frozen features are kept, the plain one "
+        "included; a fresh choice every epoch. Of no use in fine-tuning.",
+    )
     policy: Literal["none", "randaugment", "trivialaugment"] = Field(
         "none",
         description="A few random operations an image, after the preset (Cubuk et al. 2020; Müller "
