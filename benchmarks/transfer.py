@@ -47,7 +47,7 @@ TUNED = {
     "train.lr": 0.0003,
     "train.head_lr_factor": 10.0,
     "train.warmup": 0.1,
-    "train.epochs": 12,
+    "train.epochs": 10,
     "train.batch_size": 16,
     "data.augment.preset": "light",
 }
