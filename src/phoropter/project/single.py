@@ -32,6 +32,7 @@ from phoropter.project.results import (
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.project.seal import open_seal, read_opening
 from phoropter.project.steps import planned_baseline, reference_so_far
+from phoropter.project.transfer import weighed
 
 
 def look_at(options: Options, *, lang: str, listener: Listener) -> LookResult:
@@ -80,6 +81,7 @@ def train_one(options: Options, *, budget_s: float | None, listener: Listener) -
     with started(options, listener=listener) as project:
         problem = project.problem()
         plan = planned_baseline(project, problem, options)
+        plan = weighed(plan, options, problem, seconds=budget_s, listener=listener)
         recipe = (
             plan.recipe if options.seed is None else plan.recipe.changed({"seed": options.seed})
         )

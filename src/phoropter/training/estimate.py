@@ -129,12 +129,17 @@ def least_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
     below. So a second tells that a large network will not fit, where timing its training steps
     would take longer than is left.
     """
+    return 2 * forward_s(recipe, problem, listener=listener) * recipe.train.epochs
+
+
+def forward_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
+    """Seconds that the recipe's network takes to answer all training images, timed on a few."""
     source = open_images(recipe, problem, listener=listener)
     network = build(recipe, problem.schema)
     train = problem.rows("train")
     numbers = source.inputs.batch(train[:1]).numel()
     rows = train[: max(_PROBED, min(_batch(recipe, train), _PROBED_NUMBERS // numbers))]
-    return 2 * _forward_s(network, source, rows) * len(train) * recipe.train.epochs
+    return _forward_s(network, source, rows) * len(train)
 
 
 def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimate:

@@ -346,7 +346,8 @@ def _raw(
         seen = [MemoryInputs(deep(problem.dataset, rows)) for deep in views]
         places = np.arange(len(rows), dtype=np.int64)
         answers = [outputs(learner, features, places, normalization=None) for features in seen]
-        return np.stack(answers).mean(axis=0, dtype=np.float32)
+        mean: NDArray[np.float32] = np.stack(answers).mean(axis=0, dtype=np.float32)
+        return mean
     if tta > 1 and source.features:
         learner = _on_trunk(learner, source.features, recipe)
         source = open_images(recipe, problem, listener=silent)
