@@ -2,6 +2,7 @@
 
 Run: python benchmarks/transfer.py --data FOLDER [--sizes 50 100 200 400] [--seeds 3] [--px 96]
                                    [--methods NAME ...]
+     python benchmarks/transfer.py --steps
 
 FOLDER holds class folders under train, validation (or val, valid) and test. Of the training part so
 many images are drawn, other ones for each seed, every class in proportion; the network is
@@ -26,19 +27,26 @@ from statistics import mean, stdev
 
 import numpy as np
 import polars as pl
+import torch
+from torch.nn.functional import cross_entropy
 
 from phoropter.core.events import silent
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Dataset, Split
+from phoropter.core.records import Dataset, Split, TargetSchema
 from phoropter.core.seed import generator
 from phoropter.data.index import index
 from phoropter.data.open import open_dataset
 from phoropter.data.split import make_split, rows
 from phoropter.metrics import named
+from phoropter.models.build import build
+from phoropter.models.layer_groups import layer_groups
 from phoropter.tasks.classification import Classification
+from phoropter.tasks.supervised import Losses, Supervised
 from phoropter.training.execute import execute, predicted
+from phoropter.training.optimizers import make_optimizers
 from phoropter.training.problem import Problem, problem_digest
 from phoropter.training.sources import open_images
+from phoropter.training.unfreezing import Unfreezing
 
 COMMON = {"model.name": "efficientnet_lite0", "train.patience": 0, "train.numerics": "float32"}
 HEAD = {"model.transfer": "features", "train.lr": 0.003, "train.epochs": 60}
@@ -140,6 +148,28 @@ def trials(chosen: argparse.Namespace) -> Iterator[tuple[str, int, float, float]
                     yield name, size, accuracy, seconds
 
 
+def show_step_costs(px: int) -> None:
+    """Seconds of a training step by how many layers are trained: what freezing saves."""
+    recipe = Recipe().changed({**COMMON, "model.transfer": "finetune", "data.size": px})
+    network = build(recipe, TargetSchema("classes", ("a", "b"), counts=(1, 1))).train()
+    optimizer = make_optimizers(
+        Supervised(network, Losses(cross_entropy, cross_entropy)), recipe.train
+    )["main"]
+    layers = layer_groups(network)
+    images, labels = torch.randn(16, 3, px, px), torch.arange(16) % 2
+    thawing = Unfreezing(layers, steps=len(layers) - 1, kept=False)
+    for trained in (1, 2, len(layers) // 2, len(layers)):
+        spent = []
+        for _ in range(6):
+            thawing.apply(trained - 1)
+            begun = time.perf_counter()
+            optimizer.zero_grad()
+            cross_entropy(network(images), labels).backward()
+            optimizer.step()
+            spent.append(time.perf_counter() - begun)
+        print(f"{trained} of {len(layers)} layers trained: {1000 * min(spent):.0f} ms a step of 16")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path)
@@ -147,9 +177,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--px", type=int, default=96)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=USUAL, metavar="NAME")
+    parser.add_argument("--steps", action="store_true", help="Times single steps alone.")
     chosen = parser.parse_args()
-    if chosen.data is None:
+    if chosen.data is None and not chosen.steps:
         print("transfer: not measured, it needs --data FOLDER")
+        return
+    if chosen.steps:
+        show_step_costs(chosen.px)
         return
     found: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
     for name, size, accuracy, seconds in trials(chosen):

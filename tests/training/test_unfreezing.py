@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from phoropter.core.recipe import Recipe, TrainRecipe
+from phoropter.core.records import TargetSchema
+from phoropter.models.build import build
 from phoropter.models.layer_groups import layer_groups
 from phoropter.tasks.supervised import Losses, Supervised
 from phoropter.training.optimizers import make_optimizers, set_lr
@@ -115,6 +118,26 @@ def test_backward_does_not_enter_the_frozen_part():
     loss.backward()
     assert all(p.grad is None for p in network.trunk.parameters())
     assert network.head.weight.grad is not None
+
+
+def test_a_step_of_the_head_alone_computes_next_to_nothing_backwards():
+    """By torch's own count of multiplications: forward, and forward with backward."""
+    recipe = Recipe().changed({"model.name": "cnn", "model.pretrained": False, "data.size": 16})
+    network = build(recipe, TargetSchema("classes", ("a", "b"), counts=(1, 1)))
+    thawing = Unfreezing(layer_groups(network), steps=6, kept=False)
+
+    def counted(step, *, backward):
+        thawing.apply(step)
+        with FlopCounterMode(display=False) as counter:
+            loss = network(torch.ones(2, 3, 16, 16)).sum()
+            if backward:
+                loss.backward()
+        return counter.get_total_flops()
+
+    forward = counted(0, backward=False)
+    assert counted(0, backward=True) < 1.01 * forward
+    assert 1.01 * forward < counted(1, backward=True) < 2 * forward
+    assert counted(6, backward=True) > 2.5 * forward
 
 
 def test_the_optimizer_has_no_state_of_a_frozen_layer(digits):
