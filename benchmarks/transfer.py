@@ -1,7 +1,7 @@
 """What frozen features and fine-tuning give and cost, by the number of training images.
 
 Run: python benchmarks/transfer.py --data FOLDER [--sizes 50 100 200 400] [--seeds 3] [--px 96]
-                                   [--methods NAME ...]
+                                   [--passes 8] [--methods NAME ...]
      python benchmarks/transfer.py --steps
 
 FOLDER holds class folders under train, validation (or val, valid) and test. Of the training part so
@@ -55,7 +55,6 @@ TUNED = {
     "train.lr": 0.0003,
     "train.head_lr_factor": 10.0,
     "train.warmup": 0.1,
-    "train.epochs": 10,
     "train.batch_size": 16,
     "data.augment.preset": "light",
 }
@@ -140,9 +139,10 @@ def trials(chosen: argparse.Namespace) -> Iterator[tuple[str, int, float, float]
                     *subset(dataset, split, size=size, seed=seed), Path(folder) / "cache"
                 )
                 for name in chosen.methods:
-                    recipe = Recipe().changed(
-                        {**COMMON, **METHODS[name], "seed": seed, "data.size": chosen.px}
-                    )
+                    change = {**COMMON, **METHODS[name], "seed": seed, "data.size": chosen.px}
+                    if change["model.transfer"] == "finetune":
+                        change["train.epochs"] = chosen.passes
+                    recipe = Recipe().changed(change)
                     accuracy, seconds = measured(recipe, problem, Path(folder) / "runs")
                     print(f"{name} | {size} | seed {seed} | {accuracy:.3f} | {seconds:.1f} s")
                     yield name, size, accuracy, seconds
@@ -176,6 +176,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[50, 100, 200, 400])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--px", type=int, default=96)
+    parser.add_argument("--passes", type=int, default=8, help="Of fine-tuning.")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=USUAL, metavar="NAME")
     parser.add_argument("--steps", action="store_true", help="Times single steps alone.")
     chosen = parser.parse_args()

@@ -56,7 +56,7 @@ def test_with_images_and_time_all_layers_are_trained(chosen):
     plan = chosen(1000, seconds=1300.0)
     assert plan.recipe.model.transfer == "finetune"
     assert (plan.recipe.train.lr, plan.recipe.train.head_lr_factor) == (3e-4, 10.0)
-    assert "1000 training images are enough" in plan.reasons[-1]
+    assert "1000 training images are enough to try it" in plan.reasons[-1]
     assert "fits into the 1300 s" in plan.reasons[-1]
 
 
