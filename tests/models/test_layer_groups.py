@@ -11,6 +11,8 @@ from phoropter.core.records import TargetSchema
 from phoropter.models.build import build
 from phoropter.models.layer_groups import layer_groups
 from phoropter.models.network import Network
+from phoropter.models.timm_zoo import timm_name
+from phoropter.models.zoo_table import ZOO
 
 SCHEMA = TargetSchema("classes", ("a", "b"), counts=(1, 1))
 
@@ -94,3 +96,16 @@ def test_what_is_frozen_from_the_start_is_in_no_group():
     network = made("mlp")
     next(network.trunk.parameters()).requires_grad_(False)
     assert sum(len(names) for names in named(network)) == len(list(network.parameters())) - 1
+
+
+@pytest.mark.parametrize("name", sorted(ZOO))
+def test_every_network_of_the_list_has_layers(name):
+    """Built without memory for the weights: the names are all that counts."""
+    with torch.device("meta"):
+        trunk = timm.create_model(timm_name(name), num_classes=0)
+        network = Network(trunk, nn.Linear(8, 2), 8)
+    groups = named(network)
+    together = [name for names in groups for name in names]
+    assert sorted(together) == sorted(name for name, _ in network.named_parameters())
+    assert groups[-1] == ["head.weight", "head.bias"]
+    assert len(groups) >= 6
