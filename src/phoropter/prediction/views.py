@@ -6,7 +6,7 @@ and found again, whatever the seed of a run, the order of the images or how they
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Protocol
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from phoropter.augment.policies import augmenter
+from phoropter.augment.variation import Augmenter
 from phoropter.core.errors import UsageError
 from phoropter.core.protocols import Inputs
 from phoropter.core.recipe import AugmentRecipe, DataRecipe
@@ -26,8 +27,6 @@ from phoropter.prediction.tta import MIRRORED, VIEWS, view
 
 _ONE_AT_A_TIME = Lock()
 """Batches are prepared in threads, and some transforms draw from torch's global generator."""
-
-Vary = Callable[[Tensor, torch.Generator], Tensor]
 
 
 class View(Protocol):
@@ -72,7 +71,7 @@ class DrawnView:
 
     index: int
     recipe: AugmentRecipe
-    vary: Vary
+    vary: Augmenter
 
     @property
     def facts(self) -> list[object]:
