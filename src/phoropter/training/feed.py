@@ -139,9 +139,7 @@ class Feed:
         share = self._team.share(rows)
         if self._data.drawn is not None:
             inputs = self._data.drawn(share, generator)
-        return Batch(
-            self._prepared(inputs, generator), self._targets(share), generator, len(rows)
-        )
+        return Batch(self._prepared(inputs, generator), self._targets(share), generator, len(rows))
 
     def _evaluation_batch(self, rows: Rows) -> int:
         if len(rows) <= self._plan.batch_size:
