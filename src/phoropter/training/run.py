@@ -276,6 +276,8 @@ class Run:
         parts = self.parts
         self.epoch, self.position, self.taken = state["place"]
         self.lr = state["lr"]
+        if self.taken:
+            parts.unfreezing.apply(self.taken - 1)  # what the next step releases is new to it alone
         self.samples, self.training_s, self.waited_s, self._seconds_before = state["spent"]
         self.history = [epoch_from(row) for row in state["history"]]
         parts.network.load_state_dict(state["network"])
