@@ -52,6 +52,8 @@ def train(folder: Path) -> None:
             "train.accumulate": 2,
             "train.patience": 0,
             "train.lr": 0.01,
+            "train.layer_decay": 0.8,
+            "train.unfreeze": 0.4,
         }
     )
     rows = np.arange(300)

@@ -36,6 +36,17 @@ KINDS = {
     "a classic model on pixels": {"model.name": "logistic"},
     "a classic model on a frozen network": {"model.name": "knn", "model.backbone": "cnn"},
     "a classic model in mirrored views": {"model.name": "logistic", "predict.tta": 2},
+    "a head on views of a frozen network": {
+        "model.name": "efficientnet_lite0",
+        "model.pretrained": True,
+        "model.transfer": "features",
+        "data.size": 32,
+        "data.channels": 3,
+        "data.normalize": "weights",
+        "data.augment.preset": "light",
+        "data.augment.views": 3,
+        "predict.tta": 3,
+    },
 }
 
 

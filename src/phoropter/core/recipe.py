@@ -66,6 +66,13 @@ class AugmentRecipe(_Section):
         le=1,
         description="Share of the images of which a rectangle is overwritten (Zhong et al. 2020).",
     )
+    views: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Views of each training image whose frozen features are kept, the plain one "
+        "included; a fresh choice every epoch. Of no use in fine-tuning.",
+    )
     policy: Literal["none", "randaugment", "trivialaugment"] = Field(
         "none",
         description="A few random operations an image, after the preset (Cubuk et al. 2020; Müller "
@@ -176,6 +183,26 @@ class TrainRecipe(_Section):
     lr: float = Field(0.001, gt=0, description="Peak learning rate.")
     head_lr_factor: float = Field(
         1.0, gt=0, description="The last layer learns at lr times this (fine-tuning: 10 is usual)."
+    )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Each layer learns at this times the rate of the layer above it, from the head "
+        "down (Howard & Ruder 2018; pretrained networks: 0.65 to 0.9 are usual). 1: all alike.",
+    )
+    unfreeze: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the steps until all layers are trained: the head first, then one "
+        "layer after the other below it (Howard & Ruder 2018). 0: all from the start.",
+    )
+    norm_statistics: Literal["auto", "batch", "kept"] = Field(
+        "auto",
+        description="What batch normalisation works by in training: the statistics of each batch, "
+        "or those it starts with. auto: kept where pretrained networks are trained in batches of "
+        "fewer than 16, else batch.",
     )
     weight_decay: float = Field(
         0.01,

@@ -44,7 +44,8 @@ class PassSignals:
 
     Args:
         epoch: The pass, from 1.
-        blocks: Names of the network's blocks, from the input to the output.
+        blocks: Names of the network's blocks, from the input to the output, without those that were
+            frozen when the pass was begun.
         grad_norms: Of each block, root mean square over the measured steps, before clipping.
         update_ratios: Of each block, the length of a step over that of the weights; None where all
             of them were zero, or nothing was measured.

@@ -6,7 +6,7 @@ import importlib.util
 
 from phoropter.core import registry
 from phoropter.core.errors import UsageError, nearest
-from phoropter.core.recipe import Recipe
+from phoropter.core.recipe import ModelRecipe, Recipe
 from phoropter.core.records import ModelCard
 from phoropter.core.references import is_reference
 from phoropter.models.zoo_table import OFFLINE_PACKAGE, ZOO, ZooRow
@@ -93,9 +93,20 @@ def frozen_trunk(recipe: Recipe) -> str:
     model = recipe.model
     if is_classic(model.name):
         return model.backbone
-    if not model.pretrained or model.transfer != "features" or is_reference(model.name):
+    if model.transfer != "features" or is_reference(model.name):
         return ""
-    return model.name if model.weights is not None or card(model.name).weights else ""
+    return model.name if starts_from_weights(model) else ""
+
+
+def starts_from_weights(model: ModelRecipe) -> bool:
+    """Whether the network starts from pretrained weights that we know of.
+
+    >>> starts_from_weights(ModelRecipe()), starts_from_weights(ModelRecipe(name="cnn"))
+    (True, False)
+    """
+    if not model.pretrained:
+        return False
+    return model.weights is not None or bool(card(model.name).weights)
 
 
 def offline_weights_installed() -> bool:

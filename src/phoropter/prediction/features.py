@@ -23,6 +23,7 @@ from phoropter.models.weights_file import weights_digest
 from phoropter.prediction.feature_store import FeatureStore
 from phoropter.prediction.handcrafted import FEATURE_COUNT, described_file
 from phoropter.prediction.run import answers, hastened
+from phoropter.prediction.views import PLAIN, View, ViewedInputs
 
 _VERSION = 1  # raise when the features of the same name change
 _BATCH = 4  # see prediction.run
@@ -37,6 +38,7 @@ class DeepFeatures:
         folder: Where features, and the decoded images, are kept.
         preprocessing: What leads from the file to the network's input.
         like: The recipe's model, if its weights come from a file.
+        view: How the images are seen.
         listener: Hears of progress, stages "decoding" and "features".
     """
 
@@ -47,9 +49,11 @@ class DeepFeatures:
         folder: Path,
         preprocessing: Preprocessing,
         like: ModelRecipe | None = None,
+        view: View = PLAIN,
         listener: Listener = silent,
     ) -> None:
         self.name = backbone
+        self._view = view
         self._like = like
         self._folder = folder
         self._preprocessing = preprocessing
@@ -85,9 +89,7 @@ class DeepFeatures:
 
     def _computed(self, dataset: Dataset, missing: dict[str, int]) -> dict[str, Features]:
         trunk = self._trunk()
-        inputs = open_store(
-            dataset, self._preprocessing, folder=self._folder, listener=self._listener
-        )
+        inputs = self._inputs(dataset)
         digests = list(missing)
         found: dict[str, Features] = {}
         for first in range(0, len(digests), _SHARD):
@@ -98,6 +100,14 @@ class DeepFeatures:
             found |= part
             self._listener(Progress("features", len(found), len(digests), self.name))
         return found
+
+    def _inputs(self, dataset: Dataset) -> Inputs:
+        how = self._preprocessing
+        images = open_store(dataset, how, folder=self._folder, listener=self._listener)
+        if not self._view.facts:
+            return images
+        digests = dataset.table["digest"].to_list()
+        return ViewedInputs(images, digests, self._view, how.normalization)
 
     def _trunk(self) -> nn.Module:
         how = self._preprocessing
@@ -115,7 +125,8 @@ class DeepFeatures:
         return answers(trunk, inputs, blocks, normalization=self._preprocessing.normalization)
 
     def _key(self) -> str:
-        facts = [_VERSION, self.name, asdict(self._preprocessing), *self._from_file()]
+        how = asdict(self._preprocessing)
+        facts = [_VERSION, self.name, how, *self._from_file(), *self._view.facts]
         return hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).hexdigest()
 
     def _from_file(self) -> list[object]:

@@ -10,6 +10,10 @@ from torch.nn import functional
 
 Network = Callable[[Tensor], Tensor]
 
+VIEWS = 5
+MIRRORED = (1, 3)
+"""Those of the views that are mirror images."""
+
 _CLOSER = 0.9
 _CLOSEST = 0.8
 

@@ -14,7 +14,7 @@ from phoropter.project.steps import planned_baseline
 from phoropter.report.figure_page import write_range_test
 from phoropter.training.execute import is_classic, learner_of
 from phoropter.training.lr_range import suggested, sweep
-from phoropter.training.sources import open_source
+from phoropter.training.sources import open_for_training
 
 RULE = (
     "Where the smoothed loss falls steepest over the logarithm of the rate, but at most a tenth of "
@@ -32,7 +32,7 @@ def range_test(options: Options, *, steps: int, lang: str, listener: Listener) -
                 f"The model {recipe.model.name!r} is fitted, and has no learning rate.",
                 hint="Choose a network (see: phoropter models).",
             )
-        source = open_source(recipe, problem, listener=listener)
+        source = open_for_training(recipe, problem, listener=listener)
         learner, objective, data = learner_of(recipe, problem, source)
         learner, objective = copy.deepcopy((learner, objective))
         points = sweep(objective, learner, data, recipe, steps=steps, listener=listener)

@@ -32,6 +32,7 @@ from phoropter.project.results import (
 from phoropter.project.run_record import RunRecord, at_pass, read_run
 from phoropter.project.seal import open_seal, read_opening
 from phoropter.project.steps import planned_baseline, reference_so_far
+from phoropter.project.transfer import weighed
 
 
 def look_at(options: Options, *, lang: str, listener: Listener) -> LookResult:
@@ -84,6 +85,7 @@ def train_one(
     with started(options, listener=listener) as project:
         problem = project.problem()
         plan = planned_baseline(project, problem, options)
+        plan = weighed(plan, options, problem, seconds=budget_s, listener=listener)
         recipe = (
             plan.recipe if options.seed is None else plan.recipe.changed({"seed": options.seed})
         )

@@ -25,6 +25,7 @@ from phoropter.project.opened import Project, check_seed, existing, started
 from phoropter.project.options import Options
 from phoropter.project.results import ProjectResult, Step
 from phoropter.project.tracking import tracked
+from phoropter.project.transfer import weighed
 from phoropter.training.problem import Problem
 
 _BASELINE_SHARE = 0.4
@@ -79,7 +80,7 @@ def run_project(options: Options, *, budget_s: float, listener: Listener) -> Pro
         look_and_note(project, problem.split, budget_s=0.2 * budget_s)
         plan = planned_baseline(project, problem, options)
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
-        baseline = make_baseline(bench, plan, budget)
+        baseline = make_baseline(bench, plan, options, budget)
         reference = led_to(project, bench, baseline.run)
         loop = improve_from(bench, reference, budget, own=None)
         return close_project(project, problem, bench, loop, spent_s=lambda: budget.spent_s)
@@ -122,13 +123,15 @@ def planned_baseline(project: Project, problem: Problem, options: Options) -> Pl
     return Plan(plan.recipe.changed(options.settings), plan.reasons)
 
 
-def make_baseline(bench: ProjectBench, plan: Plan, budget: Budget) -> Trial:
+def make_baseline(bench: ProjectBench, plan: Plan, options: Options, budget: Budget) -> Trial:
     """The ladder of simple models, then the first recipe, shortened to its share of the time."""
     listener = bench.project.listener
     for recipe in ladder(plan.recipe):
         trial = bench.run(recipe, role="ladder")
         listener(Note(f"{recipe.model.name}: {_score(trial)}."))
-    recipe = bench.planned_baseline(plan.recipe, seconds=_BASELINE_SHARE * budget.left_s)
+    seconds = _BASELINE_SHARE * budget.left_s
+    chosen = weighed(plan, options, bench.problem, seconds=seconds, listener=listener)
+    recipe = bench.planned_baseline(chosen.recipe, seconds=_BASELINE_SHARE * budget.left_s)
     trial = bench.run(recipe, role="baseline")
     listener(Note(f"Baseline {recipe.model.name}: {_score(trial)}."))
     return trial

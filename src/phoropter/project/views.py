@@ -23,7 +23,7 @@ from phoropter.training.numerics import fixed
 from phoropter.training.plan import make_plan
 from phoropter.training.problem import Problem
 from phoropter.training.records import TrainingData
-from phoropter.training.sources import open_images
+from phoropter.training.sources import has_views, open_images
 
 Pixels = NDArray[np.uint8]
 
@@ -46,7 +46,7 @@ def views_of(
             for at, name in enumerate(ids)
         ]
         page = project.folder.path / "augment.html"
-        seen = not is_classic(recipe) and not frozen_trunk(recipe)
+        seen = not is_classic(recipe) and (not frozen_trunk(recipe) or has_views(recipe))
         write_views(page, project.dataset.name, shown, recipe, seen=seen, lang=lang)
         change = [float(np.abs(view.astype(np.float64) - plain).mean() / 255) for view in drawn]
         return AugmentResult(

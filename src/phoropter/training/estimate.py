@@ -16,6 +16,7 @@ from phoropter.models.build import build
 from phoropter.models.catalog import frozen_trunk
 from phoropter.models.network import Network
 from phoropter.prediction.run import outputs
+from phoropter.prediction.views import further_views
 from phoropter.training.execute import is_classic, training_data
 from phoropter.training.feed import Feed
 from phoropter.training.numerics import fixed
@@ -23,7 +24,7 @@ from phoropter.training.plan import Plan, make_plan
 from phoropter.training.problem import Problem
 from phoropter.training.records import TrainingData
 from phoropter.training.rehearsal import rehearsal
-from phoropter.training.sources import Source, frozen, open_images
+from phoropter.training.sources import Source, frozen, has_views, open_images
 from phoropter.training.team import assembled
 
 _LEAST_EPOCHS = 3
@@ -100,8 +101,15 @@ def features_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float
     """Seconds until the features of all samples are there, measured on a few that are kept."""
     if frozen_trunk(recipe) in {"", "pixels"}:
         return 0.0
-    deep = frozen(recipe, problem, listener=listener)
-    missing = deep.missing(problem.dataset, np.arange(len(problem.dataset), dtype=np.int64))
+    everything = np.arange(len(problem.dataset), dtype=np.int64)
+    wanted = [(frozen(recipe, problem, listener=listener), everything)]
+    if has_views(recipe):
+        wanted += [
+            (frozen(recipe, problem, view=seen, listener=listener), problem.rows("train"))
+            for seen in further_views(recipe.data)
+        ]
+    lacking = [(deep, deep.missing(problem.dataset, rows)) for deep, rows in wanted]
+    deep, missing = max(lacking, key=lambda pair: len(pair[1]))
     if len(missing) <= 2 * _PROBED:
         return 0.0
     spent = []
@@ -111,7 +119,7 @@ def features_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float
         spent.append(time.perf_counter() - begun)
     # The difference leaves out what every call spends on loading the network.
     each_s = max(spent[1] - spent[0], 0.25 * spent[1]) / (2 * _PROBED)
-    return each_s * len(missing)
+    return each_s * sum(len(rows) for _, rows in lacking)
 
 
 def least_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
@@ -121,12 +129,17 @@ def least_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
     below. So a second tells that a large network will not fit, where timing its training steps
     would take longer than is left.
     """
+    return 2 * forward_s(recipe, problem, listener=listener) * recipe.train.epochs
+
+
+def forward_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
+    """Seconds that the recipe's network takes to answer all training images, timed on a few."""
     source = open_images(recipe, problem, listener=listener)
     network = build(recipe, problem.schema)
     train = problem.rows("train")
     numbers = source.inputs.batch(train[:1]).numel()
     rows = train[: max(_PROBED, min(_batch(recipe, train), _PROBED_NUMBERS // numbers))]
-    return 2 * _forward_s(network, source, rows) * len(train) * recipe.train.epochs
+    return _forward_s(network, source, rows) * len(train)
 
 
 def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimate:

@@ -27,17 +27,25 @@ from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe, flat, read_recipe, to_yaml
 from phoropter.core.records import Preprocessing, Rows
 from phoropter.core.run_records import RunSummary
+from phoropter.data.memory import MemoryInputs
 from phoropter.metrics import named
 from phoropter.models.build import build, build_trunk, untrained
 from phoropter.models.classic import classic_from_state, fit_classic
 from phoropter.models.network import Network
 from phoropter.prediction.run import outputs
+from phoropter.prediction.views import FixedView
 from phoropter.training.checkpoint import read_weights, weights_of, write_weights
 from phoropter.training.gates import input_ignored, run_gates, write_gates
 from phoropter.training.loop import fit
 from phoropter.training.problem import Problem, own_sources, run_id
 from phoropter.training.records import FitOutcome, TrainingData, Watch, sample_train_eval_rows
-from phoropter.training.sources import Source, open_images, open_source
+from phoropter.training.sources import (
+    Source,
+    frozen,
+    open_for_training,
+    open_images,
+    open_source,
+)
 from phoropter.training.summary import (
     SUMMARY,
     TEST_PREDICTIONS,
@@ -98,7 +106,7 @@ def execute(
         recipe=recipe,
         problem=problem,
         folder=folder,
-        source=open_source(recipe, problem, listener=listener),
+        source=open_for_training(recipe, problem, listener=listener),
         watch=Watch(listener=listener, deadline=deadline, keep=keep),
     )
     listener(RunBegun(folder.name, recipe))
@@ -249,6 +257,7 @@ def training_data(recipe: Recipe, problem: Problem, source: Source) -> TrainingD
             if images
             else None
         ),
+        drawn=source.views,
     )
 
 
@@ -296,20 +305,28 @@ def _on_trunk(head: nn.Module, features: str, recipe: Recipe) -> Network:
 def _spoken(
     learner: nn.Module, source: Source, recipe: Recipe, problem: Problem, rows: Rows
 ) -> Predictions:
-    if recipe.predict.tta > 1 and source.features:
-        # Further views have no kept features, so the trunk must see the images.
-        learner = _on_trunk(learner, source.features, recipe)
-        source = open_images(recipe, problem, listener=silent)
-    raw = outputs(
-        learner,
-        source.inputs,
-        rows,
-        normalization=source.normalization,
-        tta=recipe.predict.tta,
-    )
+    raw = _raw(learner, source, recipe, problem, rows)
     ids = problem.dataset.table["id"].gather(rows).to_list()
     targets = problem.task.encode(problem.dataset, rows, problem.schema)
     return problem.task.predictions(ids, targets, raw, problem.schema)
+
+
+def _raw(
+    learner: nn.Module, source: Source, recipe: Recipe, problem: Problem, rows: Rows
+) -> NDArray[np.float32]:
+    """The mean raw output over the recipe's views."""
+    tta = recipe.predict.tta
+    if tta > 1 and source.features not in {"", "pixels"}:
+        views = [frozen(recipe, problem, view=FixedView(at), listener=silent) for at in range(tta)]
+        seen = [MemoryInputs(deep(problem.dataset, rows)) for deep in views]
+        places = np.arange(len(rows), dtype=np.int64)
+        answers = [outputs(learner, features, places, normalization=None) for features in seen]
+        mean: NDArray[np.float32] = np.stack(answers).mean(axis=0, dtype=np.float32)
+        return mean
+    if tta > 1 and source.features:
+        learner = _on_trunk(learner, source.features, recipe)
+        source = open_images(recipe, problem, listener=silent)
+    return outputs(learner, source.inputs, rows, normalization=source.normalization, tta=tta)
 
 
 def _write_summary(carried: Carried, outcome: FitOutcome, *, seconds: float) -> None:

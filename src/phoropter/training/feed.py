@@ -136,8 +136,10 @@ class Feed:
         generator = torch.Generator()
         own = (self._team.rank,) if self._team.size > 1 else ()
         generator.manual_seed(derive(self._seed, "batch", epoch, index, *own))
-        inputs = self._prepared(inputs, generator)
-        return Batch(inputs, self._targets(self._team.share(rows)), generator, len(rows))
+        share = self._team.share(rows)
+        if self._data.drawn is not None:
+            inputs = self._data.drawn(share, generator)
+        return Batch(self._prepared(inputs, generator), self._targets(share), generator, len(rows))
 
     def _evaluation_batch(self, rows: Rows) -> int:
         if len(rows) <= self._plan.batch_size:

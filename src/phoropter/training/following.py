@@ -9,14 +9,14 @@ from phoropter.models.build import untrained
 from phoropter.training.execute import learner_of
 from phoropter.training.loop import fit
 from phoropter.training.records import Watch
-from phoropter.training.sources import open_source
+from phoropter.training.sources import open_for_training
 from phoropter.training.team import Job, Team
 
 
 def follow(team: Team) -> Any:
     """Trains what the lead trains, until it says something else; returns what it said."""
     while isinstance(said := team.told(None), Job):
-        source = open_source(said.recipe, said.problem, listener=silent)
+        source = open_for_training(said.recipe, said.problem, listener=silent)
         # The weights come from the lead, pretrained or not.
         learner, objective, data = learner_of(untrained(said.recipe), said.problem, source)
         fit(objective, learner, data, said.recipe, folder=said.folder, watch=Watch(), team=team)

@@ -39,6 +39,7 @@ PLAIN = {
     "train.clip": None,
     "train.optimizer": "adamw",
     "train.head_lr_factor": 1.0,
+    "train.layer_decay": 1.0,
 }
 
 
@@ -71,7 +72,7 @@ def run_gates(
     objective = task.objective(twin, plain, schema)
     if len(objective.parameters()) > 1:
         return ()  # several networks against each other have no single loss to bring to zero
-    unvaried = replace(data, augment=None)
+    unvaried = replace(data, augment=None, drawn=None)
     feed = _feed(unvaried, plan_rows=INITIAL_CHUNK, recipe=plain, device=Accelerator().device)
     initial = _loss_at_init(objective, twin, unvaried, feed, schema=schema, watch=watch)
     rows = distinct_rows(unvaried, network, seed=recipe.seed)

@@ -31,6 +31,7 @@ from phoropter.training.signals import FILE as SIGNALS
 from phoropter.training.signals import write_signals
 from phoropter.training.step import Stepper
 from phoropter.training.team import Team
+from phoropter.training.unfreezing import unfreezing
 
 OUTCOME = "outcome.json"
 
@@ -108,7 +109,7 @@ def _opened(
     torch.set_num_threads(numerics.threads)
     network.to(memory_format=memory_format(numerics))
     feed = Feed(data, plan, seed=recipe.seed, device=device, numerics=numerics, team=team)
-    optimizers = make_optimizers(objective, recipe.train)
+    optimizers = make_optimizers(objective, recipe.train, network=network)
     step = Stepper(
         objective,
         optimizers,
@@ -128,6 +129,7 @@ def _opened(
             feed,
             step,
             optimizers,
+            unfreezing(network, recipe, plan),
             folder,
             watch,
             team,
@@ -155,6 +157,7 @@ def _closed(run: Run) -> FitOutcome:
     """Restores the best weights and writes what a finished run leaves."""
     parts = run.parts
     run.report(final=True)
+    parts.unfreezing.release()
     run.best.restore(parts.network)
     parts.network.to(memory_format=torch.contiguous_format).eval()
     outcome = FitOutcome(

@@ -54,7 +54,7 @@ def sweep(
     plan = make_plan(recipe.train, samples=len(data.train_rows))
     numerics = fixed("float32", threads=torch.get_num_threads())
     feed = Feed(data, plan, seed=recipe.seed, device=accelerator.device, numerics=numerics)
-    optimizers = make_optimizers(objective, recipe.train)
+    optimizers = make_optimizers(objective, recipe.train, network=network)
     step = Stepper(
         objective,
         optimizers,

@@ -13,6 +13,7 @@ from torch.optim import SGD, Adagrad, Adam, Adamax, AdamW, Optimizer, RMSprop
 
 from phoropter.core.protocols import Objective, ParameterGroup
 from phoropter.core.recipe import TrainRecipe
+from phoropter.models.layer_groups import layer_groups
 
 Groups = list[dict[str, Any]]
 
@@ -30,14 +31,20 @@ _KINDS: dict[str, Callable[[Groups], Optimizer]] = {
 }
 
 
-def make_optimizers(objective: Objective, recipe: TrainRecipe) -> dict[str, Optimizer]:
+def make_optimizers(
+    objective: Objective, recipe: TrainRecipe, *, network: nn.Module | None = None
+) -> dict[str, Optimizer]:
     """The named optimisers; each parameter group carries its own `lr_factor`.
+
+    With a `network`, `layer_decay` to the power of a layer's distance from the last one multiplies
+    the factors of its parameters.
 
     Weight decay is decoupled from the gradient in adamw (Loshchilov & Hutter 2019) and part of it
     (L2) in all others; groups that are not to be decayed, norms and biases, have none.
     """
+    distances = {} if network is None else _distances(network, recipe)
     return {
-        name: _optimizer(_merged(groups, recipe), recipe)
+        name: _optimizer(_merged(groups, recipe, distances), recipe)
         for name, groups in objective.parameters().items()
     }
 
@@ -63,15 +70,37 @@ def set_lr(optimizers: Mapping[str, Optimizer], lr: float) -> None:
             group["lr"] = lr * group["lr_factor"]
 
 
-def _merged(groups: Sequence[ParameterGroup], recipe: TrainRecipe) -> Groups:
-    """The groups as torch wants them; those treated alike become one, for each costs a call."""
-    merged: dict[tuple[float, float], list[nn.Parameter]] = {}
+def _distances(network: nn.Module, recipe: TrainRecipe) -> dict[int, int]:
+    """How many layers lie between a parameter and the end, by its id, where it matters."""
+    if recipe.layer_decay == 1 and recipe.unfreeze == 0:
+        return {}
+    from_the_head = reversed(layer_groups(network))
+    return {
+        id(parameter): distance
+        for distance, layer in enumerate(from_the_head)
+        for parameter in layer.parameters
+    }
+
+
+def _merged(
+    groups: Sequence[ParameterGroup], recipe: TrainRecipe, distances: Mapping[int, int]
+) -> Groups:
+    """The groups as torch wants them; those treated alike become one, for each costs a call.
+
+    Layers that are released at different times are kept apart: torch's fused descent with momentum
+    wants all parameters of a group to make their first step together.
+    """
+    merged: dict[tuple[float, float, int], list[nn.Parameter]] = {}
     for group in groups:
         decay = recipe.weight_decay if group.decay else 0.0
-        merged.setdefault((group.lr_factor, decay), []).extend(group.parameters)
+        for parameter in group.parameters:
+            distance = distances.get(id(parameter), 0)
+            factor = group.lr_factor * recipe.layer_decay**distance
+            released = distance if recipe.unfreeze > 0 else 0
+            merged.setdefault((factor, decay, released), []).append(parameter)
     return [
         {"params": parameters, "lr": recipe.lr * factor, "lr_factor": factor, "weight_decay": decay}
-        for (factor, decay), parameters in merged.items()
+        for (factor, decay, _), parameters in merged.items()
     ]
 
 

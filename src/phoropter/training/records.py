@@ -21,6 +21,7 @@ from phoropter.core.seed import generator
 LEAST_TRAIN_EVAL_ROWS = 500
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
+Drawn = Callable[[Rows, torch.Generator], Tensor]
 OutputMetric = Callable[[NDArray[np.float32], Rows], float]
 
 
@@ -37,6 +38,8 @@ class TrainingData:
         metric: The primary metric of raw outputs (n, ...) at the given positions.
         normalization: Applied to uint8 inputs after augmentation.
         augment: Varies a batch of float images in [0, 1]; training only.
+        drawn: Training inputs at given positions, of views that the generator chooses; None: they
+            are those of `inputs`.
     """
 
     inputs: Inputs
@@ -47,6 +50,7 @@ class TrainingData:
     metric: OutputMetric
     normalization: Normalization | None = None
     augment: Augment | None = None
+    drawn: Drawn | None = None
 
 
 def sample_train_eval_rows(train_rows: Rows, *, val_count: int, seed: int) -> Rows:

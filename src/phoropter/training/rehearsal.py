@@ -74,7 +74,7 @@ def rehearsal(
         feed = Feed(data, plan, seed=recipe.seed, device=device, numerics=numerics, team=team)
         step = Stepper(
             aim,
-            make_optimizers(aim, recipe.train),
+            make_optimizers(aim, recipe.train, network=twin),
             accelerator=accelerator,
             numerics=numerics,
             clip=recipe.train.clip,

@@ -45,6 +45,7 @@ from phoropter.training.schedules import lr_factor
 from phoropter.training.signals import Signals, is_sampled
 from phoropter.training.step import Stepper
 from phoropter.training.team import Team
+from phoropter.training.unfreezing import Unfreezing
 
 NORM_EVERY = 4  # steps between measured gradient norms; reading all weights costs a few per cent
 NORMS_PER_PASS = 8  # where a pass has many steps, those between are more
@@ -68,6 +69,7 @@ class Parts:
     feed: Feed
     step: Stepper
     optimizers: Mapping[str, Optimizer]
+    unfreezing: Unfreezing
     folder: Path
     watch: Watch
     team: Team
@@ -156,6 +158,8 @@ class Run:
         if train.schedule == "plateau":
             self.lr *= self.plateau.factor
         set_lr(parts.optimizers, self.lr)
+        if parts.unfreezing.apply(self.taken):
+            self.signals.forget_gradient()
         if parts.team.size > 1:
             # Each process needs draws of its own, and a resumed one the same as before.
             reseed(parts.recipe.seed, "training", self.taken, parts.team.rank)
@@ -273,6 +277,8 @@ class Run:
         parts = self.parts
         self.epoch, self.position, self.taken = state["place"]
         self.lr = state["lr"]
+        if self.taken:
+            parts.unfreezing.apply(self.taken - 1)  # what the next step releases is new to it alone
         self.samples, self.training_s, self.waited_s, self._seconds_before = state["spent"]
         self.history = [epoch_from(row) for row in state["history"]]
         parts.network.load_state_dict(state["network"])
@@ -311,6 +317,8 @@ class Run:
         with self.judge.judged_weights():
             self.best.offer(self.parts.network, loss=val.loss, epoch=row.epoch)
         self._record(row)
+        if not self.parts.unfreezing.complete(self.taken):
+            return False  # that a part of the network has learnt all it can is no reason to stop
         self.plateau.factor_after(val.loss)
         return self.patience.exhausted_after(val.loss)
 

@@ -76,6 +76,11 @@ class Signals:
         self._lengths: list[Tensor] = []
         self._gradient: list[Tensor] = []
         self._products: list[Tensor] = []
+        self._trained: list[str] = []
+
+    def forget_gradient(self) -> None:
+        """To be told when other layers are trained: two such gradients cannot be compared."""
+        self._gradient = []
 
     def wanted(self, epoch: int, position: int) -> bool:
         """Whether the gradient norms of this step are needed whatever else is measured."""
@@ -98,6 +103,10 @@ class Signals:
         """
         if norms is None or not is_sampled(epoch, epochs=self._epochs):
             return
+        if not self._norms:
+            pairs = zip(self._parameters, self._block_of.tolist(), strict=True)
+            trained = {self.blocks[block] for p, block in pairs if p.requires_grad}
+            self._trained = [block for block in self.blocks if block in trained]
         self._norms.append(norms)
         if position == self._middle:
             self._note_update()
@@ -119,6 +128,7 @@ class Signals:
             "lengths": self._lengths,
             "gradient": self._gradient,
             "products": self._products,
+            "trained": self._trained,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -128,12 +138,14 @@ class Signals:
         self._lengths = list(state["lengths"])
         self._gradient = list(state["gradient"])
         self._products = list(state["products"])
+        self._trained = list(state["trained"])
 
     def _note_update(self) -> None:
         if not self._before:
             return
         steps = torch._foreach_sub([p.detach() for p in self._parameters], self._before)
-        self._lengths = [_norms(steps), _norms(self._before)]
+        trained = torch.tensor([float(p.requires_grad) for p in self._parameters])
+        self._lengths = [_norms(steps), _norms(self._before) * trained.to(steps[0].device)]
         self._before = []
 
     def _gradients(self, *, copied: bool) -> list[Tensor]:
@@ -158,11 +170,12 @@ class Signals:
             steps, weights = (self._by_block(norms.square()).sqrt() for norms in self._lengths)
             ratios = [_ratio(a, b) for a, b in zip(steps.tolist(), weights.tolist(), strict=True)]
         cosine = float(self._products[0]) if self._products else None
+        told = [at for at, block in enumerate(self.blocks) if block in self._trained]
         return PassSignals(
             epoch=epoch,
-            blocks=self.blocks,
-            grad_norms=tuple(grad_norms.tolist()),
-            update_ratios=tuple(ratios),
+            blocks=tuple(self.blocks[at] for at in told),
+            grad_norms=tuple(grad_norms[at].item() for at in told),
+            update_ratios=tuple(ratios[at] for at in told),
             gradient_cosine=None if cosine is None or not math.isfinite(cosine) else cosine,
             inactive=dict(inactive),
         )

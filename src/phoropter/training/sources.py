@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener
 from phoropter.core.protocols import Inputs
 from phoropter.core.recipe import Recipe
@@ -16,11 +17,16 @@ from phoropter.data.store import open_store
 from phoropter.models.catalog import frozen_trunk, is_classic
 from phoropter.models.preprocessing import preprocessing
 from phoropter.prediction.features import DeepFeatures
+from phoropter.prediction.views import PLAIN, View, further_views
+from phoropter.training.feature_views import FeatureViews
 from phoropter.training.problem import Problem
 
 _STATISTICS_ROWS = 2_000
 """Training images that the normalisation statistics are taken from: the standard error of a
 channel's mean is then below a fortieth of the spread between images."""
+
+MOST_VIEWS_BYTES = 2**30
+"""Of the features of all views of the training images: 26,000 images in 8 views of Lite0."""
 
 _STATISTICS_BLOCK = 16
 """Images of which the pixels are held as doubles at once."""
@@ -35,12 +41,14 @@ class Source:
         preprocessing: What led from the file to these inputs.
         normalization: What is still to be applied to a batch; None where nothing is.
         features: "" for images, else the name of the frozen network or "pixels".
+        views: Features of further views of the training samples, or None.
     """
 
     inputs: Inputs
     preprocessing: Preprocessing
     normalization: Normalization | None
     features: str
+    views: FeatureViews | None = None
 
 
 def open_source(recipe: Recipe, problem: Problem, *, listener: Listener) -> Source:
@@ -59,7 +67,42 @@ def open_source(recipe: Recipe, problem: Problem, *, listener: Listener) -> Sour
     return Source(MemoryInputs(values), images.preprocessing, None, name)
 
 
-def frozen(recipe: Recipe, problem: Problem, *, listener: Listener) -> DeepFeatures:
+def open_for_training(recipe: Recipe, problem: Problem, *, listener: Listener) -> Source:
+    """The same, with the features of further views where a head is to learn from them.
+
+    Raises:
+        UsageError: If these are more than memory should hold, or there are not so many views.
+    """
+    source = open_source(recipe, problem, listener=listener)
+    if not has_views(recipe):
+        return source
+    rows = problem.rows("train")
+    views = further_views(recipe.data)
+    plain = source.inputs.batch(rows).numpy()
+    needed = plain.nbytes * (1 + len(views))
+    if needed > MOST_VIEWS_BYTES:
+        raise UsageError(
+            f"The features of {1 + len(views)} views of {len(rows)} images take "
+            f"{needed / 2**30:.1f} GiB.",
+            hint=f"Ask for {max(1, MOST_VIEWS_BYTES // plain.nbytes)} by data.augment.views.",
+        )
+    features = np.empty((1 + len(views), *plain.shape), dtype=np.float32)
+    features[0] = plain
+    for at, seen in enumerate(views, start=1):
+        deep = frozen(recipe, problem, view=seen, listener=listener)
+        features[at] = deep(problem.dataset, rows)
+    return replace(source, views=FeatureViews(rows, features))
+
+
+def has_views(recipe: Recipe) -> bool:
+    """Whether a head is trained on the features of several views of each image."""
+    several = recipe.data.augment.views > 1 and not is_classic(recipe.model.name)
+    return several and frozen_trunk(recipe) not in {"", "pixels"}
+
+
+def frozen(
+    recipe: Recipe, problem: Problem, *, view: View = PLAIN, listener: Listener
+) -> DeepFeatures:
     """The features of the recipe's frozen network, kept in the project's cache."""
     wanted = open_images(recipe, problem, listener=listener).preprocessing
     return DeepFeatures(
@@ -67,6 +110,7 @@ def frozen(recipe: Recipe, problem: Problem, *, listener: Listener) -> DeepFeatu
         folder=problem.cache,
         preprocessing=wanted,
         like=recipe.model,
+        view=view,
         listener=listener,
     )
 

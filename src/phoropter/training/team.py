@@ -125,7 +125,7 @@ class Team:
         """
         if self.size == 1:
             return
-        for bucket in _buckets(parameters):
+        for bucket in _buckets([p for p in parameters if p.requires_grad]):
             present = [float(p.grad is not None) for p in bucket]
             gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in bucket]
             flat = torch.cat([bucket[0].new_tensor(present), *(g.reshape(-1) for g in gradients)])
@@ -139,9 +139,16 @@ class Team:
                     )
 
     def level_statistics(self, network: nn.Module) -> None:
-        """Replaces running statistics (of batch normalisation) by their mean over the processes."""
-        buffers = [b for b in network.buffers() if b.is_floating_point()]
-        if self.size == 1 or not buffers:
+        """Replaces running statistics (of batch normalisation) by their mean over the processes.
+
+        What is in eval mode has not moved, and stays as it is to the last bit.
+        """
+        if self.size == 1:
+            return
+        moving = [module for module in network.modules() if module.training]
+        each = [b for module in moving for b in module.buffers(recurse=False)]
+        buffers = [b for b in each if b.is_floating_point()]
+        if not buffers:
             return
         flat = _added_up(torch.cat([b.reshape(-1) for b in buffers]))
         parts = torch.split(flat.div_(self.size), [b.numel() for b in buffers])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from phoropter.core.recipe import Recipe
 from phoropter.core.records import Prescription
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.improvement.prescriptions.making import (
@@ -88,24 +90,28 @@ def fine_tune(evidence: RunEvidence) -> Iterator[Prescription]:
     recipe = evidence.recipe
     if not is_frozen(recipe) or not _is_network(evidence):
         return
-    rate = FINE_TUNE_LR[recipe.train.optimizer]
-    epochs = min(recipe.train.epochs, FINE_TUNE_EPOCHS)
-    batch = recipe.train.batch_size
+    change = fine_tuning(recipe)
     yield prescription(
         evidence,
         "finetune",
-        {
-            "model.transfer": "finetune",
-            "train.lr": rate,
-            "train.head_lr_factor": HEAD_FACTOR,
-            "train.warmup": max(recipe.train.warmup, 0.1),
-            "train.batch_size": min(batch, 32) if isinstance(batch, int) else 32,
-            "train.epochs": epochs,
-        },
+        change,
         f"Train all layers instead of the head alone; pretrained layers want a small rate "
-        f"({rate:g}, the head ten times that) and a warm-up.",
-        cost=PASS_COST * epochs,
+        f"({change['train.lr']:g}, the head ten times that) and a warm-up.",
+        cost=PASS_COST * change["train.epochs"],
     )
+
+
+def fine_tuning(recipe: Recipe) -> dict[str, Any]:
+    """What is to be changed of a recipe for frozen features so that it trains all layers."""
+    batch = recipe.train.batch_size
+    return {
+        "model.transfer": "finetune",
+        "train.lr": FINE_TUNE_LR[recipe.train.optimizer],
+        "train.head_lr_factor": HEAD_FACTOR,
+        "train.warmup": max(recipe.train.warmup, 0.1),
+        "train.batch_size": min(batch, 32) if isinstance(batch, int) else 32,
+        "train.epochs": min(recipe.train.epochs, FINE_TUNE_EPOCHS),
+    }
 
 
 def pretrained_trunk(evidence: RunEvidence) -> Iterator[Prescription]:

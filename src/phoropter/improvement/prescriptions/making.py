@@ -61,7 +61,7 @@ def is_classic(recipe: Recipe) -> bool:
 
 
 def is_frozen(recipe: Recipe) -> bool:
-    """Whether only a head is trained, on features computed once: it sees no augmentation."""
+    """Whether only a head is trained, on features computed once: a preset alone changes nothing."""
     from phoropter.models.catalog import frozen_trunk
 
     return frozen_trunk(recipe) != ""
