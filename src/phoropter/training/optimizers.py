@@ -16,17 +16,28 @@ from phoropter.core.recipe import TrainRecipe
 
 Groups = list[dict[str, Any]]
 
+
+
+def _light(kind: type[Optimizer]) -> type[Optimizer]:
+    """The optimiser without the wrappers that hide four of its methods from torch's compiler.
+
+    The first call of a wrapped one loads the compiler, which takes two seconds and is not used.
+    """
+    wrapped = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
+    return type(kind.__name__, (kind,), {m: inspect.unwrap(getattr(kind, m)) for m in wrapped})
+
+
 # What the recipe does not name is torch's default, which is the authors': betas .9 and .999 and
 # epsilon 1e-8 (Kingma & Ba 2015), 1e-10 for AdaGrad (Duchi et al. 2011), smoothing .99 for RMSProp.
 # The fused kernels are taken where torch has them: one call updates all parameters, which is
 # several times faster than a loop over tensors for small networks, and never slower.
 _KINDS: dict[str, Callable[[Groups], Optimizer]] = {
-    "sgd": partial(SGD, fused=True),
-    "adagrad": partial(Adagrad, fused=True),
-    "rmsprop": RMSprop,
-    "adam": partial(Adam, fused=True),
-    "adamw": partial(AdamW, fused=True),
-    "adamax": Adamax,
+    "sgd": partial(_light(SGD), fused=True),
+    "adagrad": partial(_light(Adagrad), fused=True),
+    "rmsprop": _light(RMSprop),
+    "adam": partial(_light(Adam), fused=True),
+    "adamw": partial(_light(AdamW), fused=True),
+    "adamax": _light(Adamax),
 }
 
 
@@ -79,5 +90,5 @@ def _optimizer(groups: Groups, recipe: TrainRecipe) -> Optimizer:
     if recipe.optimizer in {"momentum", "nesterov"}:
         # torch refuses Nesterov's look ahead without a momentum, where it would do nothing.
         nesterov = recipe.optimizer == "nesterov" and recipe.momentum > 0
-        return SGD(groups, momentum=recipe.momentum, nesterov=nesterov, fused=True)
+        return _light(SGD)(groups, momentum=recipe.momentum, nesterov=nesterov, fused=True)
     return _KINDS[recipe.optimizer](groups)
