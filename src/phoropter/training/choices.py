@@ -12,6 +12,7 @@ from torch import nn
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
 from phoropter.training.batch_size import doubled, largest, read_sizing, write_sizing
+from phoropter.training.direct import chain_of
 from phoropter.training.numerics import (
     Numerics,
     enough_threads,
@@ -47,7 +48,18 @@ def choices(
     numerics = read_numerics(folder)
     if numerics is None:
         threads = _threads(network, data, plan)
-        numerics = _numerics(rehearse, data, recipe, plan=plan, threads=threads)
+        direct = _direct(objective, data, plan=plan, accelerator=accelerator)
+        numerics = (
+            measured(
+                rehearse(plan=plan),
+                total_steps=plan.total_steps,
+                images=_images(data),
+                direct=direct,
+                threads=threads,
+            )
+            if recipe.train.numerics == "auto"
+            else fixed(recipe.train.numerics, threads=threads)
+        )
         write_numerics(folder, numerics)
     return plan, numerics
 
@@ -77,14 +89,13 @@ def _threads(network: nn.Module, data: TrainingData, plan: Plan) -> int:
     return enough_threads(products=None if _images(data) else weights * plan.batch_size)
 
 
-def _numerics(
-    rehearse: Rehearse, data: TrainingData, recipe: Recipe, *, plan: Plan, threads: int
-) -> Numerics:
-    if recipe.train.numerics != "auto":
-        return fixed(recipe.train.numerics, threads=threads)
-    return measured(
-        rehearse(plan=plan), total_steps=plan.total_steps, images=_images(data), threads=threads
-    )
+def _direct(
+    objective: Objective, data: TrainingData, *, plan: Plan, accelerator: Accelerator
+) -> bool:
+    """Whether gradients can be had without autograd: of whole batches, in this process's memory."""
+    flat = data.inputs.batch(data.train_rows[:1]).ndim == 2
+    alone = accelerator.num_processes == 1 and accelerator.device.type == "cpu"
+    return alone and plan.accumulate == 1 and chain_of(objective, flat=flat) is not None
 
 
 def _images(data: TrainingData) -> bool:

@@ -17,6 +17,7 @@ from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
 from phoropter.training.checkpoint import drop_state, load_state, read_weights, write_weights
 from phoropter.training.choices import choices
+from phoropter.training.direct import make_stepper
 from phoropter.training.feed import ALONE, Feed
 from phoropter.training.history import read_history, write_history
 from phoropter.training.interruption import interruptible
@@ -25,7 +26,6 @@ from phoropter.training.records import FitOutcome, TrainingData, Watch
 from phoropter.training.rehearsal import memory_format, own_randomness, threads_kept
 from phoropter.training.run import Parts, Run, identity
 from phoropter.training.signals import write_signals
-from phoropter.training.step import Stepper
 from phoropter.training.team import Team
 
 OUTCOME = "outcome.json"
@@ -105,7 +105,7 @@ def _opened(
     network.to(memory_format=memory_format(numerics))
     feed = Feed(data, plan, seed=recipe.seed, device=device, numerics=numerics, team=team)
     optimizers = make_optimizers(objective, recipe.train)
-    step = Stepper(
+    step = make_stepper(
         objective,
         optimizers,
         accelerator=accelerator,

@@ -5,20 +5,20 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import SGD, Adagrad, Adam, Adamax, AdamW, Optimizer, RMSprop
 
 from phoropter.core.protocols import Objective, ParameterGroup
 from phoropter.core.recipe import TrainRecipe
 
 Groups = list[dict[str, Any]]
+T = TypeVar("T", bound=Optimizer)
 
 
-
-def _light(kind: type[Optimizer]) -> type[Optimizer]:
+def _light(kind: type[T]) -> type[T]:
     """The optimiser without the wrappers that hide four of its methods from torch's compiler.
 
     The first call of a wrapped one loads the compiler, which takes two seconds and is not used.
@@ -65,6 +65,51 @@ def plain_step(optimizer: Optimizer) -> Callable[[], None]:
             bare(optimizer)
 
     return step
+
+
+def kernel_step(optimizer: Optimizer) -> Callable[[], None]:
+    """The optimiser's step where every parameter has a gradient, on a CPU.
+
+    Of Adam and AdamW only the kernel is called: torch's own way to it takes three times as long.
+    """
+    plain = plain_step(optimizer)
+    if not isinstance(optimizer, Adam):
+        return plain
+    kernel = torch._fused_adamw_ if isinstance(optimizer, AdamW) else torch._fused_adam_
+
+    def step() -> None:
+        if not optimizer.state:
+            plain()  # the first step, which makes the state
+            return
+        with torch.no_grad():
+            for group in optimizer.param_groups:
+                _call(kernel, group, [optimizer.state[p] for p in group["params"]])
+
+    return step
+
+
+def _call(
+    kernel: Callable[..., None], group: Mapping[str, Any], states: Sequence[Mapping[str, Tensor]]
+) -> None:
+    """The update of a parameter group as `torch.optim.adam` makes it, with nothing unusual on."""
+    parameters = group["params"]
+    counts = [state["step"] for state in states]
+    torch._foreach_add_(counts, 1)
+    kernel(
+        parameters,
+        [parameter.grad for parameter in parameters],
+        [state["exp_avg"] for state in states],
+        [state["exp_avg_sq"] for state in states],
+        [],
+        counts,
+        lr=group["lr"],
+        beta1=group["betas"][0],
+        beta2=group["betas"][1],
+        weight_decay=group["weight_decay"],
+        eps=group["eps"],
+        amsgrad=False,
+        maximize=False,
+    )
 
 
 def set_lr(optimizers: Mapping[str, Optimizer], lr: float) -> None:

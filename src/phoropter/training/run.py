@@ -23,6 +23,7 @@ from phoropter.training.callbacks.best import BestWeights
 from phoropter.training.callbacks.patience import Patience
 from phoropter.training.callbacks.plateau import Plateau
 from phoropter.training.checkpoint import save_state
+from phoropter.training.direct import DirectStepper
 from phoropter.training.dynamics import Dynamics
 from phoropter.training.evaluation import Evaluation
 from phoropter.training.feed import Batch, Feed
@@ -65,7 +66,7 @@ class Parts:
     plan: Plan
     numerics: Numerics
     feed: Feed
-    step: Stepper
+    step: Stepper | DirectStepper
     optimizers: Mapping[str, Optimizer]
     folder: Path
     watch: Watch

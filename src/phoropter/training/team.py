@@ -140,8 +140,10 @@ class Team:
 
     def level_statistics(self, network: nn.Module) -> None:
         """Replaces running statistics (of batch normalisation) by their mean over the processes."""
+        if self.size == 1:
+            return  # asked after every step, and listing the buffers of a network takes time
         buffers = [b for b in network.buffers() if b.is_floating_point()]
-        if self.size == 1 or not buffers:
+        if not buffers:
             return
         flat = _added_up(torch.cat([b.reshape(-1) for b in buffers]))
         parts = torch.split(flat.div_(self.size), [b.numel() for b in buffers])
