@@ -60,25 +60,30 @@ class DirectStepper:
             p for group in optimizer.param_groups for p in group["params"]
         ]
 
-    @torch.no_grad()
     def __call__(
         self, micro: Sequence[Batch], *, measure_norms: bool
     ) -> tuple[Tensor, Tensor | None]:
         """The loss of the only batch, and gradient norms where asked for or needed."""
         (batch,) = micro
-        outputs, ways_back = batch.inputs, []
+        with torch.no_grad():
+            loss = self._descend(batch.inputs, batch.targets)
+            norms = None
+            if self._clip is not None or measure_norms:
+                norms = clipped_norms(self.parameters, self._clip)
+            self._update()
+        return loss, norms
+
+    def _descend(self, inputs: Tensor, targets: Any) -> Tensor:
+        """The loss; every parameter that learns gets its gradient."""
+        outputs, ways_back = inputs, []
         for layer in self._chain:
             outputs, backward = layer(outputs)
             ways_back.append(backward)
-        loss, slope = self._slope(outputs, batch.targets)
+        loss, slope = self._slope(outputs, targets)
         way: Tensor | None = slope
         while way is not None and ways_back:
             way = ways_back.pop()(way)
-        norms = None
-        if self._clip is not None or measure_norms:
-            norms = clipped_norms(self.parameters, self._clip)
-        self._update()
-        return loss, norms
+        return loss
 
 
 def make_stepper(

@@ -57,10 +57,12 @@ class Judge:
     def __call__(self, clock: Callable[[], float]) -> tuple[Evaluation, Evaluation]:
         """The training and the validation samples; notes in `seconds` what it took."""
         started = clock()
+        self._network.eval()
         with self.judged_weights():
             with self.activity.watched():
                 train = self._evaluation(self._data.train_eval_rows)
             val = self._evaluation(self._data.val_rows) if len(self._data.val_rows) else train
+        self._network.train()
         self.seconds = clock() - started
         return train, val
 
@@ -71,7 +73,6 @@ class Judge:
     def _evaluation(self, rows: Rows) -> Evaluation:
         return evaluate(
             self._objective,
-            self._network,
             self._feed,
             rows=rows,
             metric=self._data.metric,

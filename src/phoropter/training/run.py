@@ -169,7 +169,7 @@ class Run:
         self.meter.add(loss, norms)
         if self.average is not None:
             self.average.update(parts.network)
-        self.samples += parts.plan.samples_in(self.position)
+        self.samples += sum(batch.whole for batch in batches)
         self.position += 1
         self.taken += 1
         now = parts.watch.clock()
