@@ -15,6 +15,7 @@ from phoropter.training.batch_size import doubled, largest, read_sizing, write_s
 from phoropter.training.direct import chain_of
 from phoropter.training.numerics import (
     Numerics,
+    compiled,
     enough_threads,
     fixed,
     measured,
@@ -48,18 +49,19 @@ def choices(
     numerics = read_numerics(folder)
     if numerics is None:
         threads = _threads(network, data, plan)
-        direct = _direct(objective, data, plan=plan, accelerator=accelerator)
-        numerics = (
-            measured(
-                rehearse(plan=plan),
+        trial = rehearse(plan=plan)
+        if recipe.train.numerics == "auto":
+            numerics = measured(
+                trial,
                 total_steps=plan.total_steps,
                 images=_images(data),
-                direct=direct,
+                direct=_direct(objective, data, plan=plan, accelerator=accelerator),
                 threads=threads,
             )
-            if recipe.train.numerics == "auto"
-            else fixed(recipe.train.numerics, threads=threads)
-        )
+        elif recipe.train.numerics == "compiled":
+            numerics = compiled(trial, threads=threads)
+        else:
+            numerics = fixed(recipe.train.numerics, threads=threads)
         write_numerics(folder, numerics)
     return plan, numerics
 

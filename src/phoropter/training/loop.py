@@ -17,6 +17,7 @@ from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
 from phoropter.training.checkpoint import drop_state, load_state, read_weights, write_weights
 from phoropter.training.choices import choices
+from phoropter.training.compiling import compile_for, nothing_more_compiled
 from phoropter.training.direct import make_stepper
 from phoropter.training.feed import ALONE, Feed
 from phoropter.training.history import read_history, write_history
@@ -68,14 +69,15 @@ def fit(
         return kept
     with interruptible() as stop, own_randomness(recipe.seed, "training"), threads_kept():
         run = _opened(objective, network, data, recipe, folder=folder, watch=watch, team=team)
-        while run.stopped_by is None:
-            with closing(run.parts.feed.steps(run.epoch, start=run.position)) as steps:
-                for batches in steps:
-                    run.take_step(batches)
-                    run.look_up(asked_to_stop=stop.requested)
-                    if run.stopped_by is not None:
-                        break
-            run.end_pass()
+        with nothing_more_compiled(run.parts.numerics):
+            while run.stopped_by is None:
+                with closing(run.parts.feed.steps(run.epoch, start=run.position)) as steps:
+                    for batches in steps:
+                        run.take_step(batches)
+                        run.look_up(asked_to_stop=stop.requested)
+                        if run.stopped_by is not None:
+                            break
+                run.end_pass()
         return _closed(run)
 
 
@@ -104,6 +106,9 @@ def _opened(
     torch.set_num_threads(numerics.threads)
     network.to(memory_format=memory_format(numerics))
     feed = Feed(data, plan, seed=recipe.seed, device=device, numerics=numerics, team=team)
+    if numerics.compiled:
+        with closing(feed.steps(1)) as steps:
+            compile_for(objective, network, next(steps)[0], numerics=numerics)
     optimizers = make_optimizers(objective, recipe.train)
     step = make_stepper(
         objective,

@@ -20,6 +20,7 @@ LEAST_STEPS = 200  # the four steps of the first measurement are then 2 % of the
 LEAST_PLANNED_S = 60.0  # below it, what is saved does not pay for the measurement
 MOST_MEASURING_S = 60.0
 MOST_MEASURING_SHARE = 0.05
+LEAST_COMPILED_S = 3600.0  # compiling takes up to a minute, and rarely saves a twentieth on a CPU
 LEAST_GAIN = 0.05  # timings of few steps are noisy, and plain float32 is the one to compare with
 LOSS_TOLERANCE = 0.05
 EXACT_TOLERANCE = 1e-5  # of what differs from plain float32 in the order of additions at most
@@ -41,6 +42,7 @@ class Numerics:
         seconds_per_step: What was measured, by name; empty if nothing was.
         direct: Whether gradients are computed without the autograd engine (`direct`), which gives
             the same bits sooner.
+        compiled: Whether training steps run as code that torch has compiled for the network.
     """
 
     autocast: bool
@@ -49,13 +51,14 @@ class Numerics:
     reason: str
     seconds_per_step: Mapping[str, float] = field(default_factory=dict)
     direct: bool = False
+    compiled: bool = False
 
     @property
     def name(self) -> str:
         """For people, and the key of `seconds_per_step`."""
         kind = "bfloat16" if self.autocast else "float32"
-        parts = [kind, "channels last" * self.channels_last, "direct" * self.direct]
-        return ", ".join(filter(None, parts))
+        ways = ("channels_last", "direct", "compiled")
+        return ", ".join([kind, *(way.replace("_", " ") for way in ways if getattr(self, way))])
 
     def precision(self, device: torch.device) -> AbstractContextManager[object]:
         """The context in which losses and outputs are computed."""
@@ -133,7 +136,19 @@ def measured(
         # One thread needs no barrier inside a layer: small networks, and any network on a machine
         # whose cores others use too, may be much faster so.
         race.enter(replace(race.best, threads=1), name=f"{race.best.name}, one thread")
+    if race.best_s * total_steps >= LEAST_COMPILED_S:
+        race.enter_compiled(steps=total_steps)
     return race.decided()
+
+
+def compiled(trial: Callable[[Numerics], Trial], *, threads: int) -> Numerics:
+    """Compiled float32, as the recipe asks; plain float32 if that fails or computes otherwise."""
+    race = _Race(trial, Numerics(False, False, threads, ""))
+    race.enter_compiled(steps=None)
+    names = [name for name, one in race.agreeing.items() if one.compiled]
+    chosen = race.agreeing[names[0] if names else race.plain]
+    reason = "The recipe asks for compiled." + race.failure
+    return replace(chosen, reason=reason, seconds_per_step=dict(race.seconds))
 
 
 class _Race:
@@ -144,10 +159,11 @@ class _Race:
         self._started = time.perf_counter()
         self._reference = trial(plain)
         self._cost_s = time.perf_counter() - self._started
-        self._plain = plain.name
-        self._agreeing = {plain.name: plain}
+        self.plain = plain.name
+        self.agreeing = {plain.name: plain}
         self.seconds = {plain.name: self._reference.seconds}
         self.allowed_s = math.inf
+        self.failure = ""
 
     def enter(self, candidate: Numerics, *, name: str = "") -> None:
         """Measures the candidate, unless the time allowed would be exceeded."""
@@ -158,12 +174,31 @@ class _Race:
         self.seconds[name] = tried.seconds
         tolerance = EXACT_TOLERANCE if candidate.direct else LOSS_TOLERANCE
         if _agree(self._reference.losses, tried.losses, tolerance):
-            self._agreeing[name] = candidate
+            self.agreeing[name] = candidate
+
+    def enter_compiled(self, *, steps: int | None) -> None:
+        """Compiles the fastest so far; it counts if it saves more than compiling takes.
+
+        Args:
+            steps: That the run will make; None if it is to count in any case.
+        """
+        candidate = replace(self.best, direct=False, compiled=True)
+        before_s, started = self.best_s, time.perf_counter()
+        try:
+            tried = self._trial(candidate)
+        except RuntimeError as error:
+            self.failure = f" Compiling failed: {str(error).partition(chr(10))[0]}"
+            return
+        cost_s = time.perf_counter() - started
+        self.seconds[candidate.name] = tried.seconds
+        pays = steps is None or (before_s - tried.seconds) * steps > cost_s
+        if pays and _agree(self._reference.losses, tried.losses, LOSS_TOLERANCE):
+            self.agreeing[candidate.name] = candidate
 
     @property
     def best(self) -> Numerics:
         """The fastest so far of those that agree."""
-        return self._agreeing[self._winner()]
+        return self.agreeing[self._winner()]
 
     @property
     def best_s(self) -> float:
@@ -173,14 +208,15 @@ class _Race:
     def decided(self) -> Numerics:
         """The fastest if it is faster than plain float32 by more than noise."""
         name = self._winner()
-        if self.best_s > (1 - LEAST_GAIN) * self.seconds[self._plain]:
-            name = self._plain
+        if self.best_s > (1 - LEAST_GAIN) * self.seconds[self.plain]:
+            name = self.plain
         count = len(self.seconds)
         reason = f"{name} was the fastest of {count} measured whose losses agree with float32."
-        return replace(self._agreeing[name], reason=reason, seconds_per_step=dict(self.seconds))
+        reason += self.failure
+        return replace(self.agreeing[name], reason=reason, seconds_per_step=dict(self.seconds))
 
     def _winner(self) -> str:
-        return min(self._agreeing, key=lambda name: self.seconds[name])
+        return min(self.agreeing, key=lambda name: self.seconds[name])
 
 
 def read_numerics(folder: Path) -> Numerics | None:

@@ -15,6 +15,7 @@ from torch import nn
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
 from phoropter.core.seed import derive
+from phoropter.training.compiling import compile_for
 from phoropter.training.direct import make_stepper
 from phoropter.training.feed import Feed
 from phoropter.training.numerics import Numerics, Trial
@@ -85,6 +86,8 @@ def rehearsal(
         seconds: list[float] = []
         with own_randomness(recipe.seed, "rehearsal"), threads_kept():
             torch.set_num_threads(numerics.threads)
+            if numerics.compiled:
+                compile_for(aim, twin, batches[0], numerics=numerics)
             while len(seconds) < 1 + TIMED_STEPS and sum(seconds[1:]) < ENOUGH_S:
                 started = time.perf_counter()
                 losses.append(float(step(batches, measure_norms=False)[0]))

@@ -212,15 +212,16 @@ class Run:
         """Measures the network after a pass, whole or cut short, and decides how to go on."""
         parts = self.parts
         train = val = None
+        sampled = is_sampled(self.epoch, epochs=parts.plan.epochs)
         if self.meter.all_finite():
-            train, val = self.judge(parts.watch.clock)
+            train, val = self.judge(parts.watch.clock, watch_activity=sampled)
             self._now = parts.watch.clock()
         self.signals.end_pass(self.epoch, self.judge.activity.inactive)
         if val is None or not math.isfinite(val.loss):
             self.stopped_by = "diverged"
             self._record(_row(self, self.epoch, train=None, val=None))
             return
-        if is_sampled(self.epoch, epochs=parts.plan.epochs) and train is not None:
+        if sampled and train is not None:
             self.dynamics.add(self.epoch, train.losses, train.outputs)
         exhausted = self._note(_row(self, self.epoch, train=train, val=val), val)
         complete = self.position == parts.plan.steps_per_epoch
