@@ -19,6 +19,9 @@ GROUP = "phoropter.losses"
 _MEAN, _NONE = 1, -100
 """How torch's kernels write the reduction to a mean, and the class that does not count."""
 
+_ONE = torch.ones(())
+"""The derivative of the loss by itself, which the way back begins with."""
+
 _USUAL = {"classes": "cross_entropy", "values": "mse"}
 
 
@@ -118,8 +121,7 @@ def cross_entropy_slope(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tenso
     kernels = torch.ops.aten
     logs = torch.log_softmax(outputs, 1)
     loss, weight = kernels.nll_loss_forward.default(logs, targets, None, _MEAN, _NONE)
-    one = torch.ones_like(loss)
-    slope = kernels.nll_loss_backward.default(one, logs, targets, None, _MEAN, _NONE, weight)
+    slope = kernels.nll_loss_backward.default(_ONE, logs, targets, None, _MEAN, _NONE, weight)
     return loss, kernels._log_softmax_backward_data.default(slope, logs, 1, logs.dtype)
 
 
