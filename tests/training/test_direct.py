@@ -19,6 +19,7 @@ from phoropter.training.direct import DirectStepper, chain_of, make_stepper
 from phoropter.training.feed import Batch
 from phoropter.training.numerics import Numerics, write_numerics
 from phoropter.training.optimizers import make_optimizers
+from phoropter.training.records import Watch
 from phoropter.training.rehearsal import own_randomness
 from phoropter.training.step import Stepper
 
@@ -222,6 +223,32 @@ def test_a_whole_run_has_the_same_history_and_weights(digits, tmp_path):
     assert first.history == second.history
     for name in ("signals.json", "checkpoint/best.safetensors"):
         assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "direct" / name).read_bytes()
+
+
+class Ticking:
+    """A clock that goes on by itself, so that a deadline falls where the test wants it."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        self.now += 0.1
+        return self.now
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "momentum"])
+def test_a_cut_run_ends_with_the_bits_of_a_whole_one_by_autograd(optimizer, digits, tmp_path):
+    whole, cut = digits(), digits()
+    (tmp_path / "cut").mkdir()
+    write_numerics(tmp_path / "cut", DIRECT)
+    whole.fit(tmp_path / "whole", optimizer=optimizer)
+    watch = Watch(clock=Ticking(), deadline=5.0)
+    stopped = cut.fit(tmp_path / "cut", watch=watch, optimizer=optimizer)
+    assert stopped.stopped_by == "budget"
+    cut = digits()
+    assert cut.fit(tmp_path / "cut", optimizer=optimizer).numerics["direct"]
+    for name in ("history.jsonl", "checkpoint/best.safetensors"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes()
 
 
 @pytest.mark.parametrize("change", [{"accumulate": 2}, {"numerics": "float32"}])
