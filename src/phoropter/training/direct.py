@@ -154,6 +154,6 @@ def _slope(
     """Any loss and its derivative by the outputs; only this much is left to autograd."""
     leaf = outputs.detach().requires_grad_()
     with torch.enable_grad():
-        value = loss(leaf, targets)
+        value = loss(leaf.clone(), targets)  # a loss of the user's own may write into it
     (slope,) = torch.autograd.grad(value, leaf)
     return value.detach(), slope
