@@ -15,6 +15,7 @@ from phoropter.core.records import TargetSchema
 from phoropter.models.network import LinearHead, Network
 from phoropter.tasks.classification import Classification
 from phoropter.tasks.regression import Regression
+from phoropter.tasks.supervised import Losses, Supervised
 from phoropter.training.direct import DirectStepper, chain_of, make_stepper
 from phoropter.training.feed import Batch
 from phoropter.training.numerics import Numerics, write_numerics
@@ -210,6 +211,24 @@ def test_batch_normalisation_of_one_sample_is_refused_as_by_torch():
     (batch,) = batches_for(Recipe(), [1], 0)
     with pytest.raises(ValueError, match="got 1"):
         stepped(network, Recipe(), DIRECT, [batch])
+
+
+def test_a_loss_may_write_into_the_outputs():
+    said = []
+    for numerics in (PLAIN, DIRECT):
+        with own_randomness(0, "weights"):
+            network = nn.Linear(6, 3)
+        losses = Losses(lambda outputs, _: outputs.mul_(2).square().mean(), lambda *_: None)
+        objective = Supervised(network, losses)
+        step = make_stepper(
+            objective,
+            make_optimizers(objective, Recipe().train),
+            accelerator=Accelerator(),
+            numerics=numerics,
+            clip=None,
+        )
+        said.append(step([*batches_for(Recipe(), [4], 0)], measure_norms=True))
+    assert all(map(torch.equal, *said))
 
 
 def test_a_whole_run_has_the_same_history_and_weights(digits, tmp_path):
