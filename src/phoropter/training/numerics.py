@@ -136,6 +136,7 @@ def measured(
         # One thread needs no barrier inside a layer: small networks, and any network on a machine
         # whose cores others use too, may be much faster so.
         race.enter(replace(race.best, threads=1), name=f"{race.best.name}, one thread")
+    race.repeat()
     if race.best_s * total_steps >= LEAST_COMPILED_S:
         race.enter_compiled(steps=total_steps)
     return race.decided()
@@ -167,7 +168,7 @@ class _Race:
 
     def enter(self, candidate: Numerics, *, name: str = "") -> None:
         """Measures the candidate, unless the time allowed would be exceeded."""
-        if time.perf_counter() - self._started + self._cost_s > self.allowed_s:
+        if not self._has_time():
             return
         tried = self._trial(candidate)
         name = name or candidate.name
@@ -175,6 +176,16 @@ class _Race:
         tolerance = EXACT_TOLERANCE if candidate.direct else LOSS_TOLERANCE
         if _agree(self._reference.losses, tried.losses, tolerance):
             self.agreeing[name] = candidate
+
+    def repeat(self) -> None:
+        """Measures all again, while there is time, and keeps the faster figure of each.
+
+        What others do on the machine meanwhile would otherwise decide.
+        """
+        for name in sorted(self.agreeing, key=lambda name: self.seconds[name]):
+            if self._has_time():
+                again = self._trial(self.agreeing[name])
+                self.seconds[name] = min(self.seconds[name], again.seconds)
 
     def enter_compiled(self, *, steps: int | None) -> None:
         """Compiles the fastest so far; it counts if it saves more than compiling takes.
@@ -214,6 +225,9 @@ class _Race:
         reason = f"{name} was the fastest of {count} measured whose losses agree with float32."
         reason += self.failure
         return replace(self.agreeing[name], reason=reason, seconds_per_step=dict(self.seconds))
+
+    def _has_time(self) -> bool:
+        return time.perf_counter() - self._started + self._cost_s <= self.allowed_s
 
     def _winner(self) -> str:
         return min(self.agreeing, key=lambda name: self.seconds[name])
