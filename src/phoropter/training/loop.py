@@ -70,6 +70,7 @@ def fit(
     with interruptible() as stop, own_randomness(recipe.seed, "training"), threads_kept():
         run = _opened(objective, network, data, recipe, folder=folder, watch=watch, team=team)
         with nothing_more_compiled(run.parts.numerics):
+            _begin(run)
             while run.stopped_by is None:
                 with closing(run.parts.feed.steps(run.epoch, start=run.position)) as steps:
                     for batches in steps:
@@ -91,7 +92,7 @@ def _opened(
     watch: Watch,
     team: Team,
 ) -> Run:
-    """The run at its start, or where its checkpoint left it."""
+    """The run with everything it needs, before its first step."""
     accelerator = Accelerator()
     device = accelerator.device
     network.to(device).train()
@@ -118,7 +119,7 @@ def _opened(
         clip=recipe.train.clip,
         team=team,
     )
-    run = Run(
+    return Run(
         Parts(
             objective,
             network,
@@ -134,11 +135,10 @@ def _opened(
             team,
         )
     )
-    _begin(run)
-    return run
 
 
 def _begin(run: Run) -> None:
+    """Brings the run to its start, or to where its checkpoint left it."""
     watch, folder = run.parts.watch, run.parts.folder
     team = run.parts.team
     state = team.told(load_state(folder, listener=watch.listener) if team.lead else None)
