@@ -2,9 +2,11 @@ import pytest
 import torch
 
 from phoropter.core.errors import CorruptFileError
+from phoropter.training import numerics as numerics_module
 from phoropter.training.numerics import (
     Numerics,
     Trial,
+    compiled,
     fixed,
     measured,
     read_numerics,
@@ -35,7 +37,7 @@ SECONDS = {
 
 def test_the_fastest_is_taken_and_every_timing_kept():
     trial, _ = answering(SECONDS)
-    chosen = measured(trial, total_steps=10_000, images=True, threads=1)
+    chosen = measured(trial, total_steps=3000, images=True, threads=1)
     assert (chosen.name, chosen.threads) == ("bfloat16, channels last", 1)
     assert chosen.seconds_per_step == SECONDS
     assert "fastest of 4" in chosen.reason
@@ -43,26 +45,26 @@ def test_the_fastest_is_taken_and_every_timing_kept():
 
 def test_one_thread_is_taken_where_it_is_faster():
     trial, _ = answering(SECONDS, one_thread=0.2)
-    chosen = measured(trial, total_steps=10_000, images=True, threads=2)
-    assert chosen.threads == 1
-    assert "one thread was the fastest of 8" in chosen.reason
+    chosen = measured(trial, total_steps=3000, images=True, threads=2)
+    assert (chosen.name, chosen.threads) == ("bfloat16, channels last", 1)
+    assert "one thread was the fastest of 5" in chosen.reason
 
 
 def test_one_that_computes_something_else_is_not_taken():
     trial, _ = answering(SECONDS, {"bfloat16, channels last": [1.0, 2.0], "bfloat16": [1.0, 0.1]})
-    chosen = measured(trial, total_steps=10_000, images=True, threads=1)
+    chosen = measured(trial, total_steps=3000, images=True, threads=1)
     assert chosen.name == "float32, channels last"
 
 
 def test_a_small_gain_is_noise():
     trial, _ = answering({**dict.fromkeys(SECONDS, 0.97), "float32": 1.0})
-    assert measured(trial, total_steps=10_000, images=True, threads=1).name == "float32"
+    assert measured(trial, total_steps=3000, images=True, threads=1).name == "float32"
 
 
 def test_features_have_no_layout_to_choose():
     trial, asked = answering(SECONDS)
-    measured(trial, total_steps=10_000, images=False, threads=1)
-    assert asked == ["float32", "bfloat16"]
+    measured(trial, total_steps=3000, images=False, threads=1)
+    assert set(asked) == {"float32", "bfloat16"}
 
 
 def test_a_quick_run_is_not_measured_further():
@@ -76,6 +78,105 @@ def test_a_run_of_few_steps_is_not_measured_at_all():
     trial, asked = answering({})
     assert measured(trial, total_steps=199, images=True, threads=1).name == "float32"
     assert asked == []
+
+
+def test_direct_gradients_are_taken_where_they_are_faster_and_the_same():
+    seconds = {"float32": 1e-4, "float32, direct": 5e-5}
+    trial, asked = answering(seconds)
+    chosen = measured(trial, total_steps=1000, images=False, direct=True, threads=1)
+    assert (chosen.name, asked) == ("float32, direct", list(seconds))
+    assert chosen.seconds_per_step == seconds
+    for slower_or_other in (
+        answering({**seconds, "float32, direct": 1e-4})[0],
+        answering(seconds, {"float32, direct": [1.0, 0.9001]})[0],
+    ):
+        chosen = measured(slower_or_other, total_steps=1000, images=False, direct=True, threads=1)
+        assert chosen.name == "float32"
+
+
+def test_a_timing_that_was_disturbed_is_made_good_by_another():
+    asked = []
+
+    def trial(numerics):
+        asked.append(numerics.name)
+        disturbed = asked.count(numerics.name) == 1 and numerics.channels_last
+        return Trial([1.0, 0.9], SECONDS[numerics.name] + disturbed)
+
+    chosen = measured(trial, total_steps=3000, images=True, threads=1)
+    assert chosen.name == "bfloat16, channels last"
+    assert chosen.seconds_per_step == SECONDS
+
+
+def test_slow_steps_are_measured_for_a_twentieth_of_the_run_at_most(monkeypatch):
+    now, asked = [0.0], []
+    monkeypatch.setattr(numerics_module.time, "perf_counter", lambda: now[0])
+
+    def trial(numerics):
+        asked.append(numerics.name)
+        now[0] += 2 * SECONDS[numerics.name]  # a step to warm up, and one that counts
+        return Trial([1.0, 0.9], SECONDS[numerics.name])
+
+    chosen = measured(trial, total_steps=200, images=True, threads=1)
+    assert chosen.name == "bfloat16, channels last"
+    assert len(asked) > len(SECONDS)
+    assert now[0] <= 0.05 * 200 * SECONDS["float32"]
+
+
+def test_steps_that_only_one_of_two_has_made_are_not_compared():
+    trial, _ = answering(SECONDS, {"bfloat16, channels last": [1.0]})
+    assert measured(trial, total_steps=3000, images=True, threads=1).name.startswith("bfloat16, c")
+
+
+class Compiler:
+    """A stand-in for steps of which compiled ones take `seconds` after `cost_s` of compiling."""
+
+    def __init__(self, monkeypatch, seconds, *, cost_s=30.0, losses=(1.0, 0.9)):
+        self.now = 0.0
+        self.seconds, self.cost_s, self.losses = seconds, cost_s, list(losses)
+        monkeypatch.setattr(numerics_module.time, "perf_counter", lambda: self.now)
+
+    def __call__(self, numerics):
+        if not numerics.compiled:
+            return Trial([1.0, 0.9], SECONDS[numerics.name])
+        self.now += self.cost_s
+        return Trial(self.losses, self.seconds)
+
+
+HOUR = 7200  # steps of half a second
+
+
+def test_compiling_counts_where_it_pays_within_the_run(monkeypatch):
+    chosen = measured(Compiler(monkeypatch, 0.4), total_steps=HOUR, images=True, threads=1)
+    assert chosen.name == "bfloat16, channels last, compiled"
+    slow = Compiler(monkeypatch, 0.4, cost_s=721.0)  # a tenth of a second is saved in each step
+    assert measured(slow, total_steps=HOUR, images=True, threads=1).compiled is False
+    other = Compiler(monkeypatch, 0.4, losses=(1.0, 2.0))
+    assert measured(other, total_steps=HOUR, images=True, threads=1).compiled is False
+
+
+def test_a_run_of_less_than_an_hour_is_not_compiled(monkeypatch):
+    chosen = measured(Compiler(monkeypatch, 0.1), total_steps=HOUR - 1, images=True, threads=1)
+    assert "bfloat16, channels last, compiled" not in chosen.seconds_per_step
+
+
+def test_the_recipe_can_ask_for_compiled_steps(monkeypatch):
+    chosen = compiled(Compiler(monkeypatch, 2.0), threads=1)
+    assert (chosen.name, chosen.reason) == ("float32, compiled", "The recipe asks for compiled.")
+
+
+def test_a_compiler_that_fails_is_told_and_done_without():
+    def trial(numerics):
+        if numerics.compiled:
+            message = "No working C++ compiler\nmore about it"
+            raise RuntimeError(message)
+        return Trial([1.0], 0.5)
+
+    for chosen in (
+        compiled(trial, threads=1),
+        measured(trial, total_steps=HOUR, images=False, threads=1),
+    ):
+        assert chosen.name == "float32"
+        assert chosen.reason.endswith("Compiling failed: No working C++ compiler")
 
 
 def test_the_choice_is_kept_in_the_folder(tmp_path):
@@ -108,6 +209,6 @@ def test_measuring_does_not_disturb_the_run(digits, tmp_path):
     plain, auto = digits(), digits()
     first = plain.fit(tmp_path / "plain", numerics="float32", epochs=30)
     second = auto.fit(tmp_path / "auto", numerics="auto", epochs=30)
-    assert second.numerics["seconds_per_step"].keys() == {"float32"}
-    assert second.numerics["name"] == "float32"
+    assert second.numerics["seconds_per_step"].keys() == {"float32", "float32, direct"}
+    assert not second.numerics["autocast"]
     assert first.history == second.history

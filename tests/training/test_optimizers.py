@@ -1,6 +1,8 @@
 """Every optimiser against torch's plain implementation and against its paper, in numpy."""
 
 import copy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -177,3 +179,25 @@ def test_groups_that_are_treated_alike_are_updated_together():
         for decay in (0.0, 0.1)
     ]
     assert counts == [1, 2]
+
+
+WITHOUT_COMPILER = """
+import sys
+from torch import nn
+from phoropter.core.recipe import TrainRecipe
+from phoropter.tasks.supervised import Losses, Supervised
+from phoropter.training.optimizers import make_optimizers, plain_step
+for name in TrainRecipe.model_fields["optimizer"].annotation.__args__:
+    network = nn.Linear(2, 1)
+    objective = Supervised(network, Losses(None, None))
+    optimizer = make_optimizers(objective, TrainRecipe(optimizer=name))["main"]
+    network(network.weight).sum().backward()
+    plain_step(optimizer)()
+    optimizer.load_state_dict(optimizer.state_dict())
+    optimizer.zero_grad()
+sys.exit("torch._dynamo" in sys.modules)
+"""
+
+
+def test_no_optimiser_loads_torchs_compiler():
+    assert subprocess.run([sys.executable, "-c", WITHOUT_COMPILER], check=False).returncode == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import warnings
@@ -36,6 +37,8 @@ from phoropter.project.together import is_lead, processes
 # Threads of torch that wait for each other spin by default. On a machine whose cores others use too
 # that made training steps six times slower (docs/log.md); it must be set before torch loads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+GARBAGE_AFTER = 50_000  # objects; Python's own 700 suit programs that load less
 
 COMMANDS = (
     run,
@@ -89,6 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after `phoropter`; those of the process if left out.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        # Nothing that is imported is ever garbage, and looking for some takes half a second.
+        gc.set_threshold(GARBAGE_AFTER)
     options = words[: words.index("--")] if "--" in words else words
     debug = "--debug" in options
     try:

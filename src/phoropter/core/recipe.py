@@ -258,8 +258,10 @@ class TrainRecipe(_Section):
         5, ge=0, description="Epochs without a better validation loss before stopping; 0 is off."
     )
     min_delta: float = Field(0.0, ge=0, description="Smallest fall of the loss that counts.")
-    numerics: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto: measured on this machine in the first seconds, and recorded."
+    numerics: Literal["auto", "float32", "bfloat16", "compiled"] = Field(
+        "auto",
+        description="auto: measured on this machine in the first seconds, and recorded. compiled: "
+        "float32 by torch.compile, which needs a C++ compiler; plain float32 if that fails.",
     )
     accumulate: int = Field(1, ge=1, description="Batches whose gradients are added to one step.")
 

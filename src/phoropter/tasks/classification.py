@@ -69,10 +69,11 @@ class Classification:
     ) -> Supervised:
         """The recipe's loss, each sample weighed by its class where the recipe says so."""
         loss = named_loss(recipe.train, self.kind, outputs=schema.outputs)
-        training = loss.mean
+        training, slope = loss.mean, loss.slope
         if recipe.train.class_weights == "balanced":
             training = partial(_weighted, each=loss.each, weights=class_weights(schema))
-        losses = Losses(training=training, plain=_plain)
+            slope = None
+        losses = Losses(training=training, plain=_plain, slope=slope)
         return Supervised(network, losses, head_lr_factor=recipe.train.head_lr_factor, mix=mix)
 
     def predictions(

@@ -16,6 +16,12 @@ from phoropter.core.recipe import TrainRecipe
 from phoropter.tasks.own_loss import check_loss, each_of, mean_of
 
 GROUP = "phoropter.losses"
+_MEAN, _NONE = 1, -100
+"""How torch's kernels write the reduction to a mean, and the class that does not count."""
+
+_ONE = torch.ones(())
+"""The derivative of the loss by itself, which the way back begins with."""
+
 _USUAL = {"classes": "cross_entropy", "values": "mse"}
 
 
@@ -37,10 +43,14 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class NamedLoss:
-    """A recipe's loss: outputs and targets to the loss of each sample (n,), or to their mean."""
+    """A recipe's loss: outputs and targets to the loss of each sample (n,), or to their mean.
+
+    `slope` gives the mean and its derivative by the outputs, where that needs no autograd.
+    """
 
     each: Callable[[Tensor, Tensor], Tensor]
     mean: Callable[[Tensor, Tensor], Tensor]
+    slope: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
 
 
 def named_loss(recipe: TrainRecipe, kind: str, *, outputs: int | None = None) -> NamedLoss:
@@ -80,7 +90,8 @@ def named_loss(recipe: TrainRecipe, kind: str, *, outputs: int | None = None) ->
 
     if outputs is not None and not registry.is_ours(GROUP, name):
         check_loss(each if at_once is None else mean, name, kind=kind, outputs=outputs)
-    return NamedLoss(each, mean)
+    direct = part is CROSS_ENTROPY and not recipe.label_smoothing
+    return NamedLoss(each, mean, cross_entropy_slope if direct else None)
 
 
 def _own(part: Any, name: str, kind: str) -> Loss:
@@ -103,6 +114,15 @@ def cross_entropy(outputs: Tensor, targets: Tensor, recipe: TrainRecipe) -> Tens
 def mean_cross_entropy(outputs: Tensor, targets: Tensor, recipe: TrainRecipe) -> Tensor:
     """The mean of `cross_entropy` by one kernel: a tenth of a small network's step is saved."""
     return functional.cross_entropy(outputs, targets, label_smoothing=recipe.label_smoothing)
+
+
+def cross_entropy_slope(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean without smoothing, and (softmax - target) / n, by the kernels of autograd."""
+    kernels = torch.ops.aten
+    logs = torch.log_softmax(outputs, 1)
+    loss, weight = kernels.nll_loss_forward.default(logs, targets, None, _MEAN, _NONE)
+    slope = kernels.nll_loss_backward.default(_ONE, logs, targets, None, _MEAN, _NONE, weight)
+    return loss, kernels._log_softmax_backward_data.default(slope, logs, 1, logs.dtype)
 
 
 def focal(outputs: Tensor, targets: Tensor, recipe: TrainRecipe) -> Tensor:

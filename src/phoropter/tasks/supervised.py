@@ -23,10 +23,12 @@ class Losses:
     Args:
         training: Outputs and targets to the scalar mean that is descended.
         plain: Outputs and targets to the loss of each sample (n,), comparable between runs.
+        slope: The training loss and its derivative by the outputs, where that needs no autograd.
     """
 
     training: Callable[[Tensor, Any], Tensor]
     plain: Callable[[Tensor, Any], Tensor]
+    slope: Callable[[Tensor, Any], tuple[Tensor, Tensor]] | None = None
 
 
 class Supervised:

@@ -12,8 +12,10 @@ from torch import nn
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
 from phoropter.training.batch_size import doubled, largest, read_sizing, write_sizing
+from phoropter.training.direct import chain_of
 from phoropter.training.numerics import (
     Numerics,
+    compiled,
     enough_threads,
     fixed,
     measured,
@@ -24,6 +26,7 @@ from phoropter.training.plan import Plan, make_plan
 from phoropter.training.records import TrainingData
 from phoropter.training.rehearsal import Rehearse, rehearsal
 from phoropter.training.team import Team
+from phoropter.training.unfreezing import keeps_statistics
 
 
 def choices(
@@ -47,7 +50,19 @@ def choices(
     numerics = read_numerics(folder)
     if numerics is None:
         threads = _threads(network, data, plan)
-        numerics = _numerics(rehearse, data, recipe, plan=plan, threads=threads)
+        trial = rehearse(plan=plan)
+        if recipe.train.numerics == "auto":
+            numerics = measured(
+                trial,
+                total_steps=plan.total_steps,
+                images=_images(data),
+                direct=_direct(objective, data, recipe, plan=plan, accelerator=accelerator),
+                threads=threads,
+            )
+        elif recipe.train.numerics == "compiled":
+            numerics = compiled(trial, threads=threads)
+        else:
+            numerics = fixed(recipe.train.numerics, threads=threads)
         write_numerics(folder, numerics)
     return plan, numerics
 
@@ -77,14 +92,23 @@ def _threads(network: nn.Module, data: TrainingData, plan: Plan) -> int:
     return enough_threads(products=None if _images(data) else weights * plan.batch_size)
 
 
-def _numerics(
-    rehearse: Rehearse, data: TrainingData, recipe: Recipe, *, plan: Plan, threads: int
-) -> Numerics:
-    if recipe.train.numerics != "auto":
-        return fixed(recipe.train.numerics, threads=threads)
-    return measured(
-        rehearse(plan=plan), total_steps=plan.total_steps, images=_images(data), threads=threads
-    )
+def _direct(
+    objective: Objective,
+    data: TrainingData,
+    recipe: Recipe,
+    *,
+    plan: Plan,
+    accelerator: Accelerator,
+) -> bool:
+    """Whether gradients can be had without autograd: of whole batches, in this process's memory.
+
+    And of the same layers in every step: none is released, or put into eval mode, as it goes.
+    """
+    if recipe.train.unfreeze or keeps_statistics(recipe, batch_size=plan.batch_size):
+        return False
+    flat = data.inputs.batch(data.train_rows[:1]).ndim == 2
+    alone = accelerator.num_processes == 1 and accelerator.device.type == "cpu"
+    return alone and plan.accumulate == 1 and chain_of(objective, flat=flat) is not None
 
 
 def _images(data: TrainingData) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from phoropter.core.protocols import Objective
 from phoropter.core.records import Rows
@@ -37,7 +36,6 @@ class Evaluation:
 @torch.inference_mode()
 def evaluate(
     objective: Objective,
-    network: nn.Module,
     feed: Feed,
     *,
     rows: Rows,
@@ -45,19 +43,17 @@ def evaluate(
     precision: AbstractContextManager[object],
     team: Team = ALONE,
 ) -> Evaluation:
-    """Evaluates the rows; the network is left in train mode.
+    """Evaluates the rows; the networks are in eval mode already.
 
     The loss is summed in double precision over samples, so that it does not depend on how they
     fall into batches by more than rounding.
     """
-    network.eval()
     outputs, losses = [], []
     with precision:
         for inputs, targets in feed.evaluation(rows):
             batch_outputs, batch_losses = objective.evaluate(inputs, targets)
             outputs.append(batch_outputs.float().cpu())
             losses.append(batch_losses.double().cpu())
-    network.train()
     shares = team.gathered((outputs, losses))
     said = torch.cat([piece for share in shares for piece in share[0]]).numpy()
     each = torch.cat([piece for share in shares for piece in share[1]])

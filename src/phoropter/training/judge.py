@@ -54,13 +54,21 @@ class Judge:
         feed.keep(data.train_eval_rows)
         feed.keep(data.val_rows)
 
-    def __call__(self, clock: Callable[[], float]) -> tuple[Evaluation, Evaluation]:
-        """The training and the validation samples; notes in `seconds` what it took."""
+    def __call__(
+        self, clock: Callable[[], float], *, watch_activity: bool = False
+    ) -> tuple[Evaluation, Evaluation]:
+        """The training and the validation samples; notes in `seconds` what it took.
+
+        With `watch_activity` it notes in `activity` how many units are inactive, which in a small
+        network takes as long as an evaluation.
+        """
         started = clock()
+        self._network.eval()
         with self.judged_weights():
-            with self.activity.watched():
+            with self.activity.watched() if watch_activity else nullcontext():
                 train = self._evaluation(self._data.train_eval_rows)
             val = self._evaluation(self._data.val_rows) if len(self._data.val_rows) else train
+        self._network.train()
         self.seconds = clock() - started
         return train, val
 
@@ -71,7 +79,6 @@ class Judge:
     def _evaluation(self, rows: Rows) -> Evaluation:
         return evaluate(
             self._objective,
-            self._network,
             self._feed,
             rows=rows,
             metric=self._data.metric,

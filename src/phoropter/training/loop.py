@@ -19,6 +19,8 @@ from phoropter.core.recipe import Recipe
 from phoropter.core.run_records import KeptPass
 from phoropter.training.checkpoint import BEST, drop_state, load_state, read_weights, write_kept
 from phoropter.training.choices import choices
+from phoropter.training.compiling import compile_for, nothing_more_compiled
+from phoropter.training.direct import make_stepper
 from phoropter.training.dynamics import FILE as DYNAMICS
 from phoropter.training.feed import ALONE, Feed
 from phoropter.training.history import HISTORY, keep_timing, read_history, write_history
@@ -29,7 +31,6 @@ from phoropter.training.rehearsal import memory_format, own_randomness, threads_
 from phoropter.training.run import Parts, Run, identity, terms
 from phoropter.training.signals import FILE as SIGNALS
 from phoropter.training.signals import write_signals
-from phoropter.training.step import Stepper
 from phoropter.training.team import Team
 from phoropter.training.unfreezing import unfreezing
 
@@ -73,14 +74,16 @@ def fit(
         return kept
     with interruptible() as stop, own_randomness(recipe.seed, "training"), threads_kept():
         run = _opened(objective, network, data, recipe, folder=folder, watch=watch, team=team)
-        while run.stopped_by is None:
-            with closing(run.parts.feed.steps(run.epoch, start=run.position)) as steps:
-                for batches in steps:
-                    run.take_step(batches)
-                    run.look_up(asked_to_stop=stop.requested)
-                    if run.stopped_by is not None:
-                        break
-            run.end_pass()
+        with nothing_more_compiled(run.parts.numerics):
+            _begin(run)
+            while run.stopped_by is None:
+                with closing(run.parts.feed.steps(run.epoch, start=run.position)) as steps:
+                    for batches in steps:
+                        run.take_step(batches)
+                        run.look_up(asked_to_stop=stop.requested)
+                        if run.stopped_by is not None:
+                            break
+                run.end_pass()
         return _closed(run)
 
 
@@ -94,7 +97,7 @@ def _opened(
     watch: Watch,
     team: Team,
 ) -> Run:
-    """The run at its start, or where its checkpoint left it."""
+    """The run with everything it needs, before its first step."""
     accelerator = Accelerator()
     device = accelerator.device
     network.to(device).train()
@@ -109,8 +112,11 @@ def _opened(
     torch.set_num_threads(numerics.threads)
     network.to(memory_format=memory_format(numerics))
     feed = Feed(data, plan, seed=recipe.seed, device=device, numerics=numerics, team=team)
+    if numerics.compiled:
+        with closing(feed.steps(1)) as steps:
+            compile_for(objective, network, next(steps)[0], numerics=numerics)
     optimizers = make_optimizers(objective, recipe.train, network=network)
-    step = Stepper(
+    step = make_stepper(
         objective,
         optimizers,
         accelerator=accelerator,
@@ -118,7 +124,7 @@ def _opened(
         clip=recipe.train.clip,
         team=team,
     )
-    run = Run(
+    return Run(
         Parts(
             objective,
             network,
@@ -135,11 +141,10 @@ def _opened(
             team,
         )
     )
-    _begin(run)
-    return run
 
 
 def _begin(run: Run) -> None:
+    """Brings the run to its start, or to where its checkpoint left it."""
     watch, folder = run.parts.watch, run.parts.folder
     team = run.parts.team
     state = team.told(load_state(folder, listener=watch.listener) if team.lead else None)

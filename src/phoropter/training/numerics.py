@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -17,10 +18,16 @@ FILE = "numerics.json"
 LEAST_PRODUCTS = 2**20  # a tenth of a millisecond of one core; waiting for another takes as long
 LEAST_STEPS = 200  # the four steps of the first measurement are then 2 % of the run
 LEAST_PLANNED_S = 60.0  # below it, what is saved does not pay for the measurement
-MOST_MEASURING_S = 3.0
+MOST_MEASURING_S = 60.0
 MOST_MEASURING_SHARE = 0.05
+LEAST_COMPILED_S = 3600.0  # compiling takes up to a minute, and rarely saves a twentieth on a CPU
 LEAST_GAIN = 0.05  # timings of few steps are noisy, and plain float32 is the one to compare with
 LOSS_TOLERANCE = 0.05
+EXACT_TOLERANCE = 1e-5  # of what differs from plain float32 in the order of additions at most
+
+_LAYOUTS = ((False, True), (True, True), (True, False))
+_FLAT = ((True, False),)
+"""Autocast and channels last, the likeliest gain first; without and with a layout to choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,9 @@ class Numerics:
         threads: Of torch, inside an operation; sums depend on it in the last bit.
         reason: Why this choice, one sentence.
         seconds_per_step: What was measured, by name; empty if nothing was.
+        direct: Whether gradients are computed without the autograd engine (`direct`), which gives
+            the same bits sooner.
+        compiled: Whether training steps run as code that torch has compiled for the network.
     """
 
     autocast: bool
@@ -40,12 +50,15 @@ class Numerics:
     threads: int
     reason: str
     seconds_per_step: Mapping[str, float] = field(default_factory=dict)
+    direct: bool = False
+    compiled: bool = False
 
     @property
     def name(self) -> str:
         """For people, and the key of `seconds_per_step`."""
         kind = "bfloat16" if self.autocast else "float32"
-        return f"{kind}, channels last" if self.channels_last else kind
+        ways = ("channels_last", "direct", "compiled")
+        return ", ".join([kind, *(way.replace("_", " ") for way in ways if getattr(self, way))])
 
     def precision(self, device: torch.device) -> AbstractContextManager[object]:
         """The context in which losses and outputs are computed."""
@@ -87,7 +100,12 @@ def fixed(kind: str, *, threads: int) -> Numerics:
 
 
 def measured(
-    trial: Callable[[Numerics], Trial], *, total_steps: int, images: bool, threads: int
+    trial: Callable[[Numerics], Trial],
+    *,
+    total_steps: int,
+    images: bool,
+    direct: bool = False,
+    threads: int,
 ) -> Numerics:
     """The fastest candidate whose losses agree with those of plain float32.
 
@@ -95,31 +113,124 @@ def measured(
         trial: Makes a few real training steps under a candidate, always from the same start.
         total_steps: Steps the run will make, to judge what a faster step is worth.
         images: Whether the inputs have a layout to choose.
+        direct: Whether the network is one that can do without the autograd engine.
         threads: Of torch, to be measured against a single one.
     """
+    plain = Numerics(False, False, threads, "")
     if total_steps < LEAST_STEPS:
         reason = f"A run of {total_steps} steps does not pay for measuring alternatives."
-        return Numerics(False, False, threads, reason)
-    plain = Numerics(False, False, threads, "")
-    started = time.perf_counter()
-    reference = trial(plain)
-    planned = reference.seconds * total_steps
+        return replace(plain, reason=reason)
+    race = _Race(trial, plain)
+    if direct:
+        race.enter(replace(plain, direct=True))
+    planned = race.best_s * total_steps
     if planned < LEAST_PLANNED_S:
+        if direct:
+            return race.decided()
         reason = f"About {planned:.0f} s of training do not pay for measuring alternatives."
-        return Numerics(False, False, threads, reason, {plain.name: reference.seconds})
-    allowed = min(MOST_MEASURING_S, MOST_MEASURING_SHARE * planned)
-    cost = time.perf_counter() - started
-    seconds = {plain.name: reference.seconds}
-    agreeing = {plain.name: plain}
-    for candidate in _candidates(threads, images=images):
-        if time.perf_counter() - started + cost > allowed:
-            break
-        tried = trial(candidate)
-        label = candidate.name if candidate.threads == threads else f"{candidate.name}, one thread"
-        seconds[label] = tried.seconds
-        if _agree(reference.losses, tried.losses):
-            agreeing[label] = candidate
-    return _decided(agreeing, seconds, plain)
+        return replace(plain, reason=reason, seconds_per_step=race.seconds)
+    race.allowed_s = min(MOST_MEASURING_S, MOST_MEASURING_SHARE * planned)
+    for autocast, channels_last in _LAYOUTS if images else _FLAT:
+        race.enter(Numerics(autocast, channels_last, threads, ""))
+    if threads > 1:
+        # One thread needs no barrier inside a layer: small networks, and any network on a machine
+        # whose cores others use too, may be much faster so.
+        race.enter(replace(race.best, threads=1), name=f"{race.best.name}, one thread")
+    race.repeat()
+    if race.best_s * total_steps >= LEAST_COMPILED_S:
+        race.enter_compiled(steps=total_steps)
+    return race.decided()
+
+
+def compiled(trial: Callable[[Numerics], Trial], *, threads: int) -> Numerics:
+    """Compiled float32, as the recipe asks; plain float32 if that fails or computes otherwise."""
+    race = _Race(trial, Numerics(False, False, threads, ""))
+    race.enter_compiled(steps=None)
+    names = [name for name, one in race.agreeing.items() if one.compiled]
+    chosen = race.agreeing[names[0] if names else race.plain]
+    reason = "The recipe asks for compiled." + race.failure
+    return replace(chosen, reason=reason, seconds_per_step=dict(race.seconds))
+
+
+class _Race:
+    """Candidates against plain float32, while there is time for them."""
+
+    def __init__(self, trial: Callable[[Numerics], Trial], plain: Numerics) -> None:
+        self._trial = trial
+        self._started = time.perf_counter()
+        self._reference = trial(plain)
+        self._cost_s = time.perf_counter() - self._started
+        self.plain = plain.name
+        self.agreeing = {plain.name: plain}
+        self.seconds = {plain.name: self._reference.seconds}
+        self.allowed_s = math.inf
+        self.failure = ""
+
+    def enter(self, candidate: Numerics, *, name: str = "") -> None:
+        """Measures the candidate, unless the time allowed would be exceeded."""
+        if not self._has_time():
+            return
+        tried = self._trial(candidate)
+        name = name or candidate.name
+        self.seconds[name] = tried.seconds
+        tolerance = EXACT_TOLERANCE if candidate.direct else LOSS_TOLERANCE
+        if _agree(self._reference.losses, tried.losses, tolerance):
+            self.agreeing[name] = candidate
+
+    def repeat(self) -> None:
+        """Measures all again, while there is time, and keeps the faster figure of each.
+
+        What others do on the machine meanwhile would otherwise decide.
+        """
+        for name in sorted(self.agreeing, key=lambda name: self.seconds[name]):
+            if self._has_time():
+                again = self._trial(self.agreeing[name])
+                self.seconds[name] = min(self.seconds[name], again.seconds)
+
+    def enter_compiled(self, *, steps: int | None) -> None:
+        """Compiles the fastest so far; it counts if it saves more than compiling takes.
+
+        Args:
+            steps: That the run will make; None if it is to count in any case.
+        """
+        candidate = replace(self.best, direct=False, compiled=True)
+        before_s, started = self.best_s, time.perf_counter()
+        try:
+            tried = self._trial(candidate)
+        except RuntimeError as error:
+            self.failure = f" Compiling failed: {str(error).partition(chr(10))[0]}"
+            return
+        cost_s = time.perf_counter() - started
+        self.seconds[candidate.name] = tried.seconds
+        pays = steps is None or (before_s - tried.seconds) * steps > cost_s
+        if pays and _agree(self._reference.losses, tried.losses, LOSS_TOLERANCE):
+            self.agreeing[candidate.name] = candidate
+
+    @property
+    def best(self) -> Numerics:
+        """The fastest so far of those that agree."""
+        return self.agreeing[self._winner()]
+
+    @property
+    def best_s(self) -> float:
+        """Its seconds a step."""
+        return self.seconds[self._winner()]
+
+    def decided(self) -> Numerics:
+        """The fastest if it is faster than plain float32 by more than noise."""
+        name = self._winner()
+        if self.best_s > (1 - LEAST_GAIN) * self.seconds[self.plain]:
+            name = self.plain
+        count = len(self.seconds)
+        reason = f"{name} was the fastest of {count} measured whose losses agree with float32."
+        reason += self.failure
+        return replace(self.agreeing[name], reason=reason, seconds_per_step=dict(self.seconds))
+
+    def _has_time(self) -> bool:
+        return time.perf_counter() - self._started + self._cost_s <= self.allowed_s
+
+    def _winner(self) -> str:
+        return min(self.agreeing, key=lambda name: self.seconds[name])
 
 
 def read_numerics(folder: Path) -> Numerics | None:
@@ -140,36 +251,8 @@ def write_numerics(folder: Path, numerics: Numerics) -> None:
     write_record(folder / FILE, asdict(numerics))
 
 
-def _candidates(threads: int, *, images: bool) -> list[Numerics]:
-    """Everything but plain float32 on all threads, the likeliest first.
-
-    One thread needs no barrier inside a layer: small networks, and any network on a machine whose
-    cores others use too, may be much faster so.
-    """
-    layouts = (True, False) if images else (False,)
-    counts = (threads, 1) if threads > 1 else (threads,)
-    return [
-        Numerics(autocast, channels_last, count, "")
-        for autocast in (False, True)
-        for count in counts
-        for channels_last in layouts
-        if autocast or channels_last or count != threads
-    ]
-
-
-def _agree(reference: list[float], losses: list[float]) -> bool:
+def _agree(reference: list[float], losses: list[float], tolerance: float) -> bool:
+    """Over the steps that both have made: slow ones are not repeated as often."""
     return all(
-        abs(a - b) <= LOSS_TOLERANCE * max(abs(a), 0.1)
-        for a, b in zip(reference, losses, strict=True)
+        abs(a - b) <= tolerance * max(abs(a), 0.1) for a, b in zip(reference, losses, strict=False)
     )
-
-
-def _decided(
-    agreeing: Mapping[str, Numerics], seconds: Mapping[str, float], plain: Numerics
-) -> Numerics:
-    best = min(agreeing, key=lambda name: seconds[name])
-    if seconds[best] > (1 - LEAST_GAIN) * seconds[plain.name]:
-        best = plain.name
-    chosen = agreeing[best]
-    reason = f"{best} was the fastest of {len(seconds)} measured whose losses agree with float32."
-    return Numerics(chosen.autocast, chosen.channels_last, chosen.threads, reason, dict(seconds))

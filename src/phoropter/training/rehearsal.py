@@ -15,15 +15,17 @@ from torch import nn
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
 from phoropter.core.seed import derive
+from phoropter.training.compiling import compile_for
+from phoropter.training.direct import make_stepper
 from phoropter.training.feed import Feed
 from phoropter.training.numerics import Numerics, Trial
 from phoropter.training.optimizers import make_optimizers
 from phoropter.training.plan import Plan
 from phoropter.training.records import TrainingData
-from phoropter.training.step import Stepper
 from phoropter.training.team import Team
 
 TIMED_STEPS = 3
+ENOUGH_S = 0.5  # of timed steps: what takes longer is known well enough after fewer
 
 
 class Rehearse(Protocol):
@@ -72,7 +74,7 @@ def rehearsal(
         twin.to(memory_format=memory_format(numerics)).train()
         device = accelerator.device
         feed = Feed(data, plan, seed=recipe.seed, device=device, numerics=numerics, team=team)
-        step = Stepper(
+        step = make_stepper(
             aim,
             make_optimizers(aim, recipe.train, network=twin),
             accelerator=accelerator,
@@ -80,10 +82,13 @@ def rehearsal(
             clip=recipe.train.clip,
         )
         batches = next(feed.steps(1))
-        losses, seconds = [], []
+        losses: list[float] = []
+        seconds: list[float] = []
         with own_randomness(recipe.seed, "rehearsal"), threads_kept():
             torch.set_num_threads(numerics.threads)
-            for _ in range(1 + TIMED_STEPS):
+            if numerics.compiled:
+                compile_for(aim, twin, batches[0], numerics=numerics)
+            while len(seconds) < 1 + TIMED_STEPS and sum(seconds[1:]) < ENOUGH_S:
                 started = time.perf_counter()
                 losses.append(float(step(batches, measure_norms=False)[0]))
                 seconds.append(time.perf_counter() - started)

@@ -23,6 +23,7 @@ from phoropter.training.callbacks.best import BestWeights
 from phoropter.training.callbacks.patience import Patience
 from phoropter.training.callbacks.plateau import Plateau
 from phoropter.training.checkpoint import save_state
+from phoropter.training.direct import DirectStepper
 from phoropter.training.dynamics import Dynamics
 from phoropter.training.evaluation import Evaluation
 from phoropter.training.feed import Batch, Feed
@@ -67,7 +68,7 @@ class Parts:
     plan: Plan
     numerics: Numerics
     feed: Feed
-    step: Stepper
+    step: Stepper | DirectStepper
     optimizers: Mapping[str, Optimizer]
     unfreezing: Unfreezing
     folder: Path
@@ -173,7 +174,7 @@ class Run:
         self.meter.add(loss, norms)
         if self.average is not None:
             self.average.update(parts.network)
-        self.samples += parts.plan.samples_in(self.position)
+        self.samples += sum(batch.whole for batch in batches)
         self.position += 1
         self.taken += 1
         now = parts.watch.clock()
@@ -216,15 +217,16 @@ class Run:
         """Measures the network after a pass, whole or cut short, and decides how to go on."""
         parts = self.parts
         train = val = None
+        sampled = is_sampled(self.epoch, epochs=parts.plan.epochs)
         if self.meter.all_finite():
-            train, val = self.judge(parts.watch.clock)
+            train, val = self.judge(parts.watch.clock, watch_activity=sampled)
             self._now = parts.watch.clock()
         self.signals.end_pass(self.epoch, self.judge.activity.inactive)
         if val is None or not math.isfinite(val.loss):
             self.stopped_by = "diverged"
             self._record(_row(self, self.epoch, train=None, val=None))
             return
-        if is_sampled(self.epoch, epochs=parts.plan.epochs) and train is not None:
+        if sampled and train is not None:
             self.dynamics.add(self.epoch, train.losses, train.outputs)
         exhausted = self._note(_row(self, self.epoch, train=train, val=val), val)
         complete = self.position == parts.plan.steps_per_epoch

@@ -86,13 +86,11 @@ class Signals:
         """Whether the gradient norms of this step are needed whatever else is measured."""
         return 0 <= position - self._middle <= 1 and is_sampled(epoch, epochs=self._epochs)
 
-    @torch.no_grad()
     def before_step(self, epoch: int, position: int) -> None:
         """Notes the weights that the middle step of a sampled pass starts from."""
         if position == self._middle and is_sampled(epoch, epochs=self._epochs):
             self._before = [p.detach().clone() for p in self._parameters]
 
-    @torch.no_grad()
     def after_step(self, epoch: int, position: int, norms: Tensor | None) -> None:
         """Takes note of a step.
 
@@ -107,12 +105,13 @@ class Signals:
             pairs = zip(self._parameters, self._block_of.tolist(), strict=True)
             trained = {self.blocks[block] for p, block in pairs if p.requires_grad}
             self._trained = [block for block in self.blocks if block in trained]
-        self._norms.append(norms)
-        if position == self._middle:
-            self._note_update()
-            self._gradient = self._gradients(copied=True)
-        elif position == self._middle + 1 and self._gradient:
-            self._note_product()
+        with torch.no_grad():
+            self._norms.append(norms)
+            if position == self._middle:
+                self._note_update()
+                self._gradient = self._gradients(copied=True)
+            elif position == self._middle + 1 and self._gradient:
+                self._note_product()
 
     def end_pass(self, epoch: int, inactive: Mapping[str, float]) -> None:
         """Turns what was noted into a row, where anything was; starts a new pass."""

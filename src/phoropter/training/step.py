@@ -85,7 +85,7 @@ class Stepper:
                 losses.append(loss.detach())
             self._team.add_gradients(self._parameters[name])
             if self._clip is not None or measure_norms:
-                norms.append(self._norms(name))
+                norms.append(clipped_norms(self._parameters[name], self._clip))
             self._updates[name]()
         loss = _sum(losses) if losses else torch.zeros((), device=self._accelerator.device)
         return self._team.summed(loss), torch.cat(norms) if norms else None
@@ -95,14 +95,14 @@ class Stepper:
         """Every parameter that is updated, in the order of the norms."""
         return [p for parameters in self._parameters.values() for p in parameters]
 
-    def _norms(self, name: str) -> Tensor:
-        parameters = self._parameters[name]
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-        norms = torch.stack(torch._foreach_norm(gradients))
-        if self._clip is not None:
-            total = torch.linalg.vector_norm(norms)
-            clip_grads_with_norm_(parameters, self._clip, total)
-        return norms
+
+def clipped_norms(parameters: Sequence[nn.Parameter], clip: float | None) -> Tensor:
+    """The norm of each gradient; afterwards all are scaled down to `clip`, if they are longer."""
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    norms = torch.stack(torch._foreach_norm(gradients))
+    if clip is not None:
+        clip_grads_with_norm_(parameters, clip, torch.linalg.vector_norm(norms))
+    return norms
 
 
 def _sum(losses: list[Tensor]) -> Tensor:

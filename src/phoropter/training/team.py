@@ -144,7 +144,7 @@ class Team:
         What is in eval mode has not moved, and stays as it is to the last bit.
         """
         if self.size == 1:
-            return
+            return  # asked after every step, and listing the modules of a network takes time
         moving = [module for module in network.modules() if module.training]
         each = [b for module in moving for b in module.buffers(recurse=False)]
         buffers = [b for b in each if b.is_floating_point()]
