@@ -133,7 +133,12 @@ class Scene:
                     found[f"{folder.name}/{name}"] = hashlib.sha256(content).hexdigest()
         split = self.project / "data" / "split.parquet"
         found["split"] = hashlib.sha256(split.read_bytes()).hexdigest()
-        found["halves"] = [str(path) for path in self.project.rglob("*.part")]
+        # That of the findings, which are written without the lock, is swept when it is old.
+        found["halves"] = [
+            str(path)
+            for path in self.project.rglob("*.part")
+            if not path.name.startswith(".findings.json.")
+        ]
         return found
 
 

@@ -270,7 +270,10 @@ def test_a_cut_run_ends_with_the_bits_of_a_whole_one_by_autograd(optimizer, digi
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes()
 
 
-@pytest.mark.parametrize("change", [{"accumulate": 2}, {"numerics": "float32"}])
+@pytest.mark.parametrize(
+    "change",
+    [{"accumulate": 2}, {"numerics": "float32"}, {"unfreeze": 0.5}, {"norm_statistics": "kept"}],
+)
 def test_a_run_that_cannot_or_must_not_is_left_to_autograd(change, digits, tmp_path):
     outcome = digits().fit(tmp_path, **{"numerics": "auto", "epochs": 60, **change})
     assert outcome.numerics["direct"] is False

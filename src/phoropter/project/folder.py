@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +21,9 @@ _DEFAULTS = {"groups": "found"}
 """What a setting is where it was not said."""
 
 _UNLOCKED = (".findings.json.",)
+_UNLOCKED_S = 60.0
+"""Files that commands write without the lock, and how long that surely takes at most."""
+
 
 _OF_THE_SPLIT = ("groups", "ratios", "time")
 """Settings that only the split depends on."""
@@ -221,13 +225,20 @@ def locked(folder: Folder) -> Iterator[None]:
 def _sweep(folder: Folder) -> None:
     """Removes the halves of files that killed processes left behind; they may be large.
 
-    Spared are those of files that commands write without the lock.
+    Spared are those that another command may be writing right now, without the lock.
     """
     for half in list(folder.path.rglob(f".*{PARTIAL}")):
         if half.is_dir():
             _sweep_bundle(half, folder.bundle)
-        elif not half.name.startswith(_UNLOCKED):
+        elif not (half.name.startswith(_UNLOCKED) and _is_young(half)):
             half.unlink(missing_ok=True)
+
+
+def _is_young(half: Path) -> bool:
+    try:
+        return time.time() - half.stat().st_mtime < _UNLOCKED_S
+    except FileNotFoundError:  # it was just finished
+        return True
 
 
 def _sweep_bundle(half: Path, bundle: Path) -> None:
