@@ -12,7 +12,8 @@ process, which on two cores may be faster than its default. What is printed of e
 - images/s: of the second and later passes, with the validation after each and all else between
   two passes. Ours measures as many training images again as it validates, at least 500;
 - training: the same without the validation; ours is over all passes;
-- process: from start to exit, with interpreter, imports, decoding and the first pass.
+- process: from start to exit, with interpreter, imports, decoding and the first pass;
+- others: cores that all else on this machine kept busy meanwhile. Above 0.1, measure again.
 
 EfficientNet-Lite0 starts from the weights of `phoropter[weights]` in all, other networks from
 random ones. Before the clock starts every library has been imported once, so that the disk's cache
@@ -23,15 +24,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
 
+import psutil
 import torch
 from time_to_accuracy import COMMAND, VALIDATION, environment
 
@@ -49,14 +53,14 @@ class Timed:
     Args:
         images_s: Training images a second of the second and later passes, everything included.
         training_s: The same without the validation.
-        process_s: Seconds from start to exit.
+        process: As a whole.
         accuracy: On the validation part, after the last pass.
         how: Threads, workers and number format.
     """
 
     images_s: float
     training_s: float
-    process_s: float
+    process: Process
     accuracy: float
     how: str
 
@@ -82,16 +86,31 @@ def copied(source: Path, target: Path, wanted: int) -> None:
         shutil.copyfile(file, place)
 
 
-def timed(words: list[object]) -> tuple[float, str]:
-    """Seconds of a process, and what it printed."""
-    started = time.perf_counter()
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that has ended: its seconds, cores that others used meanwhile, what it printed."""
+
+    seconds: float
+    others: float
+    printed: str
+
+
+def busy_s() -> tuple[float, float]:
+    """Seconds that all cores have worked, and those of them for the processes started here."""
+    ran, own = psutil.cpu_times(), os.times()
+    return sum(ran) - ran.idle - ran.iowait, own.children_user + own.children_system
+
+
+def timed(words: list[object]) -> Process:
+    before, started = busy_s(), time.perf_counter()
     done = subprocess.run(
         list(map(str, words)), env=environment(), capture_output=True, text=True, check=False
     )
     seconds = time.perf_counter() - started
     if done.returncode:
         sys.exit(f"{words[:2]} failed:\n{done.stderr}\n{done.stdout}")
-    return seconds, done.stdout
+    everyone, own = (after - then for after, then in zip(busy_s(), before, strict=True))
+    return Process(seconds, max(0.0, everyone - own) / seconds, done.stdout)
 
 
 def peer(name: str, data: Path, weights: Path, chosen: argparse.Namespace, seed: int) -> Timed:
@@ -103,13 +122,13 @@ def peer(name: str, data: Path, weights: Path, chosen: argparse.Namespace, seed:
         words += ["--workers", workers]
     if weights.exists():
         words += ["--weights", weights]
-    process_s, printed = timed(words)
-    facts = json.loads(printed.splitlines()[-1])
+    process = timed(words)
+    facts = json.loads(process.printed.splitlines()[-1])
     images = facts["images"] * (chosen.epochs - 1)
     steady = facts["ends"][-1] - facts["ends"][0]
     training = steady - sum(facts["validation_s"][1:])
     how = f"{facts['threads']} threads, {facts['workers']} workers, float32"
-    return Timed(images / steady, images / training, process_s, facts["accuracy"], how)
+    return Timed(images / steady, images / training, process, facts["accuracy"], how)
 
 
 def ours(data: Path, chosen: argparse.Namespace, seed: int) -> Timed:
@@ -127,8 +146,8 @@ def ours(data: Path, chosen: argparse.Namespace, seed: int) -> Timed:
         project = Path(folder) / "fresh.phoropter"
         words = [COMMAND, "train", data, "--project", project, "--seed", seed, "--json"]
         words += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-        process_s, printed = timed(words)
-        said = json.loads(printed)
+        process = timed(words)
+        said = json.loads(process.printed)
         run = project / "runs" / said["run"]
         rows = [json.loads(line) for line in (run / "timing.jsonl").read_text().splitlines()]
         numerics = json.loads((run / "numerics.json").read_text())
@@ -139,22 +158,22 @@ def ours(data: Path, chosen: argparse.Namespace, seed: int) -> Timed:
     layout = ", channels last" if numerics["channels_last"] else ""
     how = f"{numerics['threads']} threads, {number}{layout}"
     steady = last["seconds"] - first["seconds"]
-    return Timed(images / steady, said["samples_per_second"], process_s, found["accuracy"], how)
+    return Timed(images / steady, said["samples_per_second"], process, found["accuracy"], how)
 
 
 def show(results: dict[str, list[Timed]]) -> None:
     def middle(name: str, field: str) -> float:
-        return median(getattr(run, field) for run in results[name])
+        return median(attrgetter(field)(run) for run in results[name])
 
-    print(f"{'':10} {'images/s':>9} {'training':>9} {'process':>9} {'accuracy':>9}   ours / it")
+    names = ("images/s", "training", "process", "accuracy", "others")
+    print(" " * 10, *(f"{name:>9}" for name in names), "  ours / it")
     for name, runs in results.items():
         own, its = middle("phoropter", "images_s"), middle(name, "images_s")
         ratio = f"{own / its:5.2f}" if name != "phoropter" else ""
-        whole = f"{middle(name, 'process_s'):7.1f} s"
-        print(
-            f"{name:10} {its:9.1f} {middle(name, 'training_s'):9.1f} {whole:>9} "
-            f"{middle(name, 'accuracy'):9.3f}   {ratio:9}  {runs[-1].how}"
-        )
+        numbers = [its, middle(name, "training_s"), middle(name, "process.seconds")]
+        shares = [middle(name, "accuracy"), middle(name, "process.others")]
+        shown = [f"{number:9.1f}" for number in numbers] + [f"{share:9.3f}" for share in shares]
+        print(f"{name:10}", *shown, f"  {ratio:9}  {runs[-1].how}")
 
 
 def main() -> None:
