@@ -31,6 +31,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import product
 from operator import attrgetter
 from pathlib import Path
 from statistics import median
@@ -200,11 +201,15 @@ def main() -> None:
         for library in dict.fromkeys(name.partition(":")[0] for name in chosen.peers):
             imports = [chosen.peer_python, PEERS / f"{library}_train.py", "--help"]
             subprocess.run(imports, env=environment(), check=True, stdout=subprocess.DEVNULL)
-        results: dict[str, list[Timed]] = {"phoropter": [], **{name: [] for name in chosen.peers}}
-        for seed in range(chosen.rounds):
-            results["phoropter"].append(ours(data, chosen, seed))
-            for name in chosen.peers:
-                results[name].append(peer(name, data, weights, chosen, seed))
+        results: dict[str, list[Timed]] = {name: [] for name in ("phoropter", *chosen.peers)}
+        for seed, name in product(range(chosen.rounds), results):
+            run = (
+                ours(data, chosen, seed)
+                if name == "phoropter"
+                else peer(name, data, weights, chosen, seed)
+            )
+            results[name].append(run)
+            print(f"{name}: {run.images_s:.1f} images/s, {run.how}", file=sys.stderr)
     print(f"{chosen.network}, {chosen.size} px, batches of {chosen.batch}, {chosen.images} images")
     show(results)
 
