@@ -362,3 +362,12 @@ def test_the_measured_training_part_is_fixed_sorted_and_of_a_fair_size():
     assert (chosen == sample_train_eval_rows(rows, val_count=900, seed=1)).all()
     assert len(sample_train_eval_rows(rows, val_count=3, seed=1)) == 500
     assert len(sample_train_eval_rows(rows[:7], val_count=3, seed=1)) == 7
+
+
+@pytest.mark.parametrize(
+    ("side", "val_count", "count"), [(28, 3, 500), (224, 3, 111), (224, 300, 300), (512, 3, 100)]
+)
+def test_fewer_large_images_are_measured_after_each_pass(side, val_count, count):
+    rows, numbers = np.arange(2000), 3 * side**2
+    chosen = sample_train_eval_rows(rows, val_count=val_count, seed=1, numbers=numbers)
+    assert len(chosen) == count
