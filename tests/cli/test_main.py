@@ -208,3 +208,16 @@ def test_main_reads_the_process_arguments(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["phoropter", "--version"])
     assert main() == 0
     assert capsys.readouterr().out.startswith("phoropter ")
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"), [("OMP_WAIT_POLICY", "PASSIVE"), ("THP_MEM_ALLOC_ENABLE", "1")]
+)
+def test_what_torch_reads_when_it_loads_is_set_unless_the_user_did(name, ours):
+    look = (
+        f"import os, sys, phoropter.cli.main; print(os.environ[{name!r}], 'torch' in sys.modules)"
+    )
+    bare = {key: value for key, value in os.environ.items() if key != name}
+    for environment, expected in ((bare, ours), ({**bare, name: "own"}, "own")):
+        said = subprocess.check_output([sys.executable, "-c", look], env=environment, text=True)
+        assert said.split() == [expected, "False"]

@@ -379,3 +379,12 @@ def test_the_best_passes_leave_their_weights_and_decide_nothing(digits, tmp_path
     third.network.load_state_dict(read_weights(tmp_path / "three", name=outcome.kept[2].weights))
     again = third.fit(tmp_path / "again", epochs=1, lr=1e-9)
     assert again.history[0].val_loss == pytest.approx(outcome.kept[2].val_loss, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("side", "val_count", "count"), [(28, 3, 500), (224, 3, 111), (224, 300, 300), (512, 3, 100)]
+)
+def test_fewer_large_images_are_measured_after_each_pass(side, val_count, count):
+    rows, numbers = np.arange(2000), 3 * side**2
+    chosen = sample_train_eval_rows(rows, val_count=val_count, seed=1, numbers=numbers)
+    assert len(chosen) == count

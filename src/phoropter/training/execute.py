@@ -30,6 +30,7 @@ from phoropter.core.run_records import RunSummary
 from phoropter.data.memory import MemoryInputs
 from phoropter.metrics import named
 from phoropter.models.build import build, build_trunk, untrained
+from phoropter.models.catalog import frozen_trunk
 from phoropter.models.classic import classic_from_state, fit_classic
 from phoropter.models.network import Network
 from phoropter.prediction.run import outputs
@@ -263,8 +264,13 @@ def training_data(recipe: Recipe, problem: Problem, source: Source) -> TrainingD
 
 def _train_eval_rows(recipe: Recipe, problem: Problem) -> Rows:
     """The fixed part of the training rows that is measured after every pass."""
-    count = len(problem.rows("val"))
-    return sample_train_eval_rows(problem.rows("train"), val_count=count, seed=recipe.seed)
+    images = problem.dataset.modality != "table" and not frozen_trunk(recipe)
+    return sample_train_eval_rows(
+        problem.rows("train"),
+        val_count=len(problem.rows("val")),
+        seed=recipe.seed,
+        numbers=recipe.data.channels * recipe.data.size**2 if images else 1,
+    )
 
 
 def _output_metric(problem: Problem, targets: Any) -> Callable[[NDArray[np.float32], Rows], float]:
