@@ -18,6 +18,7 @@ from phoropter.training.numerics import (
     compiled,
     enough_threads,
     fixed,
+    has_bfloat16,
     measured,
     read_numerics,
     write_numerics,
@@ -57,6 +58,7 @@ def choices(
                 total_steps=plan.total_steps,
                 images=_images(data),
                 direct=_direct(objective, data, recipe, plan=plan, accelerator=accelerator),
+                bfloat16=has_bfloat16(accelerator.device),
                 threads=threads,
             )
         elif recipe.train.numerics == "compiled":

@@ -16,18 +16,20 @@ from phoropter.core.errors import CorruptFileError
 
 FILE = "numerics.json"
 LEAST_PRODUCTS = 2**20  # a tenth of a millisecond of one core; waiting for another takes as long
-LEAST_STEPS = 200  # the four steps of the first measurement are then 2 % of the run
-LEAST_PLANNED_S = 60.0  # below it, what is saved does not pay for the measurement
+LEAST_STEPS = 40  # the two to four steps of the first measurement are then a tenth at most
+LEAST_PLANNED_S = 20.0  # below it, what is saved does not pay for the measurement
 MOST_MEASURING_S = 60.0
-MOST_MEASURING_SHARE = 0.05
+MOST_MEASURING_SHARE = 0.1  # what is found usually saves a third, where it saves anything
 LEAST_COMPILED_S = 3600.0  # compiling takes up to a minute, and rarely saves a twentieth on a CPU
 LEAST_GAIN = 0.05  # timings of few steps are noisy, and plain float32 is the one to compare with
 LOSS_TOLERANCE = 0.05
 EXACT_TOLERANCE = 1e-5  # of what differs from plain float32 in the order of additions at most
 
 _LAYOUTS = ((False, True), (True, True), (True, False))
+_LAYOUTS_OF_BFLOAT16 = ((True, True), (False, True), (True, False))
 _FLAT = ((True, False),)
-"""Autocast and channels last, the likeliest gain first; without and with a layout to choose."""
+"""Autocast and channels last, the likeliest gain first: on processors that emulate bfloat16, on
+those that have it, and where there is no layout to choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,14 @@ def enough_threads(*, products: int | None) -> int:
     return torch.get_num_threads()
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device is known to multiply bfloat16 by itself; emulating it is slow."""
+    if device.type != "cpu":
+        return True
+    known = getattr(torch.cpu, "get_capabilities", dict)()  # not in older releases of torch
+    return any(known.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
 def fixed(kind: str, *, threads: int) -> Numerics:
     """What the recipe asks for, "float32" or "bfloat16"."""
     return Numerics(kind == "bfloat16", False, threads, f"The recipe asks for {kind}.")
@@ -105,6 +115,7 @@ def measured(
     total_steps: int,
     images: bool,
     direct: bool = False,
+    bfloat16: bool = False,
     threads: int,
 ) -> Numerics:
     """The fastest candidate whose losses agree with those of plain float32.
@@ -114,6 +125,8 @@ def measured(
         total_steps: Steps the run will make, to judge what a faster step is worth.
         images: Whether the inputs have a layout to choose.
         direct: Whether the network is one that can do without the autograd engine.
+        bfloat16: Whether the processor multiplies such numbers by itself: they are then tried
+            first, for where steps are slow there is no time for every candidate.
         threads: Of torch, to be measured against a single one.
     """
     plain = Numerics(False, False, threads, "")
@@ -130,7 +143,8 @@ def measured(
         reason = f"About {planned:.0f} s of training do not pay for measuring alternatives."
         return replace(plain, reason=reason, seconds_per_step=race.seconds)
     race.allowed_s = min(MOST_MEASURING_S, MOST_MEASURING_SHARE * planned)
-    for autocast, channels_last in _LAYOUTS if images else _FLAT:
+    layouts = _LAYOUTS_OF_BFLOAT16 if bfloat16 else _LAYOUTS
+    for autocast, channels_last in layouts if images else _FLAT:
         race.enter(Numerics(autocast, channels_last, threads, ""))
     if threads > 1:
         # One thread needs no barrier inside a layer: small networks, and any network on a machine
