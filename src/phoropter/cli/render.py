@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from phoropter.cli.duration import spoken
 
 if TYPE_CHECKING:
+    from phoropter.core.decoding import Decoding
     from phoropter.core.records import (
         Comparison,
         Finding,
@@ -113,9 +114,23 @@ def run(result: RunResult) -> str:
         _metrics(result.metrics, primary=result.primary),
         f"{result.epochs} epochs, {result.steps} steps in {spoken(result.seconds)}{speed} "
         f"({result.stopped_by})",
+        _decoding(result.decoding),
         f"run {result.run} of {result.project}",
         [f"learning curves {result.curves}"] if result.curves else [],
     )
+
+
+def _decoding(decoding: Decoding) -> list[str]:
+    """What follows the network, where anything does."""
+    lines = []
+    if decoding.temperature != 1.0:
+        lines.append(f"probabilities at temperature {number(decoding.temperature)}")
+    if (decision := decoding.decision) is not None:
+        how = "the least expected cost"
+        if decision.threshold is not None:
+            how = f"{decision.positive} from a probability of {number(decision.threshold)} on"
+        lines.append(f"named by the rule {decision.rule}: {how}")
+    return lines
 
 
 def lr_range(result: LrRangeResult) -> str:

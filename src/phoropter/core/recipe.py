@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from phoropter.core.decoding import read_rule
 from phoropter.core.errors import UsageError, nearest
 from phoropter.core.references import reference_to
 
@@ -243,6 +244,30 @@ class PredictRecipe(_Section):
     tta: int = Field(
         1, ge=1, le=5, description="Views averaged a sample (1: the plain one; 2: and its mirror)."
     )
+    calibration: Literal["none", "temperature"] = Field(
+        "none",
+        description="temperature: logits are divided by the number that gives the least log loss "
+        "on the validation part (Guo et al. 2017).",
+    )
+    threshold: str = Field(
+        "none",
+        description="none: the most probable class is named. Otherwise a rule, carried out on the "
+        "validation part: f1 (f2, f0.5): the threshold of the largest F; recall>=0.95: the largest "
+        "with that recall, 95 % sure; cost(ill>well=10): the least expected cost (what is not "
+        "listed costs 1).",
+    )
+    positive: str | None = Field(
+        None,
+        coerce_numbers_to_str=True,
+        description="The class that the threshold is about; null: the rarest in training.",
+    )
+
+    @field_validator("threshold")
+    @classmethod
+    def _threshold_can_be_read(cls, text: str) -> str:
+        if text != "none":
+            read_rule(text)
+        return text
 
 
 class Recipe(_Section):
@@ -281,6 +306,11 @@ class Recipe(_Section):
                 section = section[name]
             section[last] = reference_to(value) if callable(value) else value
         return _validated(nested, where="recipe")
+
+    @property
+    def trained_as(self) -> Recipe:
+        """The recipe of the same weights whose predictions are made in the plainest way."""
+        return self.model_copy(update={"predict": PredictRecipe()})
 
     @property
     def digest(self) -> str:

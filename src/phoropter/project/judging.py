@@ -46,6 +46,7 @@ def run_result(folder: Folder, record: RunRecord) -> RunResult:
         metrics=record.metrics,
         stopped_by=summary.stopped_by,
         curves=str(record.path / CURVES) if (record.path / CURVES).exists() else "",
+        decoding=record.decoding,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from phoropter.core.decoding import Decoding
 from phoropter.core.records import Finding, Metric, Rejected, Verdict
 from phoropter.core.run_records import RangePoint
 from phoropter.data.accounts import Ignored
@@ -102,7 +103,11 @@ class ConvertResult:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """One run and its metrics on the validation part; `curves` is a page of its learning curves."""
+    """One run and its metrics on the validation part.
+
+    `curves` is a page of its learning curves; `decoding` says what follows the network: the
+    temperature of its probabilities, and by which rule a class is named.
+    """
 
     run: str
     project: str
@@ -114,6 +119,7 @@ class RunResult:
     metrics: tuple[Metric, ...]
     stopped_by: str
     curves: str = ""
+    decoding: Decoding = field(default_factory=Decoding)
 
 
 @dataclass(frozen=True, slots=True)

@@ -347,4 +347,4 @@ def _row(run: Run, number: int, *, train: Evaluation | None, val: Evaluation | N
 def identity(recipe: Recipe, data: TrainingData) -> str:
     """What must be equal for a checkpoint to be continued."""
     rows = b"".join(part.tobytes() for part in (data.train_rows, data.val_rows))
-    return f"{recipe.digest}-{hashlib.sha256(rows).hexdigest()[:16]}"
+    return f"{recipe.trained_as.digest}-{hashlib.sha256(rows).hexdigest()[:16]}"

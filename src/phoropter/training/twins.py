@@ -1,0 +1,49 @@
+"""Runs that differ in how predictions are made, and in nothing of their training.
+
+Their weights are the same to the bit, so one training serves them all.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from phoropter.core.errors import PhoropterError
+from phoropter.core.files import read_json, storage_errors
+from phoropter.core.recipe import Recipe, read_recipe
+from phoropter.training.checkpoint import BEST, FOLDER
+from phoropter.training.gates import FILE as GATES
+from phoropter.training.history import HISTORY, TIMING
+from phoropter.training.loop import OUTCOME
+from phoropter.training.problem import Problem, run_id
+from phoropter.training.signals import FILE as SIGNALS
+
+_TRAINED = (f"{FOLDER}/{BEST}", HISTORY, TIMING, SIGNALS, GATES, OUTCOME)
+"""What training leaves in a run's folder; the outcome last, for it says that the rest is there."""
+
+
+def twin(recipe: Recipe, problem: Problem, runs: Path) -> Path | None:
+    """The folder of a run that was trained to its end as this recipe would be, or None."""
+    name = run_id(recipe, problem)
+    for outcome in sorted(runs.glob(f"*/{OUTCOME}")):
+        folder = outcome.parent
+        if folder.name == name:
+            continue
+        try:
+            other = read_recipe(folder / "recipe.yaml")
+            ended = read_json(outcome).get("stopped_by") not in {"budget", "interrupted"}
+        except PhoropterError:
+            continue  # a damaged neighbour is its own trouble, not this run's
+        same = other.trained_as == recipe.trained_as and run_id(other, problem) == folder.name
+        if same and ended:
+            return folder
+    return None
+
+
+def adopt(source: Path, folder: Path) -> None:
+    """Copies what training left in a twin's folder."""
+    with storage_errors(folder):
+        for name in _TRAINED:
+            if (source / name).exists():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source / name, folder / name)
