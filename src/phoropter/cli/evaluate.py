@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from phoropter.cli import render
 from phoropter.cli.options import ProjectOption, Run, Speech
 from phoropter.cli.output import show
 
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--by",
+        metavar="PROPERTY",
+        help="Slice the results by class, size, brightness, contrast, sharpness, format, mode, "
+        "a column of the table, or all of them (all); may be repeated.",
+    ),
+]
 
-def evaluate(run: Run, *, project: ProjectOption = None, speech: Speech) -> None:
+
+def evaluate(run: Run, *, project: ProjectOption = None, by: By = None, speech: Speech) -> None:
     """The metrics of a run on its validation part."""
     from phoropter.project import api
 
-    show(api.evaluate(run, project=project), speech, render.run)
+    show(api.evaluate(run, project=project, by=by or ()), speech, render.run)

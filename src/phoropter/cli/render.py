@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Prescription,
         Rejected,
     )
+    from phoropter.metrics.weakness import SliceScore
     from phoropter.project.results import (
         AugmentResult,
         ConvertResult,
@@ -115,6 +116,7 @@ def run(result: RunResult) -> str:
         f"{result.epochs} epochs, {result.steps} steps in {spoken(result.seconds)}{speed} "
         f"({result.stopped_by})",
         _decoding(result.decoding),
+        _slices(result.slices),
         f"run {result.run} of {result.project}",
         [f"learning curves {result.curves}"] if result.curves else [],
     )
@@ -131,6 +133,17 @@ def _decoding(decoding: Decoding) -> list[str]:
             how = f"{decision.positive} from a probability of {number(decision.threshold)} on"
         lines.append(f"named by the rule {decision.rule}: {how}")
     return lines
+
+
+def _slices(slices: Sequence[SliceScore]) -> list[str]:
+    return table(
+        (
+            f"{item.column} {item.value}",
+            *_numbers(item.metric),
+            f"weak (p = {item.p_value:.2g})" if item.weak else "",
+        )
+        for item in slices
+    )
 
 
 def lr_range(result: LrRangeResult) -> str:
@@ -329,10 +342,11 @@ def table(rows: Iterable[Sequence[str]]) -> list[str]:
 
 def _metrics(metrics: Sequence[Metric], *, primary: str) -> list[str]:
     ordered = sorted(metrics, key=lambda item: item.name != primary)
-    return table(
-        (item.name, number(item.value), f"[{number(item.low)}, {number(item.high)}]", f"n {item.n}")
-        for item in ordered
-    )
+    return table((item.name, *_numbers(item)) for item in ordered)
+
+
+def _numbers(item: Metric) -> tuple[str, str, str]:
+    return number(item.value), f"[{number(item.low)}, {number(item.high)}]", f"n {item.n}"
 
 
 def _findings(findings: Sequence[Finding], *, nothing: str) -> list[str]:

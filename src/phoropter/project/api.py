@@ -275,15 +275,18 @@ def lr_range(
     return range_test(options, steps=steps, lang=lang, listener=listener)
 
 
-def evaluate(run: Place, *, project: Place | None = None) -> RunResult:
+def evaluate(run: Place, *, project: Place | None = None, by: Sequence[str] = ()) -> RunResult:
     """The metrics of a run on its validation part, from its recorded predictions.
 
+    `by` names properties to slice the results by: "class", "size", "brightness", "contrast",
+    "sharpness", "format", "mode", any column of the data's table, or "all".
+
     Raises:
-        PhoropterError: If there is no such run.
+        PhoropterError: If there is no such run, or no such property.
     """
     from phoropter.project.judging import evaluate_run
 
-    return evaluate_run(run, project)
+    return evaluate_run(run, project, by=by)
 
 
 def diagnose(

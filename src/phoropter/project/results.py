@@ -11,6 +11,7 @@ from phoropter.core.records import Finding, Metric, Rejected, Verdict
 from phoropter.core.run_records import RangePoint
 from phoropter.data.accounts import Ignored
 from phoropter.data.writing import Lost
+from phoropter.metrics.weakness import SliceScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ class RunResult:
     """One run and its metrics on the validation part.
 
     `curves` is a page of its learning curves; `decoding` says what follows the network: the
-    temperature of its probabilities, and by which rule a class is named.
+    temperature of its probabilities, and by which rule a class is named. `slices` are there where
+    they were asked for.
     """
 
     run: str
@@ -120,6 +122,7 @@ class RunResult:
     stopped_by: str
     curves: str = ""
     decoding: Decoding = field(default_factory=Decoding)
+    slices: tuple[SliceScore, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from phoropter.core.predictions import Predictions
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Dataset, Finding, Metric, Split, Verdict
 from phoropter.core.run_records import Epoch, Gate, RunSummary
+from phoropter.metrics.weakness import SliceScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,8 @@ class ReportContent:
         versions: Versions of the programs, by name.
         pictures: JPEG files by sample identifier; `wanted_pictures` says which are shown.
         means: JPEG files of the mean image of each class.
+        slices: Results on slices of the validation part, the weak ones first.
+        maps: JPEG files of where the network looked, by sample identifier.
     """
 
     name: str
@@ -129,3 +132,5 @@ class ReportContent:
     versions: Mapping[str, str] = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     means: Mapping[str, bytes] = field(default_factory=dict)
+    slices: tuple[SliceScore, ...] = ()
+    maps: Mapping[str, bytes] = field(default_factory=dict)

@@ -1,0 +1,70 @@
+"""Pictures of where the chosen network looked, as far as it can be said."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from phoropter.core.events import silent
+from phoropter.core.predictions import ClassPredictions
+from phoropter.core.records import Rows
+from phoropter.prediction.activation_map import activation_maps
+from phoropter.prediction.run import prepared
+from phoropter.project.run_record import RunRecord
+from phoropter.report.pictures import thumbnail
+from phoropter.training.execute import restored
+from phoropter.training.problem import Problem
+from phoropter.training.sources import open_images
+
+_BATCH = 8  # of Lite0 at 224 px: the maps of all layers are kept, some 300 MB
+
+
+def maps_of(record: RunRecord, problem: Problem, rows: Rows) -> dict[str, bytes]:
+    """Small JPEG files by sample identifier, bright where the network found its answer.
+
+    Empty for numbers, tables, and models whose answer has no slope (trees, neighbours).
+
+    Args:
+        record: The run that answers.
+        problem: What it was made on.
+        rows: Positions among the run's validation predictions.
+    """
+    predictions = record.predictions
+    if not isinstance(predictions, ClassPredictions) or record.preprocessing.columns:
+        return {}
+    network, recipe, _, preprocessing = restored(record.path)
+    images = open_images(recipe, problem, listener=silent)
+    places = _places(problem, predictions.ids[rows])
+    found: dict[str, bytes] = {}
+    for start in range(0, len(rows), _BATCH):
+        chunk = slice(start, start + _BATCH)
+        pixels = images.inputs.batch(places[chunk])
+        maps = activation_maps(
+            network,
+            prepared(pixels, preprocessing.normalization, torch.device("cpu")),
+            predictions.predicted[rows[chunk]],
+        )
+        if maps is None:
+            return {}
+        for name, image, heat in zip(
+            predictions.ids[rows[chunk]], pixels.numpy(), maps, strict=True
+        ):
+            found[str(name)] = thumbnail(lit(image, heat))
+    return found
+
+
+def lit(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The image, dark where the heat is low; shape (c, h, w), uint8.
+
+    Args:
+        image: Shape (c, h, w).
+        heat: At least 0, of any scale, shape (h, w).
+    """
+    share = heat / heat.max() if heat.max() > 0 else np.zeros_like(heat)
+    return np.asarray(image * (0.2 + 0.8 * share), dtype=np.uint8)
+
+
+def _places(problem: Problem, ids: NDArray[np.str_]) -> NDArray[np.int64]:
+    at = {name: row for row, name in enumerate(problem.dataset.table["id"])}
+    return np.array([at[str(name)] for name in ids], dtype=np.int64)
