@@ -48,3 +48,17 @@ def test_two_tests_together_keep_the_promise() -> None:
         case = judgement(0.1 * sign, p_value, 0.1 * score_sign, score_p)
         accepted += decide(case, greater_is_better=True).accepted
     assert accepted / 20_000 <= 0.025
+
+
+@pytest.mark.parametrize(
+    ("case", "accepted"),
+    [
+        (judgement(0.0, 1.0, -0.1, 0.001), True),
+        (judgement(0.0, 1.0, -0.1, 0.02), False),
+        (judgement(0.0, 1.0, 0.1, 0.001), False),
+        (judgement(-0.01, 0.6, -0.1, 0.001), False),
+    ],
+)
+def test_the_same_weights_need_only_be_truer(case: Judgement, accepted: bool) -> None:
+    assert decide(case, greater_is_better=True, retrained=False).accepted is accepted
+    assert not decide(case, greater_is_better=True).accepted

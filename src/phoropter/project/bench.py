@@ -23,6 +23,7 @@ from phoropter.project.run_record import RunRecord, read_run
 from phoropter.training.estimate import shortened
 from phoropter.training.execute import execute, is_classic, is_done
 from phoropter.training.problem import Problem, run_id
+from phoropter.training.twins import twin
 
 
 @dataclass(slots=True)
@@ -52,9 +53,10 @@ class ProjectBench:
     def planned(self, recipe: Recipe, *, seconds: float) -> Recipe | None:
         """The recipe, shortened so that it ends within `seconds`; None if it cannot be.
 
-        What was run already costs nothing and is always planned.
+        What was run already, or trained already, costs next to nothing and is always planned.
         """
-        if is_done(self.project.folder.runs / run_id(recipe, self.problem)):
+        runs = self.project.folder.runs
+        if is_done(runs / run_id(recipe, self.problem)) or twin(recipe, self.problem, runs):
             return recipe
         return shortened(recipe, self.problem, seconds=seconds, listener=self.project.listener)
 
