@@ -19,9 +19,12 @@ from phoropter.training.sources import open_images
 
 _BATCH = 8  # of Lite0 at 224 px: the maps of all layers are kept, some 300 MB
 
+_ORANGE = np.array([255.0, 120.0, 0.0])[:, None, None]
+_STRONGEST = 0.7  # share of colour where the heat is greatest, so that the image is still seen
+
 
 def maps_of(record: RunRecord, problem: Problem, rows: Rows) -> dict[str, bytes]:
-    """Small JPEG files by sample identifier, bright where the network found its answer.
+    """Small JPEG files by sample identifier, orange where the network found its answer.
 
     Empty for numbers, tables, and models whose answer has no slope (trees, neighbours).
 
@@ -55,14 +58,15 @@ def maps_of(record: RunRecord, problem: Problem, rows: Rows) -> dict[str, bytes]
 
 
 def lit(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The image, dark where the heat is low; shape (c, h, w), uint8.
+    """The image in grey, orange where the heat is; shape (3, h, w), uint8.
 
     Args:
         image: Shape (c, h, w).
         heat: At least 0, of any scale, shape (h, w).
     """
-    share = heat / heat.max() if heat.max() > 0 else np.zeros_like(heat)
-    return np.asarray(image * (0.2 + 0.8 * share), dtype=np.uint8)
+    share = _STRONGEST * heat / max(float(heat.max()), 1e-12)
+    grey = image.mean(axis=0, keepdims=True)
+    return np.rint((1 - share) * grey + share * _ORANGE).astype(np.uint8)
 
 
 def _places(problem: Problem, ids: NDArray[np.str_]) -> NDArray[np.int64]:

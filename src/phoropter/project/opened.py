@@ -19,7 +19,8 @@ from phoropter.data.sample_objects import is_dataset_object, unpack_object
 from phoropter.data.split import digest as split_digest
 from phoropter.data.split import make_split, read_ratios, read_split, rows, write_split
 from phoropter.metrics import named, registry_names
-from phoropter.metrics.contract import check_metric
+from phoropter.metrics.contract import check_metric, made_up
+from phoropter.metrics.expressions import is_expression
 from phoropter.metrics.primary import PrimaryChoice, choose_primary
 from phoropter.project.folder import (
     Folder,
@@ -128,6 +129,8 @@ class Project:
         schema = self.task.schema(self.dataset, rows(self.dataset, split, "train"))
         if is_reference(metric):
             check_metric(named(metric), metric, schema)
+        elif is_expression(metric):
+            named(metric)(made_up(schema))  # tells of classes that there are not
         return Problem(
             dataset=self.dataset,
             split=split,

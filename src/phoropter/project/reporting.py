@@ -93,6 +93,7 @@ def report_run(
         history=record.history,
         gates=record.gates,
         findings=prescribed(evidence_of(record, ladder)),
+        decoding=record.decoding,
     )
 
 

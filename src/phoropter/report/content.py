@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from phoropter.core.decoding import Decoding
 from phoropter.core.predictions import Predictions
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Dataset, Finding, Metric, Split, Verdict
@@ -26,6 +27,7 @@ class ReportRun:
         gates: The checks made before training.
         findings: Its diagnosis, most severe first, with prescriptions.
         metrics: On the validation part.
+        decoding: The temperature and the decision that follow the network.
     """
 
     run: str
@@ -36,6 +38,7 @@ class ReportRun:
     history: tuple[Epoch, ...] = ()
     gates: tuple[Gate, ...] = ()
     findings: tuple[Finding, ...] = ()
+    decoding: Decoding = field(default_factory=Decoding)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,4 +49,15 @@ def slice_figure(slices: Sequence[SliceScore], overall: Metric, *, say: Sentence
 
 def _label(item: SliceScore, say: Sentences) -> str:
     column = say(f"slice-{item.column}") if item.column in _PROPERTIES else item.column
+    ends = item.value.split(" to ")
+    if len(ends) == 2 and all(map(_is_number, ends)):
+        return f"{column}: {float(ends[0]):.3g}–{float(ends[1]):.3g}"
     return f"{column}: {item.value}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
