@@ -84,9 +84,10 @@ class ProjectBench:
         found = prescribed(evidence)
         write_findings(record, found)
         self.project.notebook.record_findings(trial.run, found)
+        of_network: tuple[Finding, ...] = ()
         if is_classic(record.recipe):
-            return (*found, *self._of_the_network(record.recipe, ladder))
-        return (*found, *ideas(evidence))
+            of_network = self._of_the_network(record.recipe, ladder)
+        return (*found, *ideas(evidence), *of_network)
 
     def _of_the_network(
         self, reference: Recipe, ladder: Mapping[str, RunRecord]

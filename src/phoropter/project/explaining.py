@@ -66,7 +66,7 @@ def lit(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8
     """
     share = _STRONGEST * heat / max(float(heat.max()), 1e-12)
     grey = image.mean(axis=0, keepdims=True)
-    return np.rint((1 - share) * grey + share * _ORANGE).astype(np.uint8)
+    return np.asarray(np.rint((1 - share) * grey + share * _ORANGE), dtype=np.uint8)
 
 
 def _places(problem: Problem, ids: NDArray[np.str_]) -> NDArray[np.int64]:
