@@ -67,7 +67,7 @@ def test_cross_decoding_is_not_flattering():
         own.append(named("f1(b)")(decoded(table, fit_decoding(table, rule, positive="b"))))
         crossed.append(named("f1(b)")(cross_decoded(table, rule, positive="b", seed=seed)))
     # A coin that says b always has F1 2 * 0.1 / 1.1 = 0.18.
-    assert np.mean(own) > 0.25
+    assert np.mean(own) > 0.22
     assert np.mean(crossed) < 0.2
 
 

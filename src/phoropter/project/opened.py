@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from phoropter.core import registry
 from phoropter.core.errors import InputError, UsageError
 from phoropter.core.events import Listener, Note, silent
+from phoropter.core.predictions import ValuePredictions
 from phoropter.core.protocols import Task
 from phoropter.core.records import PARTS, Dataset, Split
 from phoropter.core.references import is_reference, reference_to
@@ -22,6 +25,7 @@ from phoropter.metrics import named, registry_names
 from phoropter.metrics.contract import check_metric, made_up
 from phoropter.metrics.expressions import is_expression
 from phoropter.metrics.primary import PrimaryChoice, choose_primary
+from phoropter.metrics.regression import mape_caution
 from phoropter.project.folder import (
     Folder,
     Settings,
@@ -118,9 +122,20 @@ class Project:
     def choice(self, split: Split) -> PrimaryChoice:
         """The primary metric and the reason for it."""
         if self.settings.metric is not None:
-            return PrimaryChoice(self.settings.metric, "Chosen by you.")
+            return PrimaryChoice(
+                self.settings.metric, f"Chosen by you. {self._caution(split)}".strip()
+            )
         schema = self.task.schema(self.dataset, rows(self.dataset, split, "train"))
         return choose_primary(schema)
+
+    def _caution(self, split: Split) -> str:
+        """What speaks against the metric that the user chose, "" where nothing does."""
+        if self.settings.metric != "mape":
+            return ""
+        train = self.dataset.table[rows(self.dataset, split, "train")]
+        truth = train.select(self.dataset.targets).to_numpy().astype(np.float64)
+        ids = train["id"].to_numpy()
+        return mape_caution(ValuePredictions(ids, truth, truth, self.dataset.targets))
 
     def problem(self) -> Problem:
         """The learning problem that every run of the project shares."""
