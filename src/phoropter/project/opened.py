@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from phoropter.metrics.contract import check_metric, made_up
 from phoropter.metrics.expressions import is_expression
 from phoropter.metrics.primary import PrimaryChoice, choose_primary
 from phoropter.metrics.regression import mape_caution
+from phoropter.project.cost_table import cost_metric
 from phoropter.project.folder import (
     Folder,
     Settings,
@@ -180,6 +182,8 @@ def started(options: Options, *, listener: Listener) -> Iterator[Project]:
     metric = options.metric
     if metric is not None and not isinstance(metric, str):
         metric = reference_to(metric)
+    elif metric is not None and metric.casefold().endswith(".csv"):
+        metric = cost_metric(Path(metric).expanduser())
     settings = Settings(
         data=data if place is None else str(place),
         task=options.task,

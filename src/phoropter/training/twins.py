@@ -10,7 +10,7 @@ from pathlib import Path
 
 from phoropter.core.errors import PhoropterError
 from phoropter.core.files import read_json, storage_errors
-from phoropter.core.recipe import Recipe, read_recipe
+from phoropter.core.recipe import Recipe, read_recipe, to_yaml
 from phoropter.training.checkpoint import BEST, FOLDER
 from phoropter.training.gates import FILE as GATES
 from phoropter.training.history import HISTORY, TIMING
@@ -24,20 +24,28 @@ _TRAINED = (f"{FOLDER}/{BEST}", HISTORY, TIMING, SIGNALS, GATES, OUTCOME)
 
 def twin(recipe: Recipe, problem: Problem, runs: Path) -> Path | None:
     """The folder of a run that was trained to its end as this recipe would be, or None."""
-    name = run_id(recipe, problem)
+    name, trained = run_id(recipe, problem), _training_keys(to_yaml(recipe))
     for outcome in sorted(runs.glob(f"*/{OUTCOME}")):
         folder = outcome.parent
         if folder.name == name:
             continue
         try:
+            # Most neighbours are told apart by their text, which is quick to compare.
+            if _training_keys((folder / "recipe.yaml").read_text("utf-8")) != trained:
+                continue
             other = read_recipe(folder / "recipe.yaml")
             ended = read_json(outcome).get("stopped_by") not in {"budget", "interrupted"}
-        except PhoropterError:
+        except (PhoropterError, OSError, UnicodeDecodeError):
             continue  # a damaged neighbour is its own trouble, not this run's
         same = other.trained_as == recipe.trained_as and run_id(other, problem) == folder.name
         if same and ended:
             return folder
     return None
+
+
+def _training_keys(recipe: str) -> str:
+    """A written recipe without its last section, which says how predictions are made."""
+    return recipe.partition("\npredict:")[0]
 
 
 def adopt(source: Path, folder: Path) -> None:
