@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from phoropter.core.predictions import ClassPredictions
 from phoropter.core.records import Metric
-from phoropter.metrics.weakness import SliceScore
+from phoropter.core.run_records import SliceScore
 from phoropter.report.figures.ranking import ranking_figures
 from phoropter.report.figures.slices import slice_figure
 from phoropter.report.page import render

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         Prescription,
         Rejected,
     )
-    from phoropter.metrics.weakness import SliceScore
+    from phoropter.core.run_records import SliceScore
     from phoropter.project.results import (
         AugmentResult,
         ConvertResult,

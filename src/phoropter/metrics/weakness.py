@@ -9,7 +9,6 @@ larger than the largest excess of *any* slice in 95 % of the shuffles (Westfall 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from scipy.sparse import csr_array
 
 from phoropter.core.decoding import cost_matrix, read_costs
 from phoropter.core.predictions import ClassPredictions, Predictions
-from phoropter.core.records import Metric
+from phoropter.core.run_records import SliceScore
 from phoropter.core.seed import generator
 from phoropter.metrics import named
 from phoropter.metrics.evaluate import evaluate
@@ -30,25 +29,6 @@ LEAST_SAMPLES = 10  # of a slice; fewer say nothing
 LEVEL = 0.05
 SHUFFLES = 2000
 CLASS = "class"
-
-
-@dataclass(frozen=True, slots=True)
-class SliceScore:
-    """A metric on the samples that share a value of a column.
-
-    Args:
-        column: The property.
-        value: The value, or "low to high" for a range of numbers.
-        metric: Share of right answers, mean cost, or mean absolute error, with its interval.
-        p_value: That some slice would look as weak by chance, corrected for all slices.
-        weak: Whether it is worse than the rest, beyond the correction.
-    """
-
-    column: str
-    value: str
-    metric: Metric
-    p_value: float
-    weak: bool
 
 
 def slice_metric(predictions: Predictions, primary: str) -> str:

@@ -8,10 +8,9 @@ from typing import Any
 
 from phoropter.core.decoding import Decoding
 from phoropter.core.records import Finding, Metric, Rejected, Verdict
-from phoropter.core.run_records import RangePoint
+from phoropter.core.run_records import RangePoint, SliceScore
 from phoropter.data.accounts import Ignored
 from phoropter.data.writing import Lost
-from phoropter.metrics.weakness import SliceScore
 
 
 @dataclass(frozen=True, slots=True)

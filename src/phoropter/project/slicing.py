@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from phoropter.core.errors import UsageError, nearest
 from phoropter.core.predictions import ClassPredictions, Predictions
 from phoropter.core.records import Dataset
+from phoropter.core.run_records import SliceScore
 from phoropter.data.source_columns import column_names, source_column
-from phoropter.metrics.weakness import CLASS, SliceScore, slice_scores
+from phoropter.metrics.weakness import CLASS, slice_scores
 
 ALL = "all"
 _PIXELS = ("brightness", "contrast", "sharpness")

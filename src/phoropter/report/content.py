@@ -10,8 +10,7 @@ from phoropter.core.decoding import Decoding
 from phoropter.core.predictions import Predictions
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Dataset, Finding, Metric, Split, Verdict
-from phoropter.core.run_records import Epoch, Gate, RunSummary
-from phoropter.metrics.weakness import SliceScore
+from phoropter.core.run_records import Epoch, Gate, RunSummary, SliceScore
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from phoropter.core.records import Metric
-from phoropter.metrics.weakness import SliceScore
+from phoropter.core.run_records import SliceScore
 from phoropter.report.figure import Figure, Table
 from phoropter.report.figures.intervals import Bar, interval_chart
 from phoropter.report.numbers import interval, number, reached
