@@ -39,6 +39,7 @@ def maps_of(record: RunRecord, problem: Problem, rows: Rows) -> dict[str, bytes]
     network, recipe, _, preprocessing = restored(record.path)
     images = open_images(recipe, problem, listener=silent)
     places = _places(problem, predictions.ids[rows])
+    rows, places = rows[places >= 0], places[places >= 0]
     found: dict[str, bytes] = {}
     for start in range(0, len(rows), _BATCH):
         chunk = slice(start, start + _BATCH)
@@ -70,5 +71,6 @@ def lit(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8
 
 
 def _places(problem: Problem, ids: NDArray[np.str_]) -> NDArray[np.int64]:
+    """Where in the table samples stand; -1 where corrections have taken them out since."""
     at = {name: row for row, name in enumerate(problem.dataset.table["id"])}
-    return np.array([at[str(name)] for name in ids], dtype=np.int64)
+    return np.array([at.get(str(name), -1) for name in ids], dtype=np.int64)

@@ -47,6 +47,8 @@ def slices_of(
             )
     wanted = known if ALL in by else tuple(dict.fromkeys(by))
     rows = _rows(predictions, dataset)
+    there = np.flatnonzero(rows >= 0)  # corrections may have taken samples out since
+    predictions, rows = predictions.take(there), rows[there]
     columns = {name: _values(dataset, name, predictions, rows) for name in wanted}
     return slice_scores(predictions, columns, primary=primary)
 
@@ -63,11 +65,11 @@ def properties(dataset: Dataset) -> tuple[str, ...]:
 
 
 def _rows(predictions: Predictions, dataset: Dataset) -> NDArray[np.int64]:
-    """Where in the table each sample stands, shape (n,)."""
+    """Where in the table each sample stands, shape (n,); -1 where it is gone."""
     wanted = pl.DataFrame({"id": predictions.ids})
     place = dataset.table.select("id").with_row_index("row")
     joined = wanted.join(place, on="id", how="left", maintain_order="left")
-    return joined["row"].to_numpy().astype(np.int64)
+    return joined["row"].cast(pl.Int64).fill_null(-1).to_numpy()
 
 
 def _values(
