@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from phoropter.core.decoding import Decoding
+from phoropter.core.predict_recipe import PredictRecipe
 from phoropter.core.predictions import ClassPredictions
-from phoropter.core.recipe import PredictRecipe
 from phoropter.metrics import named
 from phoropter.metrics.decoding import (
     FOLDS,

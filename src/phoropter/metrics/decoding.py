@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phoropter.core.decoding import Decision, Decoding, decide
+from phoropter.core.predict_recipe import PredictRecipe
 from phoropter.core.predictions import ClassPredictions
-from phoropter.core.recipe import PredictRecipe
 from phoropter.core.seed import generator
 from phoropter.metrics.temperature import fit_temperature, tempered
 from phoropter.metrics.thresholds import choose
