@@ -31,6 +31,8 @@ def pair(problem, tiny, tmp_path_factory):
 def test_only_the_answers_differ(problem, tiny, pair):
     plain, changed = pair
     assert plain != changed
+    left, right = ({path.name for path in folder.rglob("*")} for folder in pair)
+    assert right == left | {FILE}
     assert (plain / FOLDER / BEST).read_bytes() == (changed / FOLDER / BEST).read_bytes()
     assert read_history(plain) == read_history(changed)
     assert read_gates(plain) == read_gates(changed)

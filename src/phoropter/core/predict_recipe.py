@@ -1,4 +1,4 @@
-"""The part of a recipe that says how predictions are made, and what all its parts have in common."""
+"""What a recipe says of predictions, and what all parts of a recipe have in common."""
 
 from __future__ import annotations
 

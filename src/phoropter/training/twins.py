@@ -11,15 +11,18 @@ from pathlib import Path
 from phoropter.core.errors import PhoropterError
 from phoropter.core.files import read_json, storage_errors
 from phoropter.core.recipe import Recipe, read_recipe, to_yaml
-from phoropter.training.checkpoint import BEST, FOLDER
+from phoropter.training.batch_size import FILE as BATCH_SIZE
+from phoropter.training.checkpoint import FOLDER
+from phoropter.training.dynamics import FILE as DYNAMICS
 from phoropter.training.gates import FILE as GATES
 from phoropter.training.history import HISTORY, TIMING
 from phoropter.training.loop import OUTCOME
+from phoropter.training.numerics import FILE as NUMERICS
 from phoropter.training.problem import Problem, run_id
 from phoropter.training.signals import FILE as SIGNALS
 
-_TRAINED = (f"{FOLDER}/{BEST}", HISTORY, TIMING, SIGNALS, GATES, OUTCOME)
-"""What training leaves in a run's folder; the outcome last, for it says that the rest is there."""
+_TRAINED = (HISTORY, TIMING, SIGNALS, DYNAMICS, BATCH_SIZE, NUMERICS, GATES, OUTCOME)
+"""What training leaves beside weights; the outcome last, for it says that the rest is there."""
 
 
 def twin(recipe: Recipe, problem: Problem, runs: Path) -> Path | None:
@@ -51,7 +54,8 @@ def _training_keys(recipe: str) -> str:
 def adopt(source: Path, folder: Path) -> None:
     """Copies what training left in a twin's folder."""
     with storage_errors(folder):
-        for name in _TRAINED:
-            if (source / name).exists():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source / name, folder / name)
+        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        weights = sorted((source / FOLDER).glob("*.safetensors"))
+        for path in (*weights, *(source / name for name in _TRAINED)):
+            if path.exists():
+                shutil.copyfile(path, folder / path.relative_to(source))
