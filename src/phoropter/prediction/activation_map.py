@@ -31,16 +31,16 @@ def activation_maps(
     training = network.training
     network.eval()
     try:
-        with torch.enable_grad():
-            maps, raw = _last_maps(network, images.detach().clone().requires_grad_())
-            if maps is None or not raw.requires_grad:
-                return None
-            chosen = raw.gather(1, torch.from_numpy(outputs).to(raw.device)[:, None]).sum()
-            (slopes,) = torch.autograd.grad(chosen, maps, allow_unused=True)
+        layer = _last_layer(network, images[:1])
+        if layer is None:
+            return None
+        maps, raw = _split_at(layer, network, images)
     finally:
         network.train(training)
-    if slopes is None:
+    if not raw.requires_grad:
         return None
+    chosen = raw.gather(1, torch.from_numpy(outputs).to(raw.device)[:, None]).sum()
+    (slopes,) = torch.autograd.grad(chosen, maps)
     weights = slopes.mean(dim=(2, 3), keepdim=True)
     found = (weights * maps.detach()).sum(dim=1, keepdim=True).clamp_min(0)
     size = (int(images.shape[2]), int(images.shape[3]))
@@ -48,19 +48,37 @@ def activation_maps(
     return grown[:, 0].float().cpu().numpy()
 
 
-def _last_maps(network: nn.Module, images: Tensor) -> tuple[Tensor | None, Tensor]:
-    """The last output of any layer that has more than one place, and the network's own output."""
-    seen: list[Tensor] = []
+def _last_layer(network: nn.Module, image: Tensor) -> nn.Module | None:
+    """The layer that is the last to put out maps of more than one place, if there is any."""
+    seen: list[nn.Module] = []
 
-    def keep(_module: nn.Module, _inputs: tuple[Tensor, ...], output: object) -> None:
+    def note(layer: nn.Module, _inputs: tuple[Tensor, ...], output: object) -> None:
         if isinstance(output, Tensor) and output.ndim == 4 and output[0, 0].numel() > 1:
-            seen[:] = [output]
+            seen[:] = [layer]
 
-    handles = [layer.register_forward_hook(keep) for layer in network.modules()]
+    handles = [layer.register_forward_hook(note) for layer in network.modules()]
     try:
-        raw: Tensor = network(images)
+        with torch.inference_mode():
+            network(image)
     finally:
         for handle in handles:
             handle.remove()
-    maps = seen[0] if seen and seen[0].requires_grad else None
-    return maps, raw
+    return seen[0] if seen else None
+
+
+def _split_at(layer: nn.Module, network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """The layer's maps and the network's output, a gradient kept between those two alone."""
+    kept: list[Tensor] = []
+
+    def begin(_layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        torch.set_grad_enabled(True)  # until the end of `no_grad` below
+        kept[:] = [output.detach().requires_grad_()]
+        return kept[0].clone()  # what follows may change it in place
+
+    handle = layer.register_forward_hook(begin)
+    try:
+        with torch.no_grad():
+            raw: Tensor = network(images)
+    finally:
+        handle.remove()
+    return kept[0], raw
