@@ -13,7 +13,7 @@ from phoropter.metrics.function import Floats, known_rows
 from phoropter.report.figure import Figure, Table
 from phoropter.report.numbers import fraction, number
 from phoropter.report.sentences import Sentences
-from phoropter.report.svg import Frame, drawing, element, frame, join
+from phoropter.report.svg import Frame, drawing, element, frame, join, titled
 
 _MOST_CLASSES = 24
 _MOST_POINTS = 200
@@ -28,6 +28,8 @@ class _OneClass:
     samples: int
     area: float
     precision: float
+    named: tuple[float, float, float]
+    """Recall, false alarms and precision of the answers as they are."""
 
 
 def ranking_figures(predictions: ClassPredictions, *, say: Sentences) -> tuple[Figure, ...]:
@@ -49,15 +51,21 @@ def ranking_figures(predictions: ClassPredictions, *, say: Sentences) -> tuple[F
 
 
 def _one_class(known: ClassPredictions, place: int) -> _OneClass:
-    positive = known.truth == place
+    positive, named = known.truth == place, known.predicted == place
+    hits, calls, count = int((positive & named).sum()), int(named.sum()), int(positive.sum())
     curve = threshold_curve(known.probabilities[:, place], positive)
     steps = np.diff(curve.recall)
     return _OneClass(
         known.classes[place],
         curve,
-        int(positive.sum()),
+        count,
         area=float(np.trapezoid(curve.recall, curve.false_alarms)),
         precision=float((steps * curve.precision[1:]).sum()),
+        named=(
+            hits / count,
+            (calls - hits) / (len(known) - count),
+            hits / calls if calls else 1.0,
+        ),
     )
 
 
@@ -71,6 +79,7 @@ def _roc(classes: list[_OneClass], say: Sentences) -> Figure:
             _line(area, item, (item.curve.false_alarms, item.curve.recall), weakest)
             for item in _coloured_last(classes, weakest)
         ),
+        _dot(area, weakest.named[1], weakest.named[0], weakest.name),
     ]
     rows = [
         [item.name, number(item.samples), fraction(item.area)]
@@ -98,6 +107,7 @@ def _precision_recall(classes: list[_OneClass], say: Sentences) -> Figure:
             _line(area, item, (item.curve.recall, item.curve.precision), weakest)
             for item in _coloured_last(classes, weakest)
         ),
+        _dot(area, weakest.named[0], weakest.named[2], weakest.name),
     ]
     rows = [
         [item.name, number(item.samples), fraction(item.precision)]
@@ -131,6 +141,11 @@ def _line(area: Frame, item: _OneClass, way: tuple[Floats, Floats], weakest: _On
     points = [(float(x[at]), float(y[at])) for at in kept]
     drawn = area.line(points, class_="val" if item is weakest else "other")
     return element("g", join([element("title", item.name), drawn]))
+
+
+def _dot(area: Frame, x: float, y: float, name: str) -> Markup:
+    said = f"{name}: {fraction(x)}, {fraction(y)}"
+    return titled("circle", said, cx=area.x(x), cy=area.y(y), r=4.5, class_="dot val")
 
 
 def _alarms_at(curve: ThresholdCurve, recall: float) -> float:

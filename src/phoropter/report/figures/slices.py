@@ -51,7 +51,7 @@ def _label(item: SliceScore, say: Sentences) -> str:
     column = say(f"slice-{item.column}") if item.column in _PROPERTIES else item.column
     ends = item.value.split(" to ")
     if len(ends) == 2 and all(map(_is_number, ends)):
-        return f"{column}: {float(ends[0]):.3g}–{float(ends[1]):.3g}"
+        return f"{column} {float(ends[0]):.2g}–{float(ends[1]):.2g}"  # what a phone has room for
     return f"{column}: {item.value}"
 
 
