@@ -20,7 +20,7 @@ def slice_figure(slices: Sequence[SliceScore], overall: Metric, *, say: Sentence
     name = say("share-right") if overall.name == "accuracy" else overall.name
     bars = [
         Bar(
-            _label(item, say),
+            _short(item, say),
             item.metric.value,
             item.metric.low,
             item.metric.high,
@@ -48,11 +48,20 @@ def slice_figure(slices: Sequence[SliceScore], overall: Metric, *, say: Sentence
 
 
 def _label(item: SliceScore, say: Sentences) -> str:
-    column = say(f"slice-{item.column}") if item.column in _PROPERTIES else item.column
+    return f"{_column(item, say)}: {item.value}"
+
+
+def _short(item: SliceScore, say: Sentences) -> str:
+    """The label with as many digits as a phone has room for."""
     ends = item.value.split(" to ")
     if len(ends) == 2 and all(map(_is_number, ends)):
-        return f"{column} {float(ends[0]):.2g}–{float(ends[1]):.2g}"  # what a phone has room for
-    return f"{column}: {item.value}"
+        low, high = (f"{float(end):.{4 if abs(float(end)) >= 1 else 2}g}" for end in ends)
+        return f"{_column(item, say)} {low}–{high}"
+    return _label(item, say)
+
+
+def _column(item: SliceScore, say: Sentences) -> str:
+    return say(f"slice-{item.column}") if item.column in _PROPERTIES else item.column
 
 
 def _is_number(text: str) -> bool:
