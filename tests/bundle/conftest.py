@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import nn
 
 from phoropter.bundle.export import Exported, export
 from phoropter.bundle.model_card import BundleCard
+from phoropter.core.decoding import Decoding
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Metric, Normalization, Preprocessing, TargetSchema
 from phoropter.models.build import build, build_trunk
@@ -51,7 +52,7 @@ class Made:
     schema: TargetSchema
     pixels: np.ndarray
 
-    def export(self, folder: Path) -> Exported:
+    def export(self, folder: Path, *, decoding: Decoding | None = None) -> Exported:
         return export(
             self.network,
             folder=folder,
@@ -59,7 +60,7 @@ class Made:
             schema=self.schema,
             preprocessing=PREPROCESSING,
             golden=self.pixels[:8],
-            card=CARD,
+            card=replace(CARD, decoding=decoding or Decoding()),
         )
 
 

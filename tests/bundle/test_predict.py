@@ -16,6 +16,7 @@ from PIL import Image
 from phoropter.bundle.load import load
 from phoropter.bundle.model_card import usage
 from phoropter.bundle.predict import BATCH, expand
+from phoropter.core.decoding import Decision, Decoding, cost_matrix, decide
 from phoropter.core.errors import InputError
 from phoropter.core.events import Note, Progress
 from phoropter.core.records import Normalization, Preprocessing
@@ -170,3 +171,36 @@ def test_the_card_s_lines_run_beside_a_real_bundle(cnn_bundle, image_files):
     printed = np.array(done.stdout.replace("[", " ").replace("]", " ").split(), dtype=float)
     expected = load(cnn_bundle).predict(image_files[:1])[0]["probabilities"]
     np.testing.assert_allclose(printed, list(expected.values()), atol=1e-4)
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+def test_temperature_and_threshold_travel(make, tmp_path, image_files, pixels, runtime):
+    made = make("logistic")
+    plain = load(made.export(tmp_path / "plain").folder).answer(pixels[:5])
+    decision = Decision("f1", "digit 3", float(plain[1, 3]) / 2)
+    decoding = Decoding(2.0, decision)
+    bundle = load(made.export(tmp_path / "model", decoding=decoding).folder, runtime=runtime)
+    assert bundle.manifest.decoding == decoding
+    powers = np.sqrt(plain)  # logits halved
+    expected = powers / powers.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(bundle.answer(pixels[:5]), expected, atol=2e-4)
+    named = decide(expected, bundle.schema.names, decision)
+    rows = bundle.predict(image_files)
+    assert [row["prediction"] for row in rows] == [f"digit {at}" for at in named]
+    assert "digit 3" in {row["prediction"] for row in rows}
+    assert list(named) != list(expected.argmax(axis=1))
+    for row, place, shares in zip(rows, named, expected, strict=True):
+        assert row["probability"] == pytest.approx(shares[place], abs=2e-4)
+    text = (bundle.folder / "README.md").read_text("utf-8")
+    assert "divided by 2 inside" in text
+    assert "`digit 3` is named from a probability of" in text
+
+
+def test_costs_name_the_cheapest_answer(make, tmp_path, image_files, pixels):
+    made = make("logistic")
+    costs = cost_matrix([(f"digit {i}", "digit 9", 0.01) for i in range(9)], made.schema.names)
+    decoding = Decoding(decision=Decision("cost(...)", costs=costs))
+    bundle = load(made.export(tmp_path / "model", decoding=decoding).folder)
+    expected = (bundle.answer(pixels[:5]) @ np.array(costs)).argmin(axis=1)
+    rows = bundle.predict(image_files)
+    assert [row["prediction"] for row in rows] == [f"digit {at}" for at in expected]

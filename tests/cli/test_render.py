@@ -1,7 +1,10 @@
+import re
 from dataclasses import replace
 
 from phoropter.cli import render
-from phoropter.core.records import Rejected
+from phoropter.core.decoding import Decision, Decoding
+from phoropter.core.records import Metric, Rejected
+from phoropter.core.run_records import SliceScore
 from phoropter.data.accounts import Ignored
 
 
@@ -74,3 +77,21 @@ def test_a_single_proposal_is_told_in_the_singular(samples):
     one, two = (render.look(replace(samples.LOOK, proposed=count)) for count in (1, 2))
     assert "1 correction is proposed in" in one
     assert "2 corrections are proposed in" in two
+
+
+def test_a_run_tells_what_is_named_and_where_it_is_weak(samples):
+    decision = Decision("f2", "ill", 0.31)
+    slices = (
+        SliceScore("camera", "old", Metric("accuracy", 0.5, 0.3, 0.7, 20), 0.0123, weak=True),
+        SliceScore("class", "ill", Metric("accuracy", 0.8, 0.6, 0.9, 30), 0.9, weak=False),
+    )
+    text = render.run(replace(samples.RUN, decoding=Decoding(1.7, decision), slices=slices))
+    assert "probabilities at temperature 1.7" in text
+    assert "named by the rule f2: ill from a probability of 0.31 on" in text
+    assert re.search(r"camera old +0.5 +\[0.3, 0.7\] +n 20 +weak \(p = 0.012\)", text)
+    assert re.search(r"class ill +0.8 +\[0.6, 0.9\] +n 30$", text, re.MULTILINE)
+    costs = Decision("cost(a>b=2)", costs=((0.0, 2.0), (1.0, 0.0)))
+    assert "the least expected cost" in render.run(
+        replace(samples.RUN, decoding=Decoding(decision=costs))
+    )
+    assert "named by" not in render.run(samples.RUN)

@@ -8,6 +8,7 @@ from scipy import stats
 from phoropter.comparison.looks import threshold
 from phoropter.comparison.mcnemar import discordant, exact_p
 from phoropter.comparison.permutation import FIRST_DRAWS, MOST_DRAWS, permutation_p
+from phoropter.core.predictions import ClassPredictions
 from phoropter.metrics import named
 
 
@@ -94,3 +95,15 @@ def test_not_defined(rivals):
         for table in one_class
     ]
     assert np.isnan(permutation_p(*only_x, named("roc_auc"), decisive=0.05, seed=0))
+
+
+def test_what_was_decided_is_swapped_and_not_what_is_most_probable():
+    """Only two samples differ, so no p-value below a quarter of the two sides can come out."""
+    truth = np.zeros(40, dtype=np.int64)
+    said = np.tile([0.6, 0.4], (40, 1))
+    a = ClassPredictions(np.arange(40).astype(np.str_), truth, said, ("x", "y"))
+    b = replace(a, decided=np.where(np.arange(40) < 2, 1, 0))
+    for one, other in ((a, b), (b, a)):
+        for name in ("accuracy", "cost(x>y=20)"):
+            p_value = permutation_p(one, other, named(name), decisive=0.05, seed=0)
+            assert p_value == pytest.approx(0.5, abs=0.05)

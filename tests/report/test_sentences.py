@@ -42,6 +42,7 @@ def test_every_sentence_is_used_and_every_use_exists():
     words = {word for text in sources() for word in re.findall(r"""["']([a-z0-9-]+)["']""", text)}
     composed = (
         "fact-",
+        "slice-",
         "strip-",
         "property-",
         "evidence-",

@@ -130,7 +130,7 @@ def problem(tmp_path_factory) -> Problem:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> Callable[..., Recipe]:
     """A small network on 8 x 8 grey pixels, with some keys changed."""
 

@@ -81,7 +81,7 @@ def export(
         schema: The target's schema.
         preprocessing: What the samples went through.
         golden: A few real samples as the network got them, shape (n, c, s, s), 0 to 255.
-        card: The facts for the model card.
+        card: The facts for the model card, and what follows the network.
 
     Raises:
         MissingExtraError: If onnx or ONNX Runtime is not installed.
@@ -91,7 +91,13 @@ def export(
     """
     require_packages()
     _check_golden(golden, preprocessing)
-    travelling = portable(network, preprocessing, schema, tta=recipe.predict.tta)
+    travelling = portable(
+        network,
+        preprocessing,
+        schema,
+        tta=recipe.predict.tta,
+        temperature=card.decoding.temperature,
+    )
     manifest = Manifest(
         made_by=f"phoropter {version('phoropter')}",
         name=card.name,
@@ -102,6 +108,7 @@ def export(
         primary=card.primary,
         measured_on=card.measured_on,
         metrics=card.metrics,
+        decoding=card.decoding,
     )
     with _whole_folder(folder) as partial:
         samples = _write_models(partial, travelling, golden, schema)

@@ -85,6 +85,7 @@ class Bundle:
             self.answer,
             schema=self.schema,
             preprocessing=self.preprocessing,
+            decision=self.manifest.decoding.decision,
             listener=listener,
         )
 
@@ -116,5 +117,6 @@ def load(folder: str | Path, *, runtime: Runtime = "auto", own_code: bool = Fals
         manifest.preprocessing,
         manifest.schema,
         tta=manifest.recipe.predict.tta,
+        temperature=manifest.decoding.temperature,
     )
     return Bundle(place, manifest, "torch", torch_answer(network))

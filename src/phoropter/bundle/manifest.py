@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from phoropter.core.decoding import Decoding
 from phoropter.core.errors import CorruptFileError, InputError, UsageError
 from phoropter.core.files import plain, write_text
 from phoropter.core.recipe import Recipe, from_yaml
@@ -38,6 +39,8 @@ class Manifest:
         primary: Name of the metric that was optimised.
         measured_on: The part the metrics were measured on, "test" or "val".
         metrics: What was reached there.
+        decoding: The temperature, which the ONNX file holds already, and the decision, which it
+            does not: it gives probabilities.
         files: SHA-256 of every other file that must be sound, by name.
         format: Version of this layout.
     """
@@ -51,6 +54,7 @@ class Manifest:
     primary: str
     measured_on: str
     metrics: tuple[Metric, ...]
+    decoding: Decoding = field(default_factory=Decoding)
     files: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
@@ -69,6 +73,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
         "metrics": plain(manifest.metrics),
         "schema": plain(manifest.schema),
         "preprocessing": plain(manifest.preprocessing),
+        "decoding": plain(manifest.decoding),
         "head": manifest.head,
         "recipe": manifest.recipe.model_dump(),
         "files": dict(manifest.files),
@@ -160,5 +165,6 @@ def _manifest(content: Mapping[str, Any], path: Path) -> Manifest:
         primary=str(content["primary"]),
         measured_on=str(content["measured_on"]),
         metrics=TypeAdapter(tuple[Metric, ...]).validate_python(content["metrics"]),
+        decoding=TypeAdapter(Decoding).validate_python(content.get("decoding", {})),
         files=files,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from phoropter.bundle.manifest import CARD, GOLDEN, MANIFEST, ONNX, WEIGHTS
+from phoropter.core.decoding import Decoding
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Metric, Preprocessing, TargetSchema
 
@@ -27,6 +28,7 @@ class BundleCard:
         limits: What is known to be wrong or missing, one sentence each.
         weights: Name of the pretrained weights it started from, or "".
         licence: Licence of those weights, or "".
+        decoding: What follows the network: the temperature, and which class is named.
     """
 
     name: str
@@ -41,13 +43,17 @@ class BundleCard:
     limits: tuple[str, ...] = ()
     weights: str = ""
     licence: str = ""
+    decoding: Decoding = field(default_factory=Decoding)
 
 
 _PARTS = {"test": "sealed test part", "val": "validation part"}
 
 
 def render_card(
-    card: BundleCard, recipe: Recipe, schema: TargetSchema, preprocessing: Preprocessing
+    card: BundleCard,
+    recipe: Recipe,
+    schema: TargetSchema,
+    preprocessing: Preprocessing,
 ) -> str:
     """The model card as Markdown."""
     sections = (
@@ -55,7 +61,7 @@ def render_card(
         ["## Data", *_data(card, schema)],
         ["## Measured", *_measured(card)],
         ["## Limits", *_limits(card)],
-        ["## Use", *_use(schema, preprocessing)],
+        ["## Use", *_use(schema, preprocessing), *_answers(card.decoding)],
         ["## Origin", *_origin(card, recipe)],
     )
     return "\n\n".join("\n\n".join(section) for section in sections) + "\n"
@@ -133,6 +139,32 @@ def _use(schema: TargetSchema, preprocessing: Preprocessing) -> list[str]:
         "Exactly as in training, any image format, folders, a row for each file:",
         "```\nphoropter predict . photo.jpg\n```",
     ]
+
+
+def _answers(decoding: Decoding) -> list[str]:
+    """What became of the probabilities, and what is made of them."""
+    lines = []
+    if decoding.temperature != 1.0:
+        lines.append(
+            f"The probabilities were calibrated on the validation part: logits are divided by "
+            f"{decoding.temperature:.4g} inside the model."
+        )
+    decision = decoding.decision
+    if decision is None:
+        return lines
+    if decision.threshold is not None:
+        how = (
+            f"`{_plain(decision.positive)}` is named from a probability of "
+            f"{decision.threshold:.4g} on, else the most probable other class"
+        )
+    else:
+        how = "the class of least expected cost is named"
+    lines.append(
+        f"`phoropter predict` does not simply name the most probable class: {how} (rule "
+        f"`{_plain(decision.rule)}`, carried out on the validation part). The ONNX file returns "
+        "probabilities."
+    )
+    return lines
 
 
 def _letterboxed(preprocessing: Preprocessing, method: str) -> str:

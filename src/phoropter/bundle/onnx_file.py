@@ -7,14 +7,16 @@ import json
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from phoropter.bundle.answer import Answer, Answers, Pixels
-from phoropter.bundle.portable import Portable
 from phoropter.core.errors import CorruptFileError, MissingExtraError, PhoropterError
 from phoropter.core.records import TargetSchema
+
+if TYPE_CHECKING:
+    from phoropter.bundle.portable import Portable
 
 INPUT = "pixels"
 OPSET = 17  # every operation used is in it; ONNX Runtime reads it since 1.12 (2022)

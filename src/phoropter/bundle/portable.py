@@ -25,6 +25,7 @@ class Portable(nn.Module):
         preprocessing: Its normalisation is built in.
         schema: Decides the decoding: softmax for classes, unit and offset for values.
         tta: Views averaged for each sample.
+        temperature: What logits of classes are divided by.
     """
 
     mean: Tensor
@@ -33,11 +34,18 @@ class Portable(nn.Module):
     scale: Tensor
 
     def __init__(
-        self, network: nn.Module, preprocessing: Preprocessing, schema: TargetSchema, *, tta: int
+        self,
+        network: nn.Module,
+        preprocessing: Preprocessing,
+        schema: TargetSchema,
+        *,
+        tta: int,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__()
         self.network = network
         self.tta = tta
+        self.temperature = temperature
         self.kind = schema.kind
         norm = preprocessing.normalization
         self.register_buffer("mean", torch.tensor(norm.mean).reshape(1, -1, 1, 1))
@@ -51,15 +59,21 @@ class Portable(nn.Module):
         images = (pixels.to(self.mean.dtype) / 255.0 - self.mean) / self.std
         outputs = averaged(self.network, images, tta=self.tta)
         if self.kind == "classes":
-            return outputs.softmax(dim=1)
+            return (outputs / self.temperature).softmax(dim=1)
         return outputs * self.scale + self.offset
 
 
 def portable(
-    network: nn.Module, preprocessing: Preprocessing, schema: TargetSchema, *, tta: int
+    network: nn.Module,
+    preprocessing: Preprocessing,
+    schema: TargetSchema,
+    *,
+    tta: int,
+    temperature: float = 1.0,
 ) -> Portable:
     """A copy of the network on the CPU, in float32 and eval mode, wrapped for travelling."""
-    return Portable(copy.deepcopy(network).cpu().float(), preprocessing, schema, tta=tta).eval()
+    own = copy.deepcopy(network).cpu().float()
+    return Portable(own, preprocessing, schema, tta=tta, temperature=temperature).eval()
 
 
 def torch_answer(network: Portable) -> Answer:

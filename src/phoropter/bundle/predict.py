@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phoropter.bundle.answer import Answer
+from phoropter.core.decoding import Decision, decide
 from phoropter.core.errors import InputError
 from phoropter.core.events import Listener, Note, Progress, silent
 from phoropter.core.records import Preprocessing, TargetSchema
@@ -33,19 +34,26 @@ def predict_files(
     *,
     schema: TargetSchema,
     preprocessing: Preprocessing,
+    decision: Decision | None = None,
     listener: Listener = silent,
 ) -> list[Row]:
     """One row a file, in the order given; see `Bundle.predict`.
+
+    Which class is named follows `decision`; without one it is the most probable.
 
     Raises:
         InputError: If a path does not exist, is a URL, or no file is left.
     """
     paths = expand(files, listener=listener)
     squares = ordered(lambda path: _square(path, preprocessing), paths)
+
+    def speak(pixels: NDArray[np.uint8]) -> Iterator[Row]:
+        return _rows(answer(pixels), schema, decision)
+
     rows: list[Row] = []
     for start in range(0, len(paths), BATCH):
         chunk = paths[start : start + BATCH]
-        rows += _answer_chunk(chunk, list(islice(squares, len(chunk))), answer, schema)
+        rows += _answer_chunk(chunk, list(islice(squares, len(chunk))), speak)
         listener(Progress("predicting", len(rows), len(paths)))
     return rows
 
@@ -112,25 +120,36 @@ def _square(path: Path, preprocessing: Preprocessing) -> NDArray[np.uint8] | str
 def _answer_chunk(
     paths: Sequence[Path],
     squares: Sequence[NDArray[np.uint8] | str],
-    answer: Answer,
-    schema: TargetSchema,
+    speak: Callable[[NDArray[np.uint8]], Iterator[Row]],
 ) -> list[Row]:
     readable = [square for square in squares if not isinstance(square, str)]
-    answers = iter(answer(np.stack(readable)) if readable else ())
+    answers = speak(np.stack(readable)) if readable else iter(())
     return [
         {"path": str(path), "prediction": None, "error": square}
         if isinstance(square, str)
-        else {"path": str(path), **_row(next(answers), schema)}
+        else {"path": str(path), **next(answers)}
         for path, square in zip(paths, squares, strict=True)
     ]
 
 
-def _row(answers: NDArray[np.float64], schema: TargetSchema) -> Row:
+def _rows(
+    answers: NDArray[np.float64], schema: TargetSchema, decision: Decision | None
+) -> Iterator[Row]:
+    if schema.kind == "values":
+        named = np.zeros(len(answers), dtype=np.int64)
+    elif decision is None:
+        named = answers.argmax(axis=1)
+    else:
+        named = decide(answers, schema.names, decision)
+    for row, best in zip(answers, named, strict=True):
+        yield _row(row, int(best), schema)
+
+
+def _row(answers: NDArray[np.float64], best: int, schema: TargetSchema) -> Row:
     by_name = {name: float(value) for name, value in zip(schema.names, answers, strict=True)}
     if schema.kind == "values":
         values = list(by_name.values())
         return {"prediction": values[0] if len(values) == 1 else values, "values": by_name}
-    best = int(answers.argmax())
     return {
         "prediction": schema.names[best],
         "probability": float(answers[best]),

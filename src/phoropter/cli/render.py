@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from phoropter.cli.duration import spoken
 
 if TYPE_CHECKING:
+    from phoropter.core.decoding import Decoding
     from phoropter.core.records import (
         Comparison,
         Finding,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         Prescription,
         Rejected,
     )
+    from phoropter.core.run_records import SliceScore
     from phoropter.project.results import (
         AugmentResult,
         ConvertResult,
@@ -113,6 +115,8 @@ def run(result: RunResult) -> str:
         _metrics(result.metrics, primary=result.primary),
         f"{result.epochs} epochs, {result.steps} steps in {spoken(result.seconds)}{speed} "
         f"({result.stopped_by})",
+        _decoding(result.decoding),
+        _slices(result.slices),
         f"run {result.run} of {result.project}",
         _kept(result) if len(result.kept) > 1 else [],
         [f"learning curves {result.curves}"] if result.curves else [],
@@ -126,6 +130,30 @@ def _kept(result: RunResult) -> list[str]:
         for one in result.kept
     )
     return [f"kept passes (validation loss): {', '.join(passes)}; measured: pass {result.epoch}"]
+
+
+def _decoding(decoding: Decoding) -> list[str]:
+    """What follows the network, where anything does."""
+    lines = []
+    if decoding.temperature != 1.0:
+        lines.append(f"probabilities at temperature {number(decoding.temperature)}")
+    if (decision := decoding.decision) is not None:
+        how = "the least expected cost"
+        if decision.threshold is not None:
+            how = f"{decision.positive} from a probability of {number(decision.threshold)} on"
+        lines.append(f"named by the rule {decision.rule}: {how}")
+    return lines
+
+
+def _slices(slices: Sequence[SliceScore]) -> list[str]:
+    return table(
+        (
+            f"{item.column} {item.value}",
+            *_numbers(item.metric),
+            f"weak (p = {item.p_value:.2g})" if item.weak else "",
+        )
+        for item in slices
+    )
 
 
 def lr_range(result: LrRangeResult) -> str:
@@ -324,10 +352,11 @@ def table(rows: Iterable[Sequence[str]]) -> list[str]:
 
 def _metrics(metrics: Sequence[Metric], *, primary: str) -> list[str]:
     ordered = sorted(metrics, key=lambda item: item.name != primary)
-    return table(
-        (item.name, number(item.value), f"[{number(item.low)}, {number(item.high)}]", f"n {item.n}")
-        for item in ordered
-    )
+    return table((item.name, *_numbers(item)) for item in ordered)
+
+
+def _numbers(item: Metric) -> tuple[str, str, str]:
+    return number(item.value), f"[{number(item.low)}, {number(item.high)}]", f"n {item.n}"
 
 
 def _findings(findings: Sequence[Finding], *, nothing: str) -> list[str]:

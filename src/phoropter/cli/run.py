@@ -14,7 +14,11 @@ from phoropter.cli.output import show
 
 Metric = Annotated[
     str | None,
-    typer.Option("--metric", metavar="NAME", help="The primary metric (default: by the data)."),
+    typer.Option(
+        "--metric",
+        metavar="NAME",
+        help="The primary metric (default: by the data), or a CSV of what mistakes cost.",
+    ),
 ]
 
 

@@ -101,7 +101,9 @@ def _stacked(a: Predictions, b: Predictions) -> Predictions:
     ids, truth = np.concatenate([a.ids, b.ids]), np.concatenate([a.truth, b.truth])
     if isinstance(a, ClassPredictions) and isinstance(b, ClassPredictions):
         probabilities = np.concatenate([a.probabilities, b.probabilities])
-        return replace(a, ids=ids, truth=truth, probabilities=probabilities)
+        plain = a.decided is None and b.decided is None
+        decided = None if plain else np.concatenate([a.predicted, b.predicted])
+        return replace(a, ids=ids, truth=truth, probabilities=probabilities, decided=decided)
     if isinstance(a, ValuePredictions) and isinstance(b, ValuePredictions):
         return replace(a, ids=ids, truth=truth, values=np.concatenate([a.values, b.values]))
     message = f"predictions of {a.kind} and of {b.kind} are not aligned"

@@ -23,6 +23,8 @@ class ClassPredictions:
         truth: Index of the true class, shape (n,), int64; -1 where unknown.
         probabilities: Shape (n, k), float64, rows sum to 1.
         classes: The k class names.
+        decided: Index of the class that a threshold or a cost matrix made of each sample, shape
+            (n,), int64; None: the most probable one.
     """
 
     kind: ClassVar[str] = "classes"
@@ -30,9 +32,15 @@ class ClassPredictions:
     truth: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     classes: tuple[str, ...]
+    decided: NDArray[np.int64] | None = None
 
     @property
     def predicted(self) -> NDArray[np.int64]:
+        """Index of the class that is named for each sample, shape (n,)."""
+        return self.most_probable if self.decided is None else self.decided
+
+    @property
+    def most_probable(self) -> NDArray[np.int64]:
         """Index of the most probable class, shape (n,)."""
         return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
 
@@ -46,6 +54,7 @@ class ClassPredictions:
             ids=self.ids[rows],
             truth=self.truth[rows],
             probabilities=self.probabilities[rows],
+            decided=None if self.decided is None else self.decided[rows],
         )
 
 
@@ -80,9 +89,11 @@ Predictions = ClassPredictions | ValuePredictions
 def write_predictions(path: Path, predictions: Predictions) -> None:
     """Writes predictions as Parquet, one row a sample, whole or not at all."""
     if isinstance(predictions, ClassPredictions):
+        decided = predictions.decided
         columns = {
             "id": predictions.ids,
             "truth": predictions.truth,
+            **({} if decided is None else {"decided": decided}),
             **{
                 f"p:{name}": predictions.probabilities[:, index]
                 for index, name in enumerate(predictions.classes)
@@ -121,6 +132,9 @@ def _from_table(table: pl.DataFrame) -> Predictions:
             truth=table["truth"].to_numpy().astype(np.int64),
             probabilities=np.ascontiguousarray(probabilities, dtype=np.float64),
             classes=classes,
+            decided=(
+                table["decided"].to_numpy().astype(np.int64) if "decided" in table.columns else None
+            ),
         )
     names = tuple(name[6:] for name in table.columns if name.startswith("value:"))
     if not names:

@@ -10,37 +10,20 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 
 from phoropter.core.errors import UsageError, nearest
+from phoropter.core.predict_recipe import PredictRecipe, Section
 from phoropter.core.references import reference_to
 
 OWN_KEYS = ("model.name", "model.backbone", "train.loss", "data.augment.own")
 """Keys that may name a part of the user's own (see `core.references`)."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _yes_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """YAML reads on, yes and true as one thing, which must not become a 1."""
-        wanted = cls.model_fields[str(info.field_name)].annotation
-        if isinstance(value, bool) and wanted is not bool:
-            message = "true and false do not fit here"
-            raise ValueError(message)
-        return value
-
-
-class AugmentRecipe(_Section):
+class AugmentRecipe(Section):
     """How training images are varied; a fresh draw every epoch."""
 
     preset: Literal["none", "light", "medium", "strong"] = Field(
@@ -89,7 +72,7 @@ class AugmentRecipe(_Section):
     )
 
 
-class DataRecipe(_Section):
+class DataRecipe(Section):
     """What of the image reaches the network."""
 
     size: int = Field(224, ge=4, le=2048, description="Side of the square input, pixels.")
@@ -110,7 +93,7 @@ class DataRecipe(_Section):
     augment: AugmentRecipe = AugmentRecipe()
 
 
-class ModelRecipe(_Section):
+class ModelRecipe(Section):
     """Which model, from which weights."""
 
     name: str = Field(
@@ -164,7 +147,7 @@ class ModelRecipe(_Section):
         return self
 
 
-class TrainRecipe(_Section):
+class TrainRecipe(Section):
     """How the weights are found."""
 
     epochs: int = Field(20, ge=1, le=100_000, description="Passes over the training part.")
@@ -266,15 +249,7 @@ class TrainRecipe(_Section):
     accumulate: int = Field(1, ge=1, description="Batches whose gradients are added to one step.")
 
 
-class PredictRecipe(_Section):
-    """How predictions are made."""
-
-    tta: int = Field(
-        1, ge=1, le=5, description="Views averaged a sample (1: the plain one; 2: and its mirror)."
-    )
-
-
-class Recipe(_Section):
+class Recipe(Section):
     """One run, decided.
 
     >>> Recipe().changed({"train.lr": 0.01}).train.lr
@@ -310,6 +285,11 @@ class Recipe(_Section):
                 section = section[name]
             section[last] = reference_to(value) if callable(value) else value
         return _validated(nested, where="recipe")
+
+    @property
+    def trained_as(self) -> Recipe:
+        """The recipe of the same weights whose predictions are made in the plainest way."""
+        return self.model_copy(update={"predict": PredictRecipe()})
 
     @property
     def digest(self) -> str:

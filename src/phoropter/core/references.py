@@ -30,10 +30,12 @@ _handed_over: dict[str, Any] = {}
 def is_reference(name: str) -> bool:
     """Whether a name says where a part is, rather than what it is registered as.
 
-    >>> is_reference("my_nets.py:Net"), is_reference("resnet18")
-    (True, False)
+    What ends in a parenthesis says what it is about, such as a metric of one class.
+
+    >>> is_reference("my_nets.py:Net"), is_reference("resnet18"), is_reference("recall(a:b)")
+    (True, False, False)
     """
-    return ":" in name
+    return ":" in name and not name.endswith(")")
 
 
 def resolve(reference: str) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from phoropter.core.records import TargetSchema
+from phoropter.core.records import Metric, TargetSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +147,22 @@ class RunSummary:
     own: Mapping[str, str] = field(default_factory=dict)
     waiting: float = 0.0
     kept: tuple[KeptPass, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SliceScore:
+    """A metric on the samples that share a value of a column.
+
+    Args:
+        column: The property.
+        value: The value, or "low to high" for a range of numbers.
+        metric: Share of right answers, mean cost, or mean absolute error, with its interval.
+        p_value: That some slice would look as weak by chance, corrected for all slices.
+        weak: Whether it is worse than the rest, beyond the correction.
+    """
+
+    column: str
+    value: str
+    metric: Metric
+    p_value: float
+    weak: bool

@@ -49,6 +49,19 @@ def source_column(dataset: Dataset, name: str) -> pl.Series:
     )
 
 
+def column_names(dataset: Dataset) -> tuple[str, ...]:
+    """What `source_column` knows: the table's own columns and what the reader kept, in order.
+
+    Raises:
+        InputError: If the file is gone.
+    """
+    names = dict.fromkeys(column for column in dataset.table.columns if column not in _OURS)
+    for file in _places(dataset)["file"].unique(maintain_order=True).drop_nulls():
+        table = read_table(dataset.root / file, header=dataset.modality == "image" or None)
+        names |= dict.fromkeys(table.cells.columns)
+    return tuple(names)
+
+
 def _places(dataset: Dataset) -> pl.DataFrame:
     """Columns `file` (relative to the root) and `line` of each sample, null without a table."""
     table = dataset.table

@@ -8,11 +8,10 @@ from typing import Any
 
 from phoropter.core.recipe import Recipe, difference
 from phoropter.core.records import Finding
+from phoropter.improvement.prescriptions.making import UNKNOWN_GAIN
 from phoropter.improvement.trial import Candidate
 
 _SEVERITY_WEIGHT = {"critical": 4.0, "warning": 2.0, "info": 1.0}
-_UNKNOWN_GAIN = 0.005
-"""Assumed of a change whose gain nobody knows: a small one, so that known ones come first."""
 
 
 def ranked(
@@ -42,7 +41,7 @@ def ranked(
                 continue
             gain = prescription.expected_gain
             if gain is None:
-                gain = _UNKNOWN_GAIN
+                gain = UNKNOWN_GAIN
             if gain <= 0:
                 continue
             rank = weight * gain / (prescription.cost * run_s + 0.1 * left_s + 1e-9)

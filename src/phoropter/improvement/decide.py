@@ -20,13 +20,17 @@ class Decision:
     reason: str
 
 
-def decide(judgement: Judgement, *, greater_is_better: bool) -> Decision:
+def decide(judgement: Judgement, *, greater_is_better: bool, retrained: bool = True) -> Decision:
     """Accepts a challenger that is shown to be better, never one that only looks better.
 
     Two tests may show it, each at what this look may spend on one test: the primary metric itself,
     or the proper score (log loss, squared error), which sees every sample's confidence and so
     needs far fewer samples, provided that the primary metric points the same way and is unlikely
     to do so by chance. Both are fixed before the run is made.
+
+    Where only what is made of the outputs has changed (`retrained` is false), the same weights
+    speak twice: the score's difference is no luck of a training, and a better score suffices as
+    long as the primary metric does not fall. A temperature leaves accuracy as it is.
     """
     comparison = judgement.comparison
     level = judgement.threshold
@@ -42,6 +46,9 @@ def decide(judgement: Judgement, *, greater_is_better: bool) -> Decision:
         return Decision(
             accepted=True, reason=f"Surer and better: {proper} (limit {limit}); {numbers}."
         )
+    surer = judgement.score_delta < 0 and judgement.score_p_value <= level
+    if not retrained and gain >= 0 and surer:
+        return Decision(accepted=True, reason=f"Truer: {proper} (limit {limit}); {numbers}.")
     if gain < 0 and comparison.p_value <= level:
         return Decision(accepted=False, reason=f"Worse: {numbers} (limit {limit}).")
     return Decision(

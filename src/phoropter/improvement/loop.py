@@ -86,7 +86,11 @@ class Loop:
     def _turn(self, candidate: Candidate, challenger: Trial) -> Turn:
         reference = self.reference
         judgement = self.bench.judge(reference, challenger)
-        decision = decide(judgement, greater_is_better=self.greater_is_better)
+        decision = decide(
+            judgement,
+            greater_is_better=self.greater_is_better,
+            retrained=challenger.recipe.trained_as != reference.recipe.trained_as,
+        )
         if decision.accepted:
             self.reference = challenger
         return Turn(candidate, reference, challenger, judgement, decision)

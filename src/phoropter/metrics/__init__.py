@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from phoropter.core.errors import BrokenContractError
 from phoropter.core.registry import load, names
+from phoropter.metrics.expressions import expressed, is_expression
 from phoropter.metrics.function import MetricFunction
 
 GROUP = "phoropter.metrics"
 
 
 def named(name: str) -> MetricFunction:
-    """The metric registered as `name`, or one of the user's own (`file.py:name`).
+    """The metric registered as `name`, one of a class or of costs, or the user's own.
+
+    `recall(ill)` and `cost(ill>well=10)` are made by `metrics.expressions`, `file.py:name` is the
+    user's.
 
     Raises:
         UsageError: If there is none; names the nearest one.
@@ -19,6 +23,8 @@ def named(name: str) -> MetricFunction:
     >>> named("accuracy").greater_is_better
     True
     """
+    if is_expression(name):
+        return expressed(name)
     metric = load(GROUP, name)
     if not isinstance(metric, MetricFunction):
         raise BrokenContractError(

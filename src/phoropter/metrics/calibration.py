@@ -84,7 +84,7 @@ def _confidence(predictions: ClassPredictions) -> Floats:
 
 
 def _hits(predictions: ClassPredictions) -> Floats:
-    return np.asarray(predictions.predicted == predictions.truth, dtype=np.float64)
+    return np.asarray(predictions.most_probable == predictions.truth, dtype=np.float64)
 
 
 def _bin_of(predictions: ClassPredictions, bins: int) -> NDArray[np.int64]:

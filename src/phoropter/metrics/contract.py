@@ -26,7 +26,7 @@ def check_metric(metric: MetricFunction, name: str, schema: TargetSchema) -> Non
     Raises:
         BrokenContractError: If it fails, or what it says is no single number within its range.
     """
-    predictions = _made_up(schema)
+    predictions = made_up(schema)
     with users_code(
         f"The metric {name!r} failed on {_SAMPLES} predictions",
         hint="It gets predictions with ids, truth and probabilities (or values), and must return "
@@ -42,7 +42,8 @@ def check_metric(metric: MetricFunction, name: str, schema: TargetSchema) -> Non
         )
 
 
-def _made_up(schema: TargetSchema) -> Predictions:
+def made_up(schema: TargetSchema) -> Predictions:
+    """Random predictions of a target, two dozen of them."""
     draws = generator(0, "metric")
     ids = np.array([f"sample {number}" for number in range(_SAMPLES)])
     if schema.kind == "classes":

@@ -143,7 +143,12 @@ def _one_judged_otherwise(predictions: ClassPredictions) -> ClassPredictions:
     row = int(np.flatnonzero(predictions.truth == rarest)[0])
     probabilities = predictions.probabilities.copy()
     own = probabilities[row]
-    first = int(own.argmax())
-    second = rarest if first != rarest else int(own.argmin())
+    first = int(predictions.predicted[row])
+    others = np.where(np.arange(len(own)) == first, np.inf, own)
+    second = rarest if first != rarest else int(others.argmin())
     own[[first, second]] = own[[second, first]]
-    return replace(predictions, probabilities=probabilities)
+    decided = predictions.decided
+    if decided is not None:
+        decided = decided.copy()
+        decided[row] = second
+    return replace(predictions, probabilities=probabilities, decided=decided)

@@ -69,7 +69,7 @@ def sliced(
             f"A column of {len(values)} values cannot slice {len(predictions)} predictions.",
             hint="Give one value a prediction, in the same order.",
         )
-    groups = _groups(values)
+    groups = groups_of(values)
     return tuple(
         Slice(label, evaluate(predictions.take(rows), names=[name], seed=seed)[0])
         for label, rows in groups
@@ -122,7 +122,8 @@ def confused_pairs(predictions: ClassPredictions, count: int) -> tuple[ConfusedP
     )
 
 
-def _groups(values: NDArray[Any]) -> list[tuple[str, NDArray[np.int64]]]:
+def groups_of(values: NDArray[Any]) -> list[tuple[str, NDArray[np.int64]]]:
+    """Name and positions of each slice of a column, in sorted order; see `sliced`."""
     if values.dtype.kind in "iuf":
         present = np.flatnonzero(~np.isnan(values.astype(np.float64)))
         if len(np.unique(values[present])) > MOST_SLICES:

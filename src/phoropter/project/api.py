@@ -278,11 +278,16 @@ def lr_range(
     return range_test(options, steps=steps, lang=lang, listener=listener)
 
 
-def evaluate(run: Place, *, project: Place | None = None, epoch: int | None = None) -> RunResult:
+def evaluate(
+    run: Place, *, project: Place | None = None, epoch: int | None = None, by: Sequence[str] = ()
+) -> RunResult:
     """The metrics of a run, of its best pass or of `epoch`, on the validation part.
 
+    `by` names properties to slice the results by: "class", "size", "brightness", "contrast",
+    "sharpness", "format", "mode", any column of the data's table, or "all".
+
     Raises:
-        PhoropterError: If there is no such run, or the pass was not kept.
+        PhoropterError: If there is no such run or property, or the pass was not kept.
     """
     if epoch is not None:
         from phoropter.project.single import evaluate_pass
@@ -290,7 +295,7 @@ def evaluate(run: Place, *, project: Place | None = None, epoch: int | None = No
         return evaluate_pass(run, project, epoch)
     from phoropter.project.judging import evaluate_run
 
-    return evaluate_run(run, project)
+    return evaluate_run(run, project, by=by)
 
 
 def diagnose(

@@ -24,6 +24,7 @@ from phoropter.training.estimate import shortened
 from phoropter.training.execute import execute, is_classic
 from phoropter.training.problem import Problem, run_id
 from phoropter.training.summary import is_done
+from phoropter.training.twins import twin
 
 
 @dataclass(slots=True)
@@ -55,9 +56,10 @@ class ProjectBench:
     def planned(self, recipe: Recipe, *, seconds: float) -> Recipe | None:
         """The recipe, shortened so that it ends within `seconds`; None if it cannot be.
 
-        What was run already costs nothing and is always planned.
+        What was run already, or trained already, costs next to nothing and is always planned.
         """
-        if is_done(self.project.folder.runs / run_id(recipe, self.problem)):
+        runs = self.project.folder.runs
+        if is_done(runs / run_id(recipe, self.problem)) or twin(recipe, self.problem, runs):
             return recipe
         return shortened(recipe, self.problem, seconds=seconds, listener=self.project.listener)
 
@@ -86,9 +88,10 @@ class ProjectBench:
         found = prescribed(evidence)
         write_findings(record, found)
         self.project.notebook.record_findings(trial.run, found)
+        of_network: tuple[Finding, ...] = ()
         if is_classic(record.recipe):
-            return (*found, *self._of_the_network(record.recipe, ladder))
-        return (*found, *ideas(evidence))
+            of_network = self._of_the_network(record.recipe, ladder)
+        return (*found, *ideas(evidence), *of_network)
 
     def _of_the_network(
         self, reference: Recipe, ladder: Mapping[str, RunRecord]

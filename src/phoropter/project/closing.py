@@ -126,6 +126,7 @@ def bundle_card(project: Project, problem: Problem, outcome: Outcome) -> BundleC
         limits=outcome.conclusion,
         weights=weights,
         licence=licence,
+        decoding=record.decoding,
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from phoropter.comparison.looks import threshold
@@ -19,17 +20,27 @@ from phoropter.improvement.trial import Judgement
 from phoropter.metrics import named
 from phoropter.project.folder import Folder, locked, run_folder
 from phoropter.project.notebook import Notebook
+from phoropter.project.opened import existing
 from phoropter.project.results import DiagnoseResult, RunResult
 from phoropter.project.run_record import RunRecord, read_run
+from phoropter.project.slicing import slices_of
 from phoropter.report.figure_page import write_learning_curves
 
 CURVES = "curves.html"
 
 
-def evaluate_run(run: str | Path, project: str | Path | None) -> RunResult:
-    """The metrics of a finished run, from its recorded predictions."""
+def evaluate_run(
+    run: str | Path, project: str | Path | None, *, by: Sequence[str] = ()
+) -> RunResult:
+    """The metrics of a finished run, from its recorded predictions; with `by`, on slices too."""
     folder, path = run_folder(run, project)
-    return run_result(folder, read_run(path))
+    record = read_run(path)
+    result = run_result(folder, record)
+    if not by:
+        return result
+    with existing(folder) as opened:
+        slices = slices_of(record.predictions, opened.dataset, by=by, primary=record.summary.metric)
+    return replace(result, slices=slices)
 
 
 def run_result(folder: Folder, record: RunRecord) -> RunResult:
@@ -48,6 +59,7 @@ def run_result(folder: Folder, record: RunRecord) -> RunResult:
         epoch=record.summary.best_epoch if record.epoch is None else record.epoch,
         kept=summary.kept,
         curves=str(record.path / CURVES) if (record.path / CURVES).exists() else "",
+        decoding=record.decoding,
     )
 
 

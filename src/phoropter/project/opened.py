@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
 
 from phoropter.core import registry
 from phoropter.core.errors import InputError, UsageError
 from phoropter.core.events import Listener, Note, silent
+from phoropter.core.predictions import ValuePredictions
 from phoropter.core.protocols import Task
 from phoropter.core.records import PARTS, Dataset, Split
 from phoropter.core.references import is_reference, reference_to
@@ -19,8 +23,11 @@ from phoropter.data.sample_objects import is_dataset_object, unpack_object
 from phoropter.data.split import digest as split_digest
 from phoropter.data.split import make_split, read_ratios, read_split, rows, write_split
 from phoropter.metrics import named, registry_names
-from phoropter.metrics.contract import check_metric
+from phoropter.metrics.contract import check_metric, made_up
+from phoropter.metrics.expressions import is_expression
 from phoropter.metrics.primary import PrimaryChoice, choose_primary
+from phoropter.metrics.regression import mape_caution
+from phoropter.project.cost_table import cost_metric
 from phoropter.project.folder import (
     Folder,
     Settings,
@@ -123,9 +130,20 @@ class Project:
     def choice(self, split: Split) -> PrimaryChoice:
         """The primary metric and the reason for it."""
         if self.settings.metric is not None:
-            return PrimaryChoice(self.settings.metric, "Chosen by you.")
+            return PrimaryChoice(
+                self.settings.metric, f"Chosen by you. {self._caution(split)}".strip()
+            )
         schema = self.task.schema(self.dataset, rows(self.dataset, split, "train"))
         return choose_primary(schema)
+
+    def _caution(self, split: Split) -> str:
+        """What speaks against the metric that the user chose, "" where nothing does."""
+        if self.settings.metric != "mape":
+            return ""
+        train = self.dataset.table[rows(self.dataset, split, "train")]
+        truth = train.select(self.dataset.targets).to_numpy().astype(np.float64)
+        ids = train["id"].to_numpy()
+        return mape_caution(ValuePredictions(ids, truth, truth, self.dataset.targets))
 
     def problem(self) -> Problem:
         """The learning problem that every run of the project shares."""
@@ -134,6 +152,8 @@ class Project:
         schema = self.task.schema(self.dataset, rows(self.dataset, split, "train"))
         if is_reference(metric):
             check_metric(named(metric), metric, schema)
+        elif is_expression(metric):
+            named(metric)(made_up(schema))  # tells of classes that there are not
         return Problem(
             dataset=self.dataset,
             split=split,
@@ -168,6 +188,8 @@ def started(options: Options, *, listener: Listener) -> Iterator[Project]:
     metric = options.metric
     if metric is not None and not isinstance(metric, str):
         metric = reference_to(metric)
+    elif metric is not None and metric.casefold().endswith(".csv"):
+        metric = cost_metric(Path(metric).expanduser())
     settings = Settings(
         data=data if place is None else str(place),
         task=options.task,

@@ -26,7 +26,7 @@ class Options:
         project: Folder of the project.
         target: The target column.
         task: The task.
-        metric: The primary metric, by name or as an object.
+        metric: The primary metric, by name or as an object, or a CSV file of costs.
         recipe: A recipe or a YAML file with one.
         settings: Dotted recipe keys to set on top.
         seed: Decides split and recipe.

@@ -10,15 +10,17 @@ from pathlib import Path
 from phoropter.core.recipe import difference
 from phoropter.data.decode import decode
 from phoropter.metrics import named
+from phoropter.project.explaining import maps_of
 from phoropter.project.judging import evidence_of, prescribed
 from phoropter.project.machine import examine
 from phoropter.project.opened import Project
 from phoropter.project.outcome import Outcome
 from phoropter.project.results import Step
 from phoropter.project.run_record import RunRecord, read_run
+from phoropter.project.slicing import ALL, slices_of
 from phoropter.report.content import ReportContent, ReportRun, ReportStep
 from phoropter.report.page import write_report
-from phoropter.report.pictures import THUMBNAIL_PX, thumbnail, wanted_pictures
+from phoropter.report.pictures import THUMBNAIL_PX, thumbnail, wanted_pictures, worst_rows
 from phoropter.training.problem import Problem
 
 _PACKAGES = ("phoropter", "torch", "timm", "scikit-learn", "numpy")
@@ -35,8 +37,13 @@ def write_project_report(
 ) -> Path:
     """Writes the page of a project and returns its path."""
     content = report_content(project, problem, outcome, bundle=bundle, seconds=seconds)
-    pictures = pictures_of(project, wanted_pictures(content))
-    write_report(replace(content, pictures=pictures), project.folder.report, lang=lang)
+    content = replace(
+        content,
+        pictures=pictures_of(project, wanted_pictures(content)),
+        slices=slices_of(content.validation, project.dataset, by=[ALL], primary=problem.metric),
+        maps=maps_of(outcome.final, problem, worst_rows(content.validation)),
+    )
+    write_report(content, project.folder.report, lang=lang)
     return project.folder.report
 
 
@@ -86,6 +93,7 @@ def report_run(
         history=record.history,
         gates=record.gates,
         findings=prescribed(evidence_of(record, ladder)),
+        decoding=record.decoding,
     )
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from phoropter.core.decoding import Decoding
 from phoropter.core.records import Finding, Metric, Rejected, Verdict
-from phoropter.core.run_records import KeptPass, RangePoint
+from phoropter.core.run_records import KeptPass, RangePoint, SliceScore
 from phoropter.data.accounts import Ignored
 from phoropter.data.writing import Lost
 
@@ -117,6 +118,9 @@ class RunResult:
         curves: A page of its learning curves, or "".
         epoch: The pass whose weights were measured.
         kept: Every pass whose weights were kept, the best first.
+        decoding: What follows the network: the temperature of its probabilities, and by which rule
+            a class is named.
+        slices: Where they were asked for.
     """
 
     run: str
@@ -131,6 +135,8 @@ class RunResult:
     curves: str = ""
     epoch: int = 0
     kept: tuple[KeptPass, ...] = ()
+    decoding: Decoding = field(default_factory=Decoding)
+    slices: tuple[SliceScore, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from phoropter.core.decoding import Decoding
 from phoropter.core.errors import CorruptFileError
 from phoropter.core.predictions import Predictions, read_predictions
 from phoropter.core.recipe import Recipe, read_recipe
 from phoropter.core.records import Metric, Preprocessing
 from phoropter.core.run_records import Epoch, Gate, RunSummary
-from phoropter.metrics.evaluate import evaluate
+from phoropter.metrics.decoding import metric_names
+from phoropter.metrics.evaluate import evaluate, reported_names
+from phoropter.training.decoding import read_decoding
 from phoropter.training.execute import predicted
 from phoropter.training.gates import read_gates
 from phoropter.training.history import read_history
@@ -33,6 +36,7 @@ class RunRecord:
         predictions: On the validation part.
         train_predictions: On a fixed part of the training samples.
         epoch: The kept pass that the predictions are of; None for the best one.
+        decoding: The temperature and the decision that follow the network.
     """
 
     path: Path
@@ -44,11 +48,13 @@ class RunRecord:
     predictions: Predictions
     train_predictions: Predictions | None
     epoch: int | None = None
+    decoding: Decoding = field(default_factory=Decoding)
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
-        """All metrics on the validation part, with intervals."""
-        return evaluate(self.predictions)
+        """All metrics on the validation part, with intervals, those of the decision last."""
+        names = (*reported_names(self.predictions), *metric_names(self.decoding.decision))
+        return evaluate(self.predictions, names=names)
 
     @property
     def score(self) -> Metric:
@@ -99,4 +105,5 @@ def read_run(path: Path) -> RunRecord:
         gates=read_gates(path),
         predictions=read_predictions(path / "predictions.parquet"),
         train_predictions=read_predictions(train) if train.exists() else None,
+        decoding=read_decoding(path),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,8 @@ import polars as pl
 from phoropter.core.errors import UsageError
 from phoropter.core.events import Note
 from phoropter.core.predictions import Predictions, read_predictions, write_predictions
-from phoropter.metrics.evaluate import evaluate
+from phoropter.metrics.decoding import metric_names
+from phoropter.metrics.evaluate import evaluate, reported_names
 from phoropter.project.opened import Project
 from phoropter.project.results import Scores
 from phoropter.project.run_record import RunRecord, primary
@@ -46,14 +47,13 @@ def open_seal(project: Project, problem: Problem, record: RunRecord) -> Opening:
             hint="Add images to a test folder, or start a project without given parts.",
         )
     predictions = predicted(record.path, problem, rows, listener=project.listener)
-    scores = scored(predictions, problem.metric)
-    parts = _parts(project, predictions, problem.metric)
+    opening = _scored(project, record, predictions)
     path = record.path / TEST_PREDICTIONS
-    facts = {"run": record.summary.run, "metrics": scores.metrics}
+    facts = {"run": record.summary.run, "metrics": opening.scores.metrics}
     project.notebook.record_opening(record.summary.run, facts, anew=path.exists())
     write_predictions(path, predictions)
     project.listener(Note(f"The seal was opened (opening {project.notebook.openings})."))
-    return Opening(predictions, scores, parts)
+    return opening
 
 
 def read_opening(project: Project, record: RunRecord) -> Opening | None:
@@ -61,18 +61,23 @@ def read_opening(project: Project, record: RunRecord) -> Opening | None:
     path = record.path / TEST_PREDICTIONS
     if not path.exists():
         return None
-    predictions = read_predictions(path)
-    metric = record.summary.metric
-    return Opening(predictions, scored(predictions, metric), _parts(project, predictions, metric))
+    return _scored(project, record, read_predictions(path))
 
 
-def scored(predictions: Predictions, metric: str) -> Scores:
-    """All metrics of some predictions, with the primary one beside them."""
-    metrics = evaluate(predictions)
-    return Scores(primary(metrics, metric, predictions), metrics)
+def _scored(project: Project, record: RunRecord, predictions: Predictions) -> Opening:
+    """All metrics, those of the run's decision among them, of the whole part and of its parts."""
+
+    def scores(part: Predictions) -> Scores:
+        names = (*reported_names(part), *metric_names(record.decoding.decision))
+        metrics = evaluate(part, names=names)
+        return Scores(primary(metrics, record.summary.metric, part), metrics)
+
+    return Opening(predictions, scores(predictions), _parts(project, predictions, scores))
 
 
-def _parts(project: Project, predictions: Predictions, metric: str) -> dict[str, Scores]:
+def _parts(
+    project: Project, predictions: Predictions, scored: Callable[[Predictions], Scores]
+) -> dict[str, Scores]:
     """Scores for each test part that the data name, where they name more than one."""
     names = pl.DataFrame({"id": predictions.ids}).join(
         project.dataset.table.select("id", "part_name"), on="id", how="left", maintain_order="left"
@@ -81,6 +86,5 @@ def _parts(project: Project, predictions: Predictions, metric: str) -> dict[str,
     if len(known) < 2:
         return {}
     return {
-        name: scored(predictions.take(np.flatnonzero((names == name).to_numpy())), metric)
-        for name in known
+        name: scored(predictions.take(np.flatnonzero((names == name).to_numpy()))) for name in known
     }

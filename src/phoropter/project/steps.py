@@ -118,6 +118,11 @@ def planned_baseline(project: Project, problem: Problem, options: Options) -> Pl
             seed=project.settings.seed,
             grouped=problem.split.grouped,
         )
+    if problem.metric.startswith("cost(") and plan.recipe.predict.threshold == "none":
+        # Not a change to be proven: of given probabilities it is the best answer (Elkan 2001).
+        why = "The class of least expected cost is named, as the metric asks."
+        recipe = plan.recipe.changed({"predict.threshold": problem.metric})
+        plan = Plan(recipe, (*plan.reasons, why))
     for reason in plan.reasons:
         project.listener(Note(reason))
     return Plan(plan.recipe.changed(options.settings), plan.reasons)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from phoropter.core.decoding import Decoding
 from phoropter.core.predictions import Predictions
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Dataset, Finding, Metric, Split, Verdict
-from phoropter.core.run_records import Epoch, Gate, RunSummary
+from phoropter.core.run_records import Epoch, Gate, RunSummary, SliceScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class ReportRun:
         gates: The checks made before training.
         findings: Its diagnosis, most severe first, with prescriptions.
         metrics: On the validation part.
+        decoding: The temperature and the decision that follow the network.
     """
 
     run: str
@@ -35,6 +37,7 @@ class ReportRun:
     history: tuple[Epoch, ...] = ()
     gates: tuple[Gate, ...] = ()
     findings: tuple[Finding, ...] = ()
+    decoding: Decoding = field(default_factory=Decoding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ class ReportContent:
         versions: Versions of the programs, by name.
         pictures: JPEG files by sample identifier; `wanted_pictures` says which are shown.
         means: JPEG files of the mean image of each class.
+        slices: Results on slices of the validation part, the weak ones first.
+        maps: JPEG files of where the network looked, by sample identifier.
     """
 
     name: str
@@ -129,3 +134,5 @@ class ReportContent:
     versions: Mapping[str, str] = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     means: Mapping[str, bytes] = field(default_factory=dict)
+    slices: tuple[SliceScore, ...] = ()
+    maps: Mapping[str, bytes] = field(default_factory=dict)

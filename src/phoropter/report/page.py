@@ -9,6 +9,7 @@ from typing import Any
 from phoropter.core.files import write_text
 from phoropter.core.predictions import ClassPredictions, ValuePredictions
 from phoropter.core.recipe import to_yaml
+from phoropter.metrics.evaluate import evaluate
 from phoropter.report import facts, numbers
 from phoropter.report.conclusion import conclusions, limits
 from phoropter.report.content import ReportContent
@@ -16,9 +17,11 @@ from phoropter.report.figure import Figure, Table
 from phoropter.report.figures.confusion import confused_pairs, confusion_matrix
 from phoropter.report.figures.curves import learning_curves
 from phoropter.report.figures.intervals import Bar, interval_chart
+from phoropter.report.figures.ranking import ranking_figures
 from phoropter.report.figures.reliability import reliability_diagram
 from phoropter.report.figures.residuals import value_figures
-from phoropter.report.pictures import sample_grid, worst_rows
+from phoropter.report.figures.slices import slice_figure
+from phoropter.report.pictures import pair_rows, sample_grid, worst_rows
 from phoropter.report.sentences import Sentences
 from phoropter.report.shell import Section, data_facts, filled
 
@@ -114,16 +117,46 @@ def _steps(content: ReportContent, say: Sentences) -> Figure | None:
 def _mistakes(content: ReportContent, say: Sentences) -> dict[str, Any]:
     predictions = content.validation
     worst = [_case(content, int(row), say) for row in worst_rows(predictions)]
+    slices = _slices(content, say)
     if isinstance(predictions, ValuePredictions):
-        figures = [*value_figures(predictions, say=say)]
-        return {"mistakes": figures, "pairs": None, "by_class": None, "worst": worst}
+        figures = [*value_figures(predictions, say=say), *slices]
+        return {
+            "mistakes": figures,
+            "pairs": None,
+            "confused": (),
+            "by_class": None,
+            "worst": worst,
+        }
     matrix = confusion_matrix(predictions, say=say)
+    figures = [
+        *([matrix] if matrix else []),
+        reliability_diagram(predictions, say=say),
+        *ranking_figures(predictions, say=say),
+        *slices,
+    ]
     return {
-        "mistakes": [f for f in (matrix, reliability_diagram(predictions, say=say)) if f],
+        "mistakes": figures,
         "pairs": confused_pairs(predictions, say=say),
+        "confused": [
+            (
+                say("taken", truth=predictions.classes[truth], said=predictions.classes[said]),
+                [_case(content, int(row), say) for row in rows],
+            )
+            for truth, said, rows in pair_rows(predictions)
+        ],
         "by_class": _by_class(content, predictions, say),
         "worst": worst,
     }
+
+
+def _slices(content: ReportContent, say: Sentences) -> list[Figure]:
+    if not content.slices:
+        return []
+    name = content.slices[0].metric.name
+    overall = facts.primary_of(content.final.metrics, name)
+    if overall is None:
+        overall = evaluate(content.validation, names=[name])[0]
+    return [slice_figure(content.slices, overall, say=say)]
 
 
 def _by_class(content: ReportContent, predictions: ClassPredictions, say: Sentences) -> Table:
@@ -154,7 +187,7 @@ def _case(content: ReportContent, row: int, say: Sentences) -> dict[str, Any]:
         )
     else:
         chances, truth = predictions.probabilities[row], int(predictions.truth[row])
-        said = int(chances.argmax())
+        said = int(predictions.predicted[row])
         lines = (
             say("is", name=predictions.classes[truth]),
             say(

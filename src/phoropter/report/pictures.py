@@ -12,6 +12,7 @@ from PIL import Image
 
 from phoropter.core.predictions import ClassPredictions, Predictions, ValuePredictions
 from phoropter.core.records import Dataset, Split
+from phoropter.metrics.tallies import confusion
 from phoropter.report.content import ReportContent
 
 THUMBNAIL_PX = 112
@@ -20,6 +21,7 @@ _EACH = 6
 _MOST_CLASSES = 24
 _WORST = 18
 _VALUES = 12
+_PAIRS = 4
 
 
 def thumbnail(pixels: NDArray[np.uint8], *, side_px: int = THUMBNAIL_PX) -> bytes:
@@ -62,7 +64,11 @@ def wanted_pictures(content: ReportContent) -> tuple[str, ...]:
     None of them is of the test part: what is sealed stays unseen.
     """
     shown = [name for ids in sample_grid(content.dataset, content.split).values() for name in ids]
-    worst = content.validation.ids[worst_rows(content.validation)]
+    predictions = content.validation
+    bad = [worst_rows(predictions)]
+    if isinstance(predictions, ClassPredictions):
+        bad += [rows for _, _, rows in pair_rows(predictions)]
+    worst = predictions.ids[np.concatenate(bad)]
     return tuple(dict.fromkeys([*shown, *map(str, worst)]))
 
 
@@ -104,6 +110,26 @@ def worst_rows(predictions: Predictions, count: int = _WORST) -> NDArray[np.int6
     badness = _squared_errors(predictions)
     order = np.argsort(-badness, kind="stable")
     return np.asarray(order[badness[order] > 0][:count], dtype=np.int64)
+
+
+def pair_rows(predictions: ClassPredictions) -> list[tuple[int, int, NDArray[np.int64]]]:
+    """The pairs of classes confused most often (true, named), each with a few positions.
+
+    Of a pair, those come first whose true class was thought least likely. A pair that occurred only
+    once is among the worst cases, if it matters, and not shown again.
+    """
+    counts = confusion(predictions)
+    np.fill_diagonal(counts, 0)
+    order = np.argsort(-counts, axis=None, kind="stable")[:_PAIRS]
+    pairs = []
+    for truth, said in zip(*np.unravel_index(order, counts.shape), strict=True):
+        if counts[truth, said] < 2:
+            break
+        rows = np.flatnonzero((predictions.truth == truth) & (predictions.predicted == said))
+        belief = predictions.probabilities[rows, truth]
+        kept = rows[np.argsort(belief, kind="stable")][:_EACH]
+        pairs.append((int(truth), int(said), kept))
+    return pairs
 
 
 def _squared_errors(predictions: ValuePredictions) -> NDArray[np.float64]:

@@ -36,7 +36,8 @@ from phoropter.models.network import Network
 from phoropter.prediction.run import outputs
 from phoropter.prediction.views import FixedView
 from phoropter.training.checkpoint import read_weights, weights_of, write_weights
-from phoropter.training.gates import input_ignored, run_gates, write_gates
+from phoropter.training.decoding import applied, check_decoding, fit_and_apply
+from phoropter.training.gates import input_ignored, read_gates, run_gates, write_gates
 from phoropter.training.loop import fit
 from phoropter.training.problem import Problem, own_sources, run_id
 from phoropter.training.records import FitOutcome, TrainingData, Watch, sample_train_eval_rows
@@ -57,6 +58,7 @@ from phoropter.training.summary import (
     write_summary,
 )
 from phoropter.training.team import Job, assembled
+from phoropter.training.twins import adopt, twin
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +100,7 @@ def execute(
     if is_done(folder):
         _tell_if_fewer(folder, keep, listener)
         return folder
+    check_decoding(recipe, problem)
     begun = time.monotonic()
     if (folder / SUMMARY).exists():
         begun -= read_summary(folder).seconds
@@ -186,7 +189,7 @@ def predicted(
     network, recipe, summary, _ = restored(folder, epoch=epoch)
     source = open_source(recipe, problem, listener=listener)
     learner = network.head if summary.features else network
-    return _spoken(learner, source, recipe, problem, rows)
+    return applied(_spoken(learner, source, recipe, problem, rows), folder)
 
 
 def is_classic(recipe: Recipe) -> bool:
@@ -199,16 +202,21 @@ def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:
     recipe, problem = carried.recipe, carried.problem
     if is_classic(recipe):
         return _fitted_classic(carried)
+    source = twin(recipe, problem, carried.folder.parent)
+    if source is not None:
+        adopt(source, carried.folder)
     learner, objective, data = learner_of(recipe, problem, carried.source)
-    gates = run_gates(
-        learner, data, recipe, task=problem.task, schema=problem.schema, watch=carried.watch
-    )
+    gates = read_gates(carried.folder)
+    if source is None or not gates:
+        gates = run_gates(
+            learner, data, recipe, task=problem.task, schema=problem.schema, watch=carried.watch
+        )
     team = assembled()
     team.told(Job(recipe, problem, carried.folder))
     outcome = fit(
         objective, learner, data, recipe, folder=carried.folder, watch=carried.watch, team=team
     )
-    if outcome.best_epoch > 0:
+    if outcome.best_epoch > 0 and source is None:
         gates = (*gates, input_ignored(objective, learner, data, recipe))
     write_gates(carried.folder, gates)
     return learner, outcome
@@ -289,12 +297,15 @@ def _all_targets(problem: Problem) -> Any:
 
 
 def _write_predictions(carried: Carried, learner: nn.Module) -> None:
-    for name, rows in (
-        ("predictions", carried.problem.rows("val")),
-        ("train_predictions", _train_eval_rows(carried.recipe, carried.problem)),
-    ):
-        predictions = _spoken(learner, carried.source, carried.recipe, carried.problem, rows)
-        write_predictions(carried.folder / f"{name}.parquet", predictions)
+    recipe, problem, folder = carried.recipe, carried.problem, carried.folder
+
+    def spoken(rows: Rows) -> Predictions:
+        return _spoken(learner, carried.source, recipe, problem, rows)
+
+    val = fit_and_apply(spoken(problem.rows("val")), recipe, problem, folder=folder)
+    write_predictions(folder / "predictions.parquet", val)
+    train = applied(spoken(_train_eval_rows(recipe, problem)), folder)
+    write_predictions(folder / "train_predictions.parquet", train)
 
 
 def _on_trunk(head: nn.Module, features: str, recipe: Recipe) -> Network:

@@ -359,7 +359,7 @@ def _row(run: Run, number: int, *, train: Evaluation | None, val: Evaluation | N
 def identity(recipe: Recipe, data: TrainingData) -> str:
     """What recipe and samples must be for a run to be the same."""
     rows = b"".join(part.tobytes() for part in (data.train_rows, data.val_rows))
-    return f"{recipe.digest}-{hashlib.sha256(rows).hexdigest()[:16]}"
+    return f"{recipe.trained_as.digest}-{hashlib.sha256(rows).hexdigest()[:16]}"
 
 
 def terms(parts: Parts) -> dict[str, Any]:
@@ -367,6 +367,11 @@ def terms(parts: Parts) -> dict[str, Any]:
     numerics = parts.numerics
     return {
         "identity": identity(parts.recipe, parts.data),
-        "numerics": [numerics.autocast, numerics.channels_last, numerics.threads],
+        "numerics": [
+            numerics.autocast,
+            numerics.channels_last,
+            numerics.threads,
+            numerics.compiled,
+        ],
         "batch_size": parts.plan.batch_size,
     }

@@ -13,6 +13,7 @@ from phoropter.core.errors import CorruptFileError
 from phoropter.core.records import Normalization, Preprocessing, TargetSchema
 from phoropter.core.run_records import KeptPass, RunSummary
 from phoropter.training.checkpoint import BEST
+from phoropter.training.decoding import FILE as DECODING
 from phoropter.training.dynamics import FILE as DYNAMICS
 from phoropter.training.gates import FILE as GATES
 from phoropter.training.history import HISTORY
@@ -28,6 +29,7 @@ RECORDS = (
     SIGNALS,
     DYNAMICS,
     GATES,
+    DECODING,
     "predictions.parquet",
     "train_predictions.parquet",
 )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 from phoropter.core.records import Finding, Metric, Prescription
 from phoropter.core.registry import names
 from phoropter.improvement.prescriptions.ideas import ideas
+from phoropter.improvement.prescriptions.making import UNKNOWN_GAIN
 from phoropter.improvement.prescriptions.prescribe import prescribe, sensible
 from phoropter.improvement.prescriptions.priors import PRIORS
 
@@ -105,7 +108,12 @@ def _check_sane(found):
         assert item.expected_gain is None or 0 <= item.expected_gain <= 0.5
     kinds = [bool(item.change) for item in found]
     assert kinds == sorted(kinds, reverse=True)
-    ranks = [(item.expected_gain or 0) / (1 + item.cost) for item in found if item.change]
+    gains = [
+        (UNKNOWN_GAIN if item.expected_gain is None else item.expected_gain, item.cost)
+        for item in found
+        if item.change
+    ]
+    ranks = [gain / (1 + cost) for gain, cost in gains]
     assert ranks == sorted(ranks, reverse=True)
 
 
@@ -190,3 +198,39 @@ def test_priors_are_shares_with_sources():
     for prior in PRIORS.values():
         assert 0 < prior.share <= 0.5
         assert prior.why.endswith(".")
+
+
+def test_a_temperature_comes_first_for_what_is_too_sure(evidence):
+    run = evidence({"model.name": "cnn", "model.pretrained": False})
+    finding = Finding("miscalibrated", "warning", 0.9, "m", {"overconfidence": 0.1})
+    first = prescribe(finding, run).prescriptions[0]
+    assert first.change == {"predict.calibration": "temperature"}
+    done = evidence({"predict.calibration": "temperature"})
+    changes = [item.change for item in prescribe(finding, done).prescriptions]
+    assert first.change not in changes
+    classic = prescribe(finding, evidence({"model.name": "logistic"})).prescriptions
+    assert [item.change for item in classic if item.change] == [first.change]
+
+
+@pytest.mark.parametrize(
+    ("metric", "change"),
+    [
+        ("cost(a>b=9)", {"predict.threshold": "cost(a>b=9)"}),
+        ("f2(a)", {"predict.threshold": "f2", "predict.positive": "a"}),
+        ("macro_f1", {"predict.threshold": "f1", "predict.positive": "b"}),
+        ("accuracy", None),
+    ],
+)
+@pytest.mark.parametrize("model", ["efficientnet_lite0", "logistic"])
+def test_the_metric_decides_what_is_to_be_named(evidence, metric, change, model):
+    run = replace(evidence({"model.name": model}), metric=metric)
+    offered = [item.change for idea in ideas(run) for item in idea.prescriptions]
+    decisions = [change for change in offered if "predict.threshold" in change]
+    assert decisions == ([] if change is None else [change])
+    decided = evidence({"model.name": model, "predict.threshold": "f1"})
+    again = [
+        item.change
+        for idea in ideas(replace(decided, metric=metric))
+        for item in idea.prescriptions
+    ]
+    assert not any("predict.threshold" in change for change in again)

@@ -32,7 +32,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     if known.sum() < LEAST_SAMPLES:
         return
     confidence = predictions.probabilities[known].max(axis=1)
-    hits = predictions.predicted[known] == predictions.truth[known]
+    hits = predictions.most_probable[known] == predictions.truth[known]
     found = consistency(confidence, hits, seed=evidence.recipe.seed)
     if found.error <= found.quantile or found.error - found.mean < EXCESS:
         return

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.norms import usual_rates
+from phoropter.improvement.prescriptions.answers import fitting_answers
 from phoropter.improvement.prescriptions.making import advice, prescription, rounded
 
 
@@ -20,6 +21,7 @@ def imbalance(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]
         {"train.class_weights": "balanced"},
         "Let each class weigh the same in the loss.",
     )
+    yield from fitting_answers(evidence)
     names = finding.evidence.get("rare_classes") or _rarest(evidence)
     if names:
         yield advice(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.improvement.prescriptions import changes
+from phoropter.improvement.prescriptions.answers import fitting_answers
 from phoropter.improvement.prescriptions.making import is_classic
 from phoropter.improvement.prescriptions.prescribe import sensible
 
@@ -15,14 +16,15 @@ CONFIDENCE = 0.3  # most ideas that help on average change nothing in a given ca
 
 
 def ideas(evidence: RunEvidence) -> tuple[Finding, ...]:
-    """Generic candidates for a run, as one "info" of the code "idea"; none for classic models.
+    """Generic candidates for a run, as one "info" of the code "idea".
+
+    For classic models only what is made of their probabilities can change.
 
     They are not cures: nothing in the run asks for them. They come from the literature, ranked by
     what they brought there for what they cost.
     """
-    if is_classic(evidence.recipe):
-        return ()
-    found = sensible(_candidates(evidence), evidence)
+    candidates = fitting_answers if is_classic(evidence.recipe) else _candidates
+    found = sensible(candidates(evidence), evidence)
     if not found:
         return ()
     message = "Nothing in the run asks for these changes, but they often help."
@@ -30,6 +32,7 @@ def ideas(evidence: RunEvidence) -> tuple[Finding, ...]:
 
 
 def _candidates(evidence: RunEvidence) -> Iterator[Prescription]:
+    yield from fitting_answers(evidence)
     yield from changes.fine_tune(evidence)
     yield from changes.pretrained_trunk(evidence)
     yield from changes.more_augmentation(evidence)

@@ -12,6 +12,9 @@ from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.scores import primary_value
 from phoropter.improvement.prescriptions.priors import PRIORS
 
+UNKNOWN_GAIN = 0.005
+"""Assumed of a change whose gain nobody knows: a small one, so that known ones come first."""
+
 Family = Callable[[Finding, RunEvidence], Iterable[Prescription]]
 
 

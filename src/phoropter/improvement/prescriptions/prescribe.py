@@ -10,7 +10,7 @@ from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding, Prescription
 from phoropter.core.registry import load, names
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.improvement.prescriptions.making import Family, is_classic
+from phoropter.improvement.prescriptions.making import UNKNOWN_GAIN, Family, is_classic
 
 GROUP = "phoropter.prescriptions"
 
@@ -49,7 +49,8 @@ def sensible(
 
 def _digest(recipe: Recipe, item: Prescription) -> str | None:
     """What the changed recipe is known by, or None where the change makes no valid recipe."""
-    if is_classic(recipe) and not any(key.startswith("model.") for key in item.change):
+    untrained = ("model.", "predict.")
+    if is_classic(recipe) and not any(key.startswith(untrained) for key in item.change):
         return None  # classic models have no training to change
     try:
         return recipe.changed(item.change).digest
@@ -58,4 +59,5 @@ def _digest(recipe: Recipe, item: Prescription) -> str | None:
 
 
 def _rank(item: Prescription) -> tuple[bool, float]:
-    return not item.change, -(item.expected_gain or 0.0) / (1.0 + item.cost)
+    gain = UNKNOWN_GAIN if item.expected_gain is None else item.expected_gain
+    return not item.change, -gain / (1.0 + item.cost)

@@ -94,6 +94,13 @@ PRIORS: Mapping[str, Prior] = {
     "mirror": Prior(
         0.02, "Averaging a picture and its mirror image helps a little (Krizhevsky et al. 2012)."
     ),
+    "least-cost": Prior(
+        0.2, "Only the class of least expected cost is the best answer (Elkan 2001)."
+    ),
+    "threshold": Prior(
+        0.05,
+        "The most probable class is not what maximises F (Lipton, Elkan & Naryanaswamy 2014).",
+    ),
     "normalise": Prior(
         0.3, "Normalisation layers keep signals and gradients in range (Ioffe & Szegedy 2015)."
     ),

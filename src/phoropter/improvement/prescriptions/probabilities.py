@@ -6,15 +6,26 @@ from collections.abc import Iterator
 
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.improvement.prescriptions import changes
+from phoropter.improvement.prescriptions import answers, changes
 from phoropter.improvement.prescriptions.making import advice, prescription
 
 
 def miscalibrated(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
-    """Softer targets for a model too sure of itself, harder ones for one that is not sure enough.
+    """A temperature alone, as it is nearly free and touches nothing else.
 
-    The accuracy is expected to change little; it is the proper score that shows the cure.
+    Where it has one already: softer targets for a model too sure of itself, or harder ones. The
+    accuracy is expected to change little; it is the proper score that shows the cure.
     """
+    scaled = tuple(answers.temperature(evidence))
+    yield from scaled or _other_targets(finding, evidence)
+    yield advice(
+        "Do not use the probabilities as they are for decisions that weigh costs.",
+        why="Their calibration error exceeds what sampling explains (Guo et al. 2017).",
+        cost=0.0,
+    )
+
+
+def _other_targets(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     if float(finding.evidence.get("overconfidence", 0.0)) > 0:
         yield from changes.smoother_labels(evidence)
         yield from changes.mixed_samples(evidence)
@@ -23,11 +34,6 @@ def miscalibrated(finding: Finding, evidence: RunEvidence) -> Iterator[Prescript
     else:
         yield from _harder(evidence)
         yield from changes.longer(evidence)
-    yield advice(
-        "Do not use the probabilities as they are for decisions that weigh costs.",
-        why="Their calibration error exceeds what sampling explains (Guo et al. 2017).",
-        cost=0.0,
-    )
 
 
 def _harder(evidence: RunEvidence) -> Iterator[Prescription]:
