@@ -11,6 +11,7 @@ from phoropter.core.records import Finding
 from phoropter.improvement.candidates import rebased
 from phoropter.improvement.prescriptions.ideas import ideas
 from phoropter.improvement.trial import Judgement, Trial
+from phoropter.project.collecting import ROLE
 from phoropter.project.judging import (
     evidence_of,
     judge,
@@ -110,10 +111,11 @@ class ProjectBench:
     def tried_digests(self) -> set[str]:
         """Digests of the recipes that were tried as changes.
 
-        The ladder's have yet to compete, and runs that the budget cut have yet to be finished.
+        The ladder's have yet to compete, runs that the budget cut have yet to be finished, and
+        parts of the data prove nothing about the whole.
         """
-        runs = self.project.folder.runs
-        known = (runs / run for run, role in self.project.notebook.runs() if role != "ladder")
+        runs, apart = self.project.folder.runs, {"ladder", ROLE}
+        known = (runs / run for run, role in self.project.notebook.runs() if role not in apart)
         return {self.record(path).recipe.digest for path in known if is_done(path)}
 
     def of(self, trial: Trial) -> RunRecord:
