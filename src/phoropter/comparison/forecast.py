@@ -169,7 +169,7 @@ def _training_ratio(
         for here, error, scale in zip(member, errors, possible, strict=True)
     )
     alike = float(np.median(resampled / possible))
-    return (squares + BELIEVED_DRAWS * alike) / (spare + BELIEVED_DRAWS)
+    return float((squares + BELIEVED_DRAWS * alike) / (spare + BELIEVED_DRAWS))
 
 
 def _extrapolated(curve: _Curve, seed: int) -> tuple[tuple[Gain, ...], dict[str, float]]:
