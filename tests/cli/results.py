@@ -61,7 +61,13 @@ BY_COMMAND = {
         "p", 0.003, "steepest", 0.05, 1.2, 120, (RangePoint(1e-6, 2.3, 2.3),), "p/lr-range.html"
     ),
     "evaluate": RUN,
-    "diagnose": results.DiagnoseResult("a1", (FINDING,), {"bias": 0.1, "shift": None}),
+    "diagnose": results.DiagnoseResult(
+        "a1",
+        (FINDING,),
+        {"bias": 0.1, "shift": None},
+        (Metric("bias", 0.1, 0.05, 0.15, 90),),
+        plan=("Label more.",),
+    ),
     "improve": PROJECT,
     "compare": Comparison("a1", "b2", "accuracy", -0.01, -0.03, 0.01, 0.2, 4, "undecided"),
     "test": results.TestResult("p", "a1", ACCURACY, (ACCURACY,), {"night": SCORES}, 2),

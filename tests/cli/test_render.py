@@ -54,7 +54,8 @@ def test_the_page_of_look_is_named_last(samples):
 def test_a_prescription_can_be_pasted_back(samples):
     text = render.diagnosis(samples.BY_COMMAND["diagnose"])
     assert "--set train.lr=0.01 --set data.augment.flip=false: Learn slower." in text
-    assert "limits: bias 0.1" in text
+    assert "limits: bias 0.1 [0.05, 0.15]" in text
+    assert text.endswith("Label more.")
     assert "shift" not in text
 
 

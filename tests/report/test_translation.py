@@ -24,6 +24,7 @@ SPEAKING = (
     SOURCES / "improvement" / "loop.py",
     SOURCES / "project" / "conclusion.py",
     SOURCES / "metrics" / "primary.py",
+    SOURCES / "comparison" / "plan.py",
 )
 SILENT = {
     # words of evidence and of `issues.csv`, regular expressions, joints

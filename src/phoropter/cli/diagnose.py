@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from phoropter.cli import render
+from phoropter.cli.console import listening
 from phoropter.cli.options import ProjectOption, Speech
 from phoropter.cli.output import show
 from phoropter.core.errors import UsageError
@@ -24,10 +25,24 @@ Curves = Annotated[
         help="A CSV of learning curves instead: epoch,train_loss,val_loss[,...].",
     ),
 ]
+Human = Annotated[
+    str | None,
+    typer.Option("--human", metavar="ERROR", help="How often people err: 0.02, or 3/150."),
+]
+Collect = Annotated[
+    bool,
+    typer.Option("--collect", help="Train on parts of the data first: would more data help?"),
+]
 
 
 def diagnose(
-    run: OptionalRun = None, *, project: ProjectOption = None, curves: Curves = None, speech: Speech
+    run: OptionalRun = None,
+    *,
+    project: ProjectOption = None,
+    curves: Curves = None,
+    human: Human = None,
+    collect: Collect = False,
+    speech: Speech,
 ) -> None:
     """What holds a run back, with the evidence and what to change."""
     if (run is None) == (curves is None):
@@ -36,4 +51,8 @@ def diagnose(
         )
     from phoropter.project import api
 
-    show(api.diagnose(run, project=project, curves=curves), speech, render.diagnosis)
+    with listening(quiet=speech.quiet or not collect) as listener:
+        result = api.diagnose(
+            run, project=project, curves=curves, human=human, collect=collect, listener=listener
+        )
+    show(result, speech, render.diagnosis)

@@ -186,10 +186,13 @@ def diagnosis(result: DiagnoseResult) -> str:
     """The answer of `phoropter diagnose`."""
     lines = [f"run {result.run}"] if result.run else []
     lines += _findings(result.findings, nothing="Nothing is wrong with this run.")
-    known = {key: value for key, value in result.limits.items() if value is not None}
-    if known:
-        lines.append("limits: " + ", ".join(f"{key} {number(known[key])}" for key in known))
-    return _text(lines)
+    if any(part.name != "noise_floor" for part in result.budget):
+        parts = (
+            f"{part.name} {number(part.value)} [{number(part.low)}, {number(part.high)}]"
+            for part in result.budget
+        )
+        lines.append("limits: " + ", ".join(parts))
+    return _text(lines, result.plan)
 
 
 def project(result: ProjectResult) -> str:

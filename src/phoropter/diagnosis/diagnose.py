@@ -14,17 +14,21 @@ _CATEGORY = {"before": 0, "training": 1, "data": 2, "result": 3, "generative": 4
 FIRST = ("cannot-overfit-batch", "no-gradient", "input-ignored", "diverged", "lr-too-high")
 """Within a severity these come first: while they last, nothing else can be trusted."""
 
-_SYMPTOMS = frozenset({"underfit", "plateau", "majority-collapse", "miscalibrated", "overfit"})
+_SYMPTOMS = frozenset(
+    {"underfit", "plateau", "majority-collapse", "miscalibrated", "overfit", "capacity-limited"}
+)
+_NOTHING_LEARNT = frozenset({"underfit", "plateau", "majority-collapse", "capacity-limited"})
 EXPLAINS: Mapping[str, frozenset[str]] = {
-    "cannot-overfit-batch": frozenset({"underfit", "plateau", "majority-collapse"}),
-    "no-gradient": frozenset({"underfit", "plateau", "majority-collapse"}),
-    "input-ignored": frozenset({"underfit", "plateau", "majority-collapse"}),
+    "cannot-overfit-batch": _NOTHING_LEARNT,
+    "no-gradient": _NOTHING_LEARNT,
+    "input-ignored": _NOTHING_LEARNT,
     "diverged": _SYMPTOMS | {"lr-too-low", "undertrained", "class-imbalance", "classic-wins"},
     "lr-too-high": _SYMPTOMS - {"overfit"} | {"lr-too-low", "undertrained", "class-imbalance"},
     "lr-too-low": _SYMPTOMS | {"undertrained", "class-imbalance"},
-    "undertrained": frozenset({"miscalibrated"}),
+    "undertrained": frozenset({"miscalibrated", "capacity-limited"}),
+    "underfit": frozenset({"capacity-limited"}),
     "overfit": frozenset({"underfit"}),
-    "plateau": frozenset({"underfit", "miscalibrated"}),
+    "plateau": frozenset({"underfit", "miscalibrated", "capacity-limited"}),
 }
 """A cause that is more than an "info" silences these consequences of itself."""
 

@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from phoropter.core.forecasts import Forecast
 from phoropter.core.predictions import Predictions
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding, Metric
 from phoropter.core.run_records import Epoch, Gate, RunSummary
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOut:
+    """What one model says of training samples that it has not seen, and of the validation part.
+
+    Args:
+        train_dev: On the former: drawn like the training part.
+        val: On the latter.
+    """
+
+    train_dev: Predictions
+    val: Predictions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +40,10 @@ class RunEvidence:
         greater_is_better: Its direction.
         ladder: Primary metric of classic baselines on the same validation samples, by name.
         ladder_recipes: What decided those baselines, by the same names; may be empty.
+        floor: The error that nobody can avoid, by what it was estimated from.
+        held_out: A model of the same recipe on unseen samples of both kinds.
+        optimism: By how much the validation error flatters the run that was chosen for it.
+        forecast: What more data would bring.
         data_findings: What looking at the data found.
         repeats: Primary metric of the same recipe under other seeds.
     """
@@ -42,3 +60,7 @@ class RunEvidence:
     data_findings: tuple[Finding, ...] = ()
     repeats: tuple[float, ...] = ()
     ladder_recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    floor: Metric | None = None
+    held_out: HeldOut | None = None
+    optimism: Metric | None = None
+    forecast: Forecast | None = None

@@ -116,12 +116,17 @@ def _mean_recall(truth: NDArray[np.int64], guess: NDArray[np.int64]) -> Score:
     return Score(float(np.mean(recalls)), error, 1 / len(classes), len(truth))
 
 
-def _explained(predictions: ValuePredictions, schema: TargetSchema) -> Score | None:
+def squared_errors(predictions: ValuePredictions, schema: TargetSchema) -> NDArray[np.float64]:
+    """Of each sample with a known truth, in units of the training part's variance, shape (m,)."""
     known = np.isfinite(predictions.truth).all(axis=1)
     truth, values = predictions.truth[known], predictions.values[known]
-    if len(truth) < 2:
-        return None
     scale = np.asarray(schema.scale) if schema.scale else truth.std(axis=0)
-    squared = (((values - truth) / np.where(scale > 0, scale, 1.0)) ** 2).mean(axis=1)
+    return np.asarray((((values - truth) / np.where(scale > 0, scale, 1.0)) ** 2).mean(axis=1))
+
+
+def _explained(predictions: ValuePredictions, schema: TargetSchema) -> Score | None:
+    if np.isfinite(predictions.truth).all(axis=1).sum() < 2:
+        return None
+    squared = squared_errors(predictions, schema)
     error = float(squared.std(ddof=1) / np.sqrt(len(squared)))
     return Score(1 - float(squared.mean()), error, 0.0, len(squared))

@@ -299,9 +299,18 @@ def evaluate(
 
 
 def diagnose(
-    run: Place | None = None, *, project: Place | None = None, curves: Place | None = None
+    run: Place | None = None,
+    *,
+    project: Place | None = None,
+    curves: Place | None = None,
+    human: str | None = None,
+    collect: bool = False,
+    listener: Listener = silent,
 ) -> DiagnoseResult:
     """The findings of a run, or of a CSV of learning curves, with prescriptions.
+
+    `human` is how often people err ("0.02", "3/150"); `collect` trains on parts of the data first,
+    to tell what more data would bring.
 
     Raises:
         PhoropterError: If there is no such run or file.
@@ -310,7 +319,7 @@ def diagnose(
 
     if curves is not None:
         return diagnose_curves(Path(curves))
-    return diagnose_run(run or "", project)
+    return diagnose_run(run or "", project, human=human, collect=collect, listener=listener)
 
 
 def compare(a: Place, b: Place, *, project: Place | None = None) -> Comparison:

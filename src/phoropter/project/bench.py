@@ -11,6 +11,7 @@ from phoropter.core.records import Finding
 from phoropter.improvement.candidates import rebased
 from phoropter.improvement.prescriptions.ideas import ideas
 from phoropter.improvement.trial import Judgement, Trial
+from phoropter.project.collecting import ROLE
 from phoropter.project.judging import (
     evidence_of,
     judge,
@@ -118,14 +119,15 @@ class ProjectBench:
         """Digests of the recipes that were tried as changes.
 
         The ladder's have yet to compete, runs that the budget cut have yet to be finished, and
-        those of a turn that was stopped before its verdict have yet to be judged.
+        parts of the data prove nothing about the whole. Those of a turn that was stopped before
+        its verdict have yet to be judged.
         """
-        runs = self.project.folder.runs
+        runs, apart = self.project.folder.runs, {"ladder", ROLE}
         judged = {step.b for step in self.project.notebook.steps()}
         known = (
             runs / run
             for run, role in self.project.notebook.runs()
-            if role != "ladder" and (role != "candidate" or run in judged)
+            if role not in apart and (role != "candidate" or run in judged)
         )
         return {self.record(path).recipe.digest for path in known if is_done(path)}
 

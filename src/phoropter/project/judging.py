@@ -8,25 +8,32 @@ from pathlib import Path
 
 from phoropter.comparison.looks import threshold
 from phoropter.comparison.paired import compare, proper_score_test
+from phoropter.comparison.plan import plan
 from phoropter.core.errors import UsageError
+from phoropter.core.events import Listener, silent
 from phoropter.core.files import write_json
 from phoropter.core.records import Comparison, Finding, Metric
 from phoropter.diagnosis.curves_file import read_curves
 from phoropter.diagnosis.diagnose import diagnose
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.limits import limits
+from phoropter.diagnosis.limits import budget, limits
+from phoropter.diagnosis.scores import BALANCED_METRICS
 from phoropter.improvement.prescriptions.prescribe import prescribe
 from phoropter.improvement.trial import Judgement
 from phoropter.metrics import named
+from phoropter.project.collecting import measure_curve
 from phoropter.project.folder import Folder, locked, run_folder
 from phoropter.project.notebook import Notebook
 from phoropter.project.opened import existing
 from phoropter.project.results import DiagnoseResult, RunResult
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.project.slicing import slices_of
+from phoropter.project.yardsticks import measured_against
 from phoropter.report.figure_page import write_learning_curves
 
 CURVES = "curves.html"
+SHARES = BALANCED_METRICS | {"accuracy"}
+"""Metrics whose gain is a fall of the error that a learning curve is made of."""
 
 
 def evaluate_run(
@@ -77,25 +84,62 @@ def write_curves(record: RunRecord, findings: tuple[Finding, ...]) -> None:
         )
 
 
-def diagnose_run(run: str | Path, project: str | Path | None) -> DiagnoseResult:
-    """The findings of a run with what may cure them."""
+def diagnose_run(
+    run: str | Path,
+    project: str | Path | None,
+    *,
+    human: str | None = None,
+    collect: bool = False,
+    listener: Listener = silent,
+) -> DiagnoseResult:
+    """The findings of a run with what may cure them, and its error budget.
+
+    Args:
+        run: Its folder or the beginning of its identifier.
+        project: Folder of the project.
+        human: The error of people: a share, or mistakes among samples ("3/150").
+        collect: Train on parts of the data first.
+        listener: Told what is going on.
+    """
     folder, path = run_folder(run, project)
     record = read_run(path)
+    if collect:
+        with existing(folder, listener=listener) as opened:
+            measure_curve(opened, record)
     notebook = Notebook(folder.notebook)
     try:
-        ladder = read_ladder(folder, notebook)
+        evidence = evidence_of(record, read_ladder(folder, notebook))
+        evidence = measured_against(evidence, record, folder, notebook, human=human)
+        steps = notebook.steps()
     finally:
         notebook.close()
-    evidence = evidence_of(record, ladder)
     found = prescribed(evidence)
     write_findings(record, found)
-    return DiagnoseResult(record.summary.run, found, limits(evidence))
+    result = _diagnosis(record.summary.run, evidence, found)
+    if evidence.forecast is None:
+        return result
+    alike = [step for step in steps if step.metric in SHARES]
+    tuned = sum(step.delta for step in alike if step.accepted)
+    seconds = sum(step.seconds for step in alike)
+    return replace(result, plan=plan(evidence.forecast, tuned=tuned, tuning_s=seconds))
 
 
 def diagnose_curves(path: Path) -> DiagnoseResult:
     """The findings of a CSV of learning curves, as far as the recorded signals allow."""
     evidence = read_curves(path)
-    return DiagnoseResult(path.name, prescribed(evidence), limits(evidence))
+    return _diagnosis(path.name, evidence, prescribed(evidence))
+
+
+def _diagnosis(name: str, evidence: RunEvidence, found: tuple[Finding, ...]) -> DiagnoseResult:
+    known = budget(evidence)
+    return DiagnoseResult(
+        run=name,
+        findings=found,
+        limits=limits(evidence),
+        budget=tuple(known.parts.values()),
+        unknown=known.unknown,
+        forecast=evidence.forecast,
+    )
 
 
 def read_ladder(folder: Folder, notebook: Notebook) -> dict[str, RunRecord]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from phoropter.core.recipe import difference
 from phoropter.data.decode import decode
 from phoropter.metrics import named
+from phoropter.project.collecting import ROLE
 from phoropter.project.explaining import maps_of
 from phoropter.project.judging import evidence_of, prescribed
 from phoropter.project.machine import examine
@@ -133,7 +134,8 @@ def _thumbnail(path: Path) -> bytes:
 def _runs(project: Project, outcome: Outcome) -> Iterable[ReportRun]:
     """Every trained run, oldest first, each with what it changed against the first."""
     first: RunRecord | None = None
-    for run in dict.fromkeys(run for run, role in project.notebook.runs() if role != "ladder"):
+    apart = {"ladder", ROLE}
+    for run in dict.fromkeys(run for run, role in project.notebook.runs() if role not in apart):
         path = project.folder.runs / run
         if not (path / "run.json").exists():
             continue

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phoropter.core.decoding import Decoding
+from phoropter.core.forecasts import Forecast
 from phoropter.core.records import Finding, Metric, Rejected, Verdict
 from phoropter.core.run_records import KeptPass, RangePoint, SliceScore
 from phoropter.data.accounts import Ignored
@@ -193,11 +194,25 @@ class AugmentResult:
 
 @dataclass(frozen=True, slots=True)
 class DiagnoseResult:
-    """The findings of one run; `limits` is what holds it back, as far as it was measured."""
+    """The findings of one run, and what holds it back, as far as it was measured.
+
+    Args:
+        run: Identifier.
+        findings: Most severe first.
+        limits: Size of each part of the error budget, or None.
+        budget: The known parts with their intervals.
+        unknown: Why the others are not known.
+        forecast: What more data would bring, where that was asked for.
+        plan: Whether to label or to tune, one sentence each; empty without a forecast.
+    """
 
     run: str
     findings: tuple[Finding, ...]
     limits: Mapping[str, float | None]
+    budget: tuple[Metric, ...] = ()
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    forecast: Forecast | None = None
+    plan: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,306 @@
+"""Whether the gain from more data is forecast rightly: held-back sizes of real learning curves.
+
+Run: python benchmarks/forecasts.py [--data DIR] [--cache DIR]
+
+Simple models on features of small data sets (built-in ones, and those found in DIR): each training
+pool is cut to a quarter, the forecast sees what nested parts of that quarter reach, and what twice
+and four times as much data reach is held back. The method was made with the curves of the sets
+called "development"; the figures that count are those of the others. Aim: the 90 % interval holds
+the truth in at least 80 %, the median absolute error is at most one point.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from phoropter.comparison.forecast import Trained, forecast
+from phoropter.comparison.nested import Block, nested_blocks
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import Dataset, TargetSchema
+from phoropter.core.seed import generator
+from phoropter.data.index import index
+from phoropter.data.open import open_dataset
+from phoropter.models.catalog import card
+from phoropter.models.classic import fit_classic
+from phoropter.models.preprocessing import preprocessing
+from phoropter.prediction.features import DeepFeatures, HandcraftedFeatures
+from phoropter.prediction.row_features import TableFeatures, text_vectors
+
+Table = NDArray[np.float32]
+Labels = NDArray[np.int64]
+Described = tuple[Table, Labels]
+
+SEEDS = 3
+HALVINGS = 3  # of what the forecast sees
+HELD_BACK = 2  # further doublings
+DRAWS = 4
+MOST_ROWS = 2_000
+MOST_TESTED = 600
+TESTED = 0.3
+BUILT_IN = ("digits", "breast_cancer")
+REPORTED = ("ants_bees", "xray3", "mnist_png", "ag_news", "breast_cancer")
+HEADS = {
+    "digits pixels": ("logistic", "knn", "random_forest"),
+    "breast_cancer columns": ("logistic", "random_forest"),
+    "clothing10 lite0": ("logistic", "knn", "random_forest"),
+    "ants_bees lite0": ("logistic", "knn"),
+    "xray3 lite0": ("logistic", "knn"),
+    "xray3 handcrafted": ("logistic", "random_forest"),
+    "cifar10_small handcrafted": ("logistic", "knn", "random_forest"),
+    "mnist_png handcrafted": ("logistic", "knn", "random_forest"),
+    "sms_spam words": ("logistic",),
+    "ag_news words": ("logistic",),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Which test samples models on nested parts of a pool got right.
+
+    Args:
+        levels: Halvings of the whole pool that each model's part is, shape (r,).
+        sizes: Samples in it, shape (r,).
+        right: Shape (r, test samples).
+        truth: Classes of the test samples.
+    """
+
+    levels: Labels
+    sizes: Labels
+    right: NDArray[np.bool_]
+    truth: Labels
+
+
+def described(name: str, data: Path, cache: Path) -> Described:
+    """Features and classes of a set, computed once."""
+    kept = cache / f"{name.replace(' ', '-')}.npz"
+    if not kept.exists():
+        folder, kind = name.split()
+        features, labels = _DESCRIBE[kind](folder, data, cache)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, features=features, labels=labels)
+    with np.load(kept) as found:
+        return found["features"], found["labels"]
+
+
+def _drawn(folder: str, data: Path | None) -> tuple[Dataset, Labels]:
+    """Some samples of a set, and their classes."""
+    place = Path(data or "") / folder
+    dataset = open_dataset(str(place) if place.exists() else folder)
+    rows = np.sort(generator(0, "forecasts").permutation(len(dataset))[:MOST_ROWS])
+    dataset = replace(dataset, table=dataset.table[rows])
+    classes = dataset.table[dataset.targets[0]].cast(str).to_numpy()
+    return dataset, np.unique(classes, return_inverse=True)[1]
+
+
+def _handcrafted(folder: str, data: Path, _cache: Path) -> Described:
+    dataset, labels = _drawn(folder, data)
+    return HandcraftedFeatures()(dataset, np.arange(len(dataset))), labels
+
+
+def _lite0(folder: str, data: Path, cache: Path) -> Described:
+    dataset, labels = _drawn(folder, data)
+    dataset = index(dataset)
+    name = "efficientnet_lite0"
+    how = preprocessing(Recipe().changed({"model.name": name, "data.size": card(name).input_px}))
+    features = DeepFeatures(name, folder=cache / folder, preprocessing=how)
+    return features(dataset, np.arange(len(dataset))), labels
+
+
+def _columns(folder: str, data: Path, _cache: Path) -> Described:
+    dataset, labels = _drawn(folder, data)
+    return TableFeatures()(dataset, np.arange(len(dataset))), labels
+
+
+def _pixels(_folder: str, _data: Path, _cache: Path) -> Described:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    return (digits.data / 16).astype(np.float32), digits.target.astype(np.int64)
+
+
+def _words(folder: str, data: Path, _cache: Path) -> Described:
+    texts, classes = zip(*_rows(folder, data), strict=True)
+    rows = np.sort(generator(0, "forecasts").permutation(len(texts))[:MOST_ROWS])
+    labels = np.unique(np.array(classes), return_inverse=True)[1]
+    return text_vectors([texts[row] for row in rows]), labels[rows]
+
+
+def _rows(folder: str, data: Path) -> Iterator[tuple[str, str]]:
+    name, mark = ("sms.tsv", "\t") if folder == "sms_spam" else ("test.csv", ",")
+    with (data / folder / name).open(encoding="utf-8") as file:
+        quoting = csv.QUOTE_NONE if mark == "\t" else csv.QUOTE_MINIMAL
+        for row in csv.reader(file, delimiter=mark, quoting=quoting):
+            yield " ".join(row[1:]), row[0]
+
+
+_DESCRIBE: dict[str, Callable[[str, Path, Path], Described]] = {
+    "handcrafted": _handcrafted,
+    "lite0": _lite0,
+    "columns": _columns,
+    "pixels": _pixels,
+    "words": _words,
+}
+
+
+def measured(name: str, head: str, seed: int, *, data: Path, cache: Path) -> Measured:
+    """What a head reaches on nested parts of a set, computed once."""
+    key = hashlib.blake2b(f"{name}/{head}/{seed}/1".encode(), digest_size=6).hexdigest()
+    kept = cache / f"curve-{key}.npz"
+    if not kept.exists():
+        features, labels = described(name, data, cache)
+        found = _measure(features, labels, head, seed)
+        np.savez(kept, **{key: getattr(found, key) for key in Measured.__annotations__})
+    with np.load(kept) as arrays:
+        return Measured(**{key: arrays[key] for key in Measured.__annotations__})
+
+
+def _measure(features: Table, labels: Labels, head: str, seed: int) -> Measured:
+    order = generator(seed, "forecasts", "test").permutation(len(labels))
+    tested = order[: min(MOST_TESTED, round(TESTED * len(labels)))]
+    pool = order[len(tested) :]
+    halvings = HALVINGS + HELD_BACK
+    blocks = nested_blocks(
+        labels[pool], np.arange(len(pool)), halvings=halvings, draws=DRAWS, seed=seed
+    )
+    whole = Block(0, 0, np.arange(len(pool)))
+    # Of the sizes that the forecast sees, only the parts of one quarter; of the larger ones all.
+    seen = [
+        block
+        for block in blocks
+        if block.level < HELD_BACK or block.draw < 2 ** (block.level - HELD_BACK)
+    ]
+    classes = int(labels.max()) + 1
+    schema = TargetSchema("classes", tuple(map(str, range(classes))), counts=(1,) * classes)
+    right = []
+    for block in (*seen, whole):
+        rows = pool[block.chosen]
+        model = fit_classic(head, features[rows], labels[rows], schema=schema, seed=seed)
+        with torch.no_grad():
+            called = model(torch.from_numpy(features[tested])).argmax(1).numpy()
+        right.append(called == labels[tested])
+    return Measured(
+        levels=np.array([block.level for block in (*seen, whole)]),
+        sizes=np.array([len(block.chosen) for block in (*seen, whole)]),
+        right=np.array(right),
+        truth=labels[tested],
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A forecast beside what was held back: errors in per cent, NaN where none was made."""
+
+    times: int
+    truth: float
+    told: float
+    low: float
+    high: float
+    line: float
+    present: float
+
+    @property
+    def held(self) -> bool:
+        """Whether the interval holds the truth."""
+        return self.low <= self.truth <= self.high
+
+
+def judged(found: Measured) -> list[Outcome]:
+    """The forecasts for twice and four times the data, from what the smallest quarter shows."""
+    seen = found.levels >= HELD_BACK
+    trained = Trained(
+        found.sizes[seen],
+        found.levels[seen] - HELD_BACK,
+        (~found.right[seen]).astype(np.float64),
+        np.ones(len(found.truth)),
+    )
+    told = forecast(trained)
+    outcomes = []
+    for times, level in ((2, 1), (4, 0)):
+        truth = 100 * float((~found.right[found.levels == level]).mean())
+        gain = next((gain for gain in told.gains if gain.times == times), None)
+        ends = (np.nan,) * 3 if gain is None else (gain.error, gain.error_low, gain.error_high)
+        line = straight_line(trained, times)
+        present = told.levels[-1].error
+        outcomes.append(
+            Outcome(times, truth, *(100 * end for end in ends), 100 * line, 100 * present)
+        )
+    return outcomes
+
+
+def straight_line(trained: Trained, times: int) -> float:
+    """The peer: a line through the logarithms of all sizes and errors, the plain power law."""
+    errors = np.maximum(trained.wrong.mean(axis=1), 0.5 / trained.wrong.shape[1])
+    slope, rest = np.polyfit(np.log(trained.sizes), np.log(errors), 1)
+    return float(np.exp(rest + slope * np.log(times * trained.sizes.max())))
+
+
+def summary(outcomes: list[Outcome]) -> str:
+    """Coverage and median absolute errors, in points, of ours, the line and no change."""
+    made = [one for one in outcomes if not np.isnan(one.told)]
+    held = np.mean([one.held for one in made])
+    ours, line, same = (
+        np.median([abs(getattr(one, name) - one.truth) for one in made])
+        for name in ("told", "line", "present")
+    )
+    width = np.median([one.high - one.low for one in made])
+    return (
+        f"{len(made):>3} of {len(outcomes)} forecast   in the 90 % interval {held:.2f} "
+        f"(width {width:.1f})   median error {ours:.2f}   line {line:.2f}   no change {same:.2f}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, help="a folder of the sets that are not built in")
+    parser.add_argument(
+        "--cache", type=Path, default=Path(tempfile.gettempdir()) / "phoropter-forecasts"
+    )
+    arguments = parser.parse_args()
+    names = [name for name in HEADS if name.split()[0] in BUILT_IN or arguments.data]
+    groups: dict[str, list[Outcome]] = {"development": [], "reported": []}
+    print(f"{'curve':<40} {'times':>5} {'truth':>6} {'told':>6} {'90 % interval':>15} {'held':>5}")
+    for name in names:
+        for head in HEADS[name]:
+            with threadpool_limits(1):
+                runs = [
+                    judged(measured(name, head, seed, data=arguments.data, cache=arguments.cache))
+                    for seed in range(SEEDS)
+                ]
+            group = "reported" if name.split()[0] in REPORTED else "development"
+            for outcomes in zip(*runs, strict=True):
+                groups[group] += outcomes
+                print(_line(f"{name} {head} ({group[0]})", outcomes))
+    for group, outcomes in groups.items():
+        for times in (2, 4):
+            chosen = [one for one in outcomes if one.times == times]
+            print(f"{group:<12} {times} times: {summary(chosen)}")
+        print(f"{group:<12} both   : {summary(outcomes)}")
+
+
+def _line(name: str, outcomes: tuple[Outcome, ...]) -> str:
+    """The means over the seeds."""
+    truth, told, low, high = (
+        np.mean([getattr(one, field) for one in outcomes])
+        for field in ("truth", "told", "low", "high")
+    )
+    held = sum(one.held for one in outcomes)
+    interval = f"{low:.1f} to {high:.1f}"
+    return (
+        f"{name:<40} {outcomes[0].times:>5} {truth:>6.1f} {told:>6.1f} {interval:>15} "
+        f"{held}/{len(outcomes)}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""What a run's error is measured against: people, wrong labels, rivals, unseen training samples."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from phoropter.comparison.optimism import optimism
+from phoropter.core.errors import UsageError
+from phoropter.core.predictions import ClassPredictions, read_predictions
+from phoropter.core.records import Finding, Metric
+from phoropter.diagnosis.evidence import HeldOut, RunEvidence
+from phoropter.project.collecting import (
+    ROLE,
+    TRAIN_DEV,
+    class_weights,
+    mistakes,
+    read_collected,
+)
+from phoropter.project.folder import Folder
+from phoropter.project.notebook import Notebook
+from phoropter.project.run_record import RunRecord, read_run
+from phoropter.training.execute import SUMMARY
+
+_COUNTED = re.compile(r"(\d{1,9})/(\d{1,9})")
+_HALF_WIDTH = 1.96  # of a 95 % interval, in standard errors
+
+
+def measured_against(
+    evidence: RunEvidence,
+    record: RunRecord,
+    folder: Folder,
+    notebook: Notebook,
+    *,
+    human: str | None = None,
+) -> RunEvidence:
+    """The evidence with everything that its error can be compared with.
+
+    Args:
+        evidence: Of the run.
+        record: The run.
+        folder: Of its project.
+        notebook: Of its project.
+        human: The error of people, see `people`; None if nobody measured it.
+
+    Raises:
+        UsageError: If `human` is no error.
+    """
+    collected = read_collected(record.path)
+    held_out = None
+    if collected is not None and (folder.runs / collected.half / TRAIN_DEV).exists():
+        half = folder.runs / collected.half
+        held_out = HeldOut(read_predictions(half / TRAIN_DEV), read_run(half).predictions)
+    return replace(
+        evidence,
+        floor=_floor(record, notebook, human),
+        held_out=held_out,
+        forecast=None if collected is None else collected.forecast,
+        optimism=_optimism(record, folder, notebook),
+    )
+
+
+def _floor(record: RunRecord, notebook: Notebook, human: str | None) -> Metric | None:
+    """What people, or the labels, leave no model to avoid; nothing is known of numbers."""
+    if isinstance(record.predictions, ClassPredictions):
+        return labels(notebook.data_findings()) if human is None else people(human)
+    if human is not None:
+        raise UsageError("The error of people is known of classes only, and these are numbers.")
+    return None
+
+
+def people(text: str) -> Metric:
+    """The error of people, from a share or from mistakes counted among samples.
+
+    Its interval is Wilson's (1927); a bare share has none.
+
+    >>> found = people("3/150")
+    >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
+    (0.02, 0.007, 0.057)
+
+    Raises:
+        UsageError: If it is neither.
+    """
+    counted = _COUNTED.fullmatch(text.strip())
+    if counted and 0 <= int(counted[1]) <= int(counted[2]) and int(counted[2]):
+        wrong, n = int(counted[1]), int(counted[2])
+        share, z2 = wrong / n, _HALF_WIDTH**2
+        centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+        reach = _HALF_WIDTH * math.sqrt(share * (1 - share) / n + z2 / (4 * n**2)) / (1 + z2 / n)
+        return Metric("noise_floor", share, max(centre - reach, 0.0), centre + reach, n)
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < 1:
+        raise UsageError(
+            f"The error of people is a share or a count, got {text!r}.",
+            hint="For example 0.02, or 3/150 for 3 mistakes on 150 samples.",
+        )
+    return Metric("noise_floor", share, share, share, 0)
+
+
+def labels(findings: Iterable[Finding]) -> Metric | None:
+    """The share of wrong labels that looking at the data found; None where it found none.
+
+    A model that is always right errs on as many. Copies with different labels bound it from below:
+    at least one of each pair is wrong.
+    """
+    found = {finding.code: finding.evidence for finding in findings}
+    share = low = high = n = 0.0
+    if "label-errors" in found:
+        told = found["label-errors"]
+        share, low, high, n = (float(told[key]) for key in ("share", "low", "high", "judged"))
+    least = float(found.get("conflicting-duplicates", {}).get("share", 0.0)) / 2
+    share, low, high = max(share, least), max(low, least), max(high, least)
+    return Metric("noise_floor", share, low, high, int(n)) if share > 0 else None
+
+
+def _optimism(record: RunRecord, folder: Folder, notebook: Notebook) -> Metric | None:
+    """Of the run with the lowest validation error of several; None for others."""
+    own = record.predictions
+    if not isinstance(own, ClassPredictions):
+        return None
+    names = dict.fromkeys(run for run, role in notebook.runs() if role != ROLE)
+    finished = [folder.runs / run for run in names if (folder.runs / run / SUMMARY).exists()]
+    rivals = [read_run(path).predictions for path in finished]
+    losses = np.array([mistakes(item) for item in rivals if np.array_equal(item.ids, own.ids)])
+    losses = losses * class_weights(own.truth, record.summary.metric)
+    mine = (mistakes(own) * class_weights(own.truth, record.summary.metric)).mean()
+    if len(losses) < 2 or mine > losses.mean(axis=1).min():
+        return None
+    return optimism(losses)
