@@ -8,9 +8,10 @@ from phoropter.metrics import named
 from phoropter.metrics.decoding import decoded
 from phoropter.training.checkpoint import BEST, FOLDER
 from phoropter.training.decoding import FILE, read_decoding
-from phoropter.training.execute import execute, predicted, read_summary
+from phoropter.training.execute import execute, predicted
 from phoropter.training.gates import read_gates
 from phoropter.training.history import read_history
+from phoropter.training.summary import read_summary
 from phoropter.training.twins import twin
 
 DECODED = {

@@ -24,7 +24,7 @@ from phoropter.project.collecting import (
 from phoropter.project.folder import Folder
 from phoropter.project.notebook import Notebook
 from phoropter.project.run_record import RunRecord, read_run
-from phoropter.training.execute import SUMMARY
+from phoropter.training.summary import SUMMARY
 
 _COUNTED = re.compile(r"(\d{1,9})/(\d{1,9})")
 _HALF_WIDTH = 1.96  # of a 95 % interval, in standard errors

@@ -100,7 +100,8 @@ def has_bfloat16(device: torch.device) -> bool:
     """Whether the device is known to multiply bfloat16 by itself; emulating it is slow."""
     if device.type != "cpu":
         return True
-    known = getattr(torch.cpu, "get_capabilities", dict)()  # not in older releases of torch
+    ask: Callable[[], Mapping[str, bool]] = getattr(torch.cpu, "get_capabilities", dict)
+    known = ask()  # older releases of torch cannot tell
     return any(known.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
