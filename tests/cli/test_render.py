@@ -1,7 +1,7 @@
 import re
 from dataclasses import replace
 
-from phoropter.cli import render
+from phoropter.cli import layout, render
 from phoropter.core.decoding import Decision, Decoding
 from phoropter.core.records import Metric, Rejected
 from phoropter.core.run_records import SliceScore
@@ -71,7 +71,7 @@ def test_a_failed_file_keeps_its_row(samples):
 
 
 def test_an_empty_table_has_no_lines():
-    assert render.table([]) == []
+    assert layout.table([]) == []
 
 
 def test_a_single_proposal_is_told_in_the_singular(samples):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from phoropter.cli.duration import spoken
+from phoropter.cli.layout import cells, joined, metric, number, signed, table
 
 if TYPE_CHECKING:
     from phoropter.core.decoding import Decoding
@@ -64,7 +65,7 @@ def look(result: LookResult) -> str:
             "for those you want; they are carried out when the project is used next."
         )
     lines.append(f"project {result.project}")
-    return _text(lines, [f"report  {result.report}"] if result.report else [])
+    return joined(lines, [f"report  {result.report}"] if result.report else [])
 
 
 def _files(result: LookResult) -> list[str]:
@@ -96,7 +97,7 @@ def conversion(result: ConvertResult) -> str:
             for item in result.lost
         ]
     lines += _rejected(result.rejected, f"left out or odd in the source ({len(result.rejected)})")
-    return _text(lines, f"folder {result.folder}")
+    return joined(lines, f"folder {result.folder}")
 
 
 def split(result: SplitResult) -> str:
@@ -105,13 +106,13 @@ def split(result: SplitResult) -> str:
     if result.folds:
         shown = ", ".join(map(str, result.folds[:SHOWN]))
         lines.append(f"folds  {shown}{', ...' if len(result.folds) > SHOWN else ''}")
-    return _text(lines, *result.reasons, f"project {result.project}")
+    return joined(lines, *result.reasons, f"project {result.project}")
 
 
 def run(result: RunResult) -> str:
     """The answer of `phoropter train` and `phoropter evaluate`."""
     speed = f", {result.samples_per_second:.0f} samples/s" if result.samples_per_second else ""
-    return _text(
+    return joined(
         _metrics(result.metrics, primary=result.primary),
         f"{result.epochs} epochs, {result.steps} steps in {spoken(result.seconds)}{speed} "
         f"({result.stopped_by})",
@@ -149,7 +150,7 @@ def _slices(slices: Sequence[SliceScore]) -> list[str]:
     return table(
         (
             f"{item.column} {item.value}",
-            *_numbers(item.metric),
+            *cells(item.metric),
             f"weak (p = {item.p_value:.2g})" if item.weak else "",
         )
         for item in slices
@@ -161,7 +162,7 @@ def lr_range(result: LrRangeResult) -> str:
     found = "The loss hardly fell at any rate; there is nothing to suggest."
     if result.suggestion is not None:
         found = f"try --set train.lr={result.suggestion:.2g}"
-    return _text(
+    return joined(
         found,
         result.rule,
         f"lowest at {result.lowest_at:.2g}, ended at {result.ended_at:.2g} "
@@ -174,7 +175,7 @@ def augment(result: AugmentResult) -> str:
     """The answer of `phoropter augment`."""
     size, count = result.size, len(result.samples)
     unseen = "The recipe's model is frozen or classic, and sees none of the variation."
-    return _text(
+    return joined(
         f"{count} images of {size} x {size} x {result.channels}, {result.draws} draws of each",
         f"a pixel changes by {number(result.change)} of its range on average",
         [] if result.seen else [unseen],
@@ -192,7 +193,7 @@ def diagnosis(result: DiagnoseResult) -> str:
             for part in result.budget
         )
         lines.append("limits: " + ", ".join(parts))
-    return _text(lines, result.plan)
+    return joined(lines, result.plan)
 
 
 def project(result: ProjectResult) -> str:
@@ -203,7 +204,7 @@ def project(result: ProjectResult) -> str:
     lines += result.conclusion
     lines.append(f"{spoken(result.seconds)}, stopped by: {result.stopped_by}")
     times = "once" if result.openings == 1 else f"{result.openings} times"
-    return _text(
+    return joined(
         lines,
         f"baseline   {metric(result.baseline.primary)}",
         f"validation {metric(result.validation.primary)}, {result.looks} comparisons",
@@ -215,7 +216,7 @@ def project(result: ProjectResult) -> str:
 
 def comparison(result: Comparison) -> str:
     """The answer of `phoropter compare`."""
-    return _text(
+    return joined(
         f"{result.b} against {result.a}: {result.verdict}",
         f"{result.metric} {signed(result.delta)} "
         f"[{signed(result.low)}, {signed(result.high)}], p {result.p_value:.2g}, "
@@ -227,7 +228,7 @@ def test(result: TestResult) -> str:
     """The answer of `phoropter test`."""
     lines = _metrics(result.metrics, primary=result.primary.name)
     lines += [f"{name}: {metric(part.primary)}" for name, part in result.parts.items()]
-    return _text(
+    return joined(
         lines,
         f"run {result.run} of {result.project}",
         f"seal opened {result.openings} times",
@@ -236,7 +237,7 @@ def test(result: TestResult) -> str:
 
 def predictions(rows: Sequence[Mapping[str, Any]]) -> str:
     """The answer of `phoropter predict`: tab-separated path, prediction, probability."""
-    return _text(
+    return joined(
         "\t".join(
             _cell(row[key]) for key in ("path", "prediction", "probability", "error") if key in row
         )
@@ -251,7 +252,7 @@ def export(result: ExportResult) -> str:
         if result.verified
         else "no ONNX file: install 'phoropter[export]' for it"
     )
-    return _text(f"model {result.bundle}", (f"  {name}" for name in result.files), checked)
+    return joined(f"model {result.bundle}", (f"  {name}" for name in result.files), checked)
 
 
 def report(result: ReportResult) -> str:
@@ -277,14 +278,14 @@ def models(cards: Sequence[ModelCard]) -> str:
     )
     here = [_cost(card.measured) for card in cards]
     if not any(here):
-        return _text(table([head, *rows]))
+        return joined(table([head, *rows]))
     costs = ("answer", "training step", "memory", "at")
     left = (row + (cost or ("-",) * len(costs)) for row, cost in zip(rows, here, strict=True))
     words = ["Measured on this machine, in batches of 8; times are for one image."]
     busy = [card.name for card in cards if card.measured is not None and _slowed(card.measured)]
     if busy:
         words.append(f"Too slow by half or more, as the machine was busy: {', '.join(busy)}.")
-    return _text(table([head + costs, *left]), *words)
+    return joined(table([head + costs, *left]), *words)
 
 
 def _slowed(measured: Measurement) -> bool:
@@ -305,7 +306,7 @@ def _cost(measured: Measurement | None) -> tuple[str, ...]:
 
 def doctor(result: DoctorResult) -> str:
     """The answer of `phoropter doctor`."""
-    return _text(
+    return joined(
         f"phoropter {result.phoropter}, Python {result.python}, torch {result.torch}",
         f"device {result.device}, {result.cores} cores, {result.threads} threads",
         f"memory {result.memory_gib:.1f} GiB, free disk {result.free_disk_gib:.1f} GiB",
@@ -315,51 +316,9 @@ def doctor(result: DoctorResult) -> str:
     )
 
 
-def metric(value: Metric) -> str:
-    """A metric with its 95 % interval and the samples it rests on."""
-    interval = f"[{number(value.low)}, {number(value.high)}]"
-    return f"{value.name} {number(value.value)} {interval} on {value.n} samples"
-
-
-def number(value: float) -> str:
-    """Four significant digits.
-
-    >>> number(0.95432), number(12345.6)
-    ('0.9543', '12346')
-    """
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def signed(value: float) -> str:
-    """The number with its sign.
-
-    >>> signed(0.01234)
-    '+0.01234'
-    """
-    return f"+{number(value)}" if value >= 0 else number(value)
-
-
-def table(rows: Iterable[Sequence[str]]) -> list[str]:
-    """Rows as lines of aligned columns.
-
-    >>> table([("cat", "3"), ("giraffe", "12")])
-    ['cat      3', 'giraffe  12']
-    """
-    kept = [tuple(row) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*kept, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in kept
-    ]
-
-
 def _metrics(metrics: Sequence[Metric], *, primary: str) -> list[str]:
     ordered = sorted(metrics, key=lambda item: item.name != primary)
-    return table((item.name, *_numbers(item)) for item in ordered)
-
-
-def _numbers(item: Metric) -> tuple[str, str, str]:
-    return number(item.value), f"[{number(item.low)}, {number(item.high)}]", f"n {item.n}"
+    return table((item.name, *cells(item)) for item in ordered)
 
 
 def _findings(findings: Sequence[Finding], *, nothing: str) -> list[str]:
@@ -403,10 +362,3 @@ def _yes_no(known: Mapping[str, bool]) -> str:
 
 def _more(count: int) -> list[str]:
     return [f"  and {count - SHOWN} more (see --json)"] if count > SHOWN else []
-
-
-def _text(*parts: str | Iterable[str]) -> str:
-    lines: list[str] = []
-    for part in parts:
-        lines += [part] if isinstance(part, str) else part
-    return "\n".join(lines)

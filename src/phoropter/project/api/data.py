@@ -1,9 +1,8 @@
-"""The commands as functions; each returns a frozen record with the fields of its JSON."""
+"""Commands that begin with data, or go on with a project."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from phoropter.core.events import Listener, silent
@@ -12,21 +11,15 @@ from phoropter.project.options import Data, Options, Place
 from phoropter.project.together import together
 
 if TYPE_CHECKING:
-    from phoropter.core.records import Comparison, ModelCard
     from phoropter.metrics.function import MetricFunction
     from phoropter.project.results import (
         AugmentResult,
         ConvertResult,
-        DiagnoseResult,
-        DoctorResult,
-        ExportResult,
         LookResult,
         LrRangeResult,
         ProjectResult,
-        ReportResult,
         RunResult,
         SplitResult,
-        TestResult,
     )
 
 
@@ -276,138 +269,3 @@ def lr_range(
 
     options = Options(data, project, target, task, None, recipe, settings or {}, seed, layout)
     return range_test(options, steps=steps, lang=lang, listener=listener)
-
-
-def evaluate(
-    run: Place, *, project: Place | None = None, epoch: int | None = None, by: Sequence[str] = ()
-) -> RunResult:
-    """The metrics of a run, of its best pass or of `epoch`, on the validation part.
-
-    `by` names properties to slice the results by: "class", "size", "brightness", "contrast",
-    "sharpness", "format", "mode", any column of the data's table, or "all".
-
-    Raises:
-        PhoropterError: If there is no such run or property, or the pass was not kept.
-    """
-    if epoch is not None:
-        from phoropter.project.single import evaluate_pass
-
-        return evaluate_pass(run, project, epoch)
-    from phoropter.project.judging import evaluate_run
-
-    return evaluate_run(run, project, by=by)
-
-
-def diagnose(
-    run: Place | None = None,
-    *,
-    project: Place | None = None,
-    curves: Place | None = None,
-    human: str | None = None,
-    collect: bool = False,
-    listener: Listener = silent,
-) -> DiagnoseResult:
-    """The findings of a run, or of a CSV of learning curves, with prescriptions.
-
-    `human` is how often people err ("0.02", "3/150"); `collect` trains on parts of the data first,
-    to tell what more data would bring.
-
-    Raises:
-        PhoropterError: If there is no such run or file.
-    """
-    from phoropter.project.judging import diagnose_curves, diagnose_run
-
-    if curves is not None:
-        return diagnose_curves(Path(curves))
-    return diagnose_run(run or "", project, human=human, collect=collect, listener=listener)
-
-
-def compare(a: Place, b: Place, *, project: Place | None = None) -> Comparison:
-    """The paired verdict on run `b` against run `a`; counts as a look at the validation part.
-
-    Raises:
-        PhoropterError: If the runs cannot be compared.
-    """
-    from phoropter.project.judging import compare_runs
-
-    return compare_runs(a, b, project)
-
-
-def test(project: Place, *, run: Place | None = None, listener: Listener = silent) -> TestResult:
-    """Opens the seal for the project's chosen run, or for `run`; the opening is recorded.
-
-    Raises:
-        PhoropterError: If the project has no run.
-    """
-    from phoropter.project.single import open_seal_of
-
-    return open_seal_of(project, run, listener=listener)
-
-
-def predict(
-    bundle: Place, files: Sequence[Place], *, listener: Listener = silent
-) -> list[dict[str, Any]]:
-    """One row a file: what the bundle's model says of it.
-
-    Raises:
-        PhoropterError: If the bundle cannot be loaded or no file is found.
-    """
-    from phoropter.bundle.load import load
-
-    return load(Path(bundle)).predict(files, listener=listener)
-
-
-def export(
-    run: Place, *, project: Place | None = None, to: Place | None = None, epoch: int | None = None
-) -> ExportResult:
-    """Writes a run's best pass, or `epoch`, as a bundle, checked on real samples.
-
-    Raises:
-        PhoropterError: If the copy does not agree with the original, or the pass was not kept.
-    """
-    from phoropter.project.single import export_run
-
-    return export_run(run, project, to, epoch)
-
-
-def report(project: Place | None = None, *, lang: str = "en") -> ReportResult:
-    """Writes the project's page anew from its records, in English ("en") or Korean ("ko").
-
-    Raises:
-        PhoropterError: If the folder is no project.
-    """
-    from phoropter.project.single import report_on
-
-    return report_on(project, lang=lang)
-
-
-def models(
-    task: str | None = None,
-    *,
-    names: Sequence[str] = (),
-    measure: bool = False,
-    listener: Listener = silent,
-) -> tuple[ModelCard, ...]:
-    """The models known by name, without importing any of them, and what they cost here if measured.
-
-    Args:
-        task: Only those that fit it.
-        names: Only these, of the list or any that timm knows.
-        measure: Time answers and training steps of each network, and its memory, and keep it.
-        listener: Told what is being measured.
-
-    Raises:
-        PhoropterError: If a name is unknown, or a named network cannot be measured.
-    """
-    from phoropter.project.measured import listed, measured
-
-    if measure:
-        return measured(task, names, listener=listener)
-    return listed(task, names)
-
-
-def doctor() -> DoctorResult:
-    """This machine: devices, threads, memory, weights and extras."""
-    from phoropter.project.machine import examine
-
-    return examine()
