@@ -49,7 +49,8 @@ def test_importing_a_package_does_not_hide_the_function_of_its_name():
         "from phoropter.models import catalog\n"
         "assert catalog.__name__ == 'phoropter.models.catalog'\n"
         "for name in ('look', 'models', 'report'):\n"
-        "    assert getattr(phoropter, name).__module__.startswith('phoropter.project.api.'), name\n"
+        "    home = getattr(phoropter, name).__module__\n"
+        "    assert home.startswith('phoropter.project.api.'), name\n"
         "phoropter.extra = 1\n"
         "assert phoropter.extra == 1"
     )
