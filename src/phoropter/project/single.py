@@ -85,7 +85,7 @@ def train_one(
     with started(options, listener=listener) as project:
         problem = project.problem()
         plan = planned_baseline(project, problem, options)
-        plan = weighed(plan, options, problem, seconds=budget_s, listener=listener)
+        plan = weighed(plan, options, problem, listener=listener)
         recipe = (
             plan.recipe if options.seed is None else plan.recipe.changed({"seed": options.seed})
         )

@@ -134,8 +134,7 @@ def make_baseline(bench: ProjectBench, plan: Plan, options: Options, budget: Bud
     for recipe in ladder(plan.recipe):
         trial = bench.run(recipe, role="ladder")
         listener(Note(f"{recipe.model.name}: {_score(trial)}."))
-    seconds = _BASELINE_SHARE * budget.left_s
-    chosen = weighed(plan, options, bench.problem, seconds=seconds, listener=listener)
+    chosen = weighed(plan, options, bench.problem, listener=listener)
     recipe = bench.planned_baseline(chosen.recipe, seconds=_BASELINE_SHARE * budget.left_s)
     trial = bench.run(recipe, role="baseline")
     listener(Note(f"Baseline {recipe.model.name}: {_score(trial)}."))
