@@ -186,10 +186,12 @@ def unique_names(paths: Sequence[str]) -> dict[str, str]:
         place = PurePosixPath(path)
         alone = stems[place.stem.casefold()] == 1
         name = place.name if alone else path.replace("/", "_")
+        # Without dots, or the number could be taken for a part of the suffix: "1._2".
+        base = PurePosixPath(path.replace("/", "_")).stem.replace(".", "_")
         number = 1
         while PurePosixPath(name).stem.casefold() in taken:
             number += 1
-            name = f"{PurePosixPath(path.replace('/', '_')).stem}_{number}{place.suffix}"
+            name = f"{base}_{number}{place.suffix}"
         taken.add(PurePosixPath(name).stem.casefold())
         names[path] = name
     return names

@@ -184,6 +184,7 @@ def test_nothing_is_written_over_and_nothing_is_left_half_done(tmp_path):
 
 
 @given(st.lists(st.text("ab/1.", min_size=1, max_size=8), unique=True, max_size=12))
+@example(["1.1b", "1..ba", "1.", "1"])  # a numbered "1." once had the stem of "1.1b" for ever
 def test_new_names_are_unique(paths):
     kept = [path for path in paths if path.strip("./")]
     names = unique_names(kept)
