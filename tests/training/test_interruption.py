@@ -1,4 +1,3 @@
-import os
 import signal
 import threading
 
@@ -11,10 +10,10 @@ def test_the_first_signal_asks_and_the_second_insists():
     before = signal.getsignal(signal.SIGINT)
     with interruptible() as stop:
         assert not stop.requested
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         assert stop.requested
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
 
 
