@@ -6,7 +6,7 @@ from phoropter.core.errors import CorruptFileError, UsageError
 from phoropter.core.predictions import read_predictions
 from phoropter.metrics import named
 from phoropter.metrics.decoding import decoded
-from phoropter.training.checkpoint import BEST, FOLDER
+from phoropter.training.checkpoint import BEST
 from phoropter.training.decoding import FILE, read_decoding
 from phoropter.training.execute import execute, predicted
 from phoropter.training.gates import read_gates
@@ -34,7 +34,7 @@ def test_only_the_answers_differ(problem, tiny, pair):
     assert plain != changed
     left, right = ({path.name for path in folder.rglob("*")} for folder in pair)
     assert right == left | {FILE}
-    assert (plain / FOLDER / BEST).read_bytes() == (changed / FOLDER / BEST).read_bytes()
+    assert (plain / BEST).read_bytes() == (changed / BEST).read_bytes()
     assert read_history(plain) == read_history(changed)
     assert read_gates(plain) == read_gates(changed)
     before, after = read_summary(plain), read_summary(changed)
