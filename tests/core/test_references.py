@@ -50,7 +50,7 @@ def test_a_module_of_a_package_in_the_folder_is_found(here):
         ("no_such_module_at_all:Net", "cannot be imported"),
         ("mine.py:Nett", "Did you mean 'Net'"),
         ("broken.py:Net", "ZeroDivisionError: division by zero"),
-        ("python:Net", "another program"),
+        ("python:NobodysNet", "another program"),
     ],
 )
 def test_what_is_wrong_is_one_line(here, reference, words):

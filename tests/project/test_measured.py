@@ -1,4 +1,5 @@
 import json
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -9,7 +10,6 @@ from phoropter.cli.main import main
 from phoropter.core.errors import CorruptFileError, InputError, UsageError
 from phoropter.core.events import Note
 from phoropter.core.records import Measurement
-from phoropter.models.measuring import measure
 from phoropter.project import measured as module
 from phoropter.project.machine import fingerprint
 
@@ -35,13 +35,22 @@ def test_a_network_is_measured_in_a_process_of_its_own_and_the_result_kept(kept)
     assert listed["cnn"].measured is None
 
 
+def alone(name, size):
+    words = [
+        sys.executable,
+        "-m",
+        "phoropter.models.measuring",
+        json.dumps({"name": name, "size": size}),
+    ]
+    return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+
+
 def test_more_work_takes_more_time_and_memory():
-    """A hundred times the multiplications; in one process, where the peak only grows."""
-    small = measure("mlp", size=8)
-    large = measure("cnn", size=64)
-    assert large.forward_s > small.forward_s
-    assert large.step_s > large.forward_s
-    assert large.memory_bytes > small.memory_bytes
+    """A hundred times the multiplications; each in a process of its own, as the command does it."""
+    small, large = (alone(name, size) for name, size in (("mlp", 8), ("cnn", 64)))
+    assert large["forward_s"] > small["forward_s"]
+    assert large["step_s"] > large["forward_s"]
+    assert large["memory_bytes"] > small["memory_bytes"]
 
 
 def test_another_machine_or_number_of_threads_is_measured_apart(monkeypatch):

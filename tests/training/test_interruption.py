@@ -6,8 +6,15 @@ import pytest
 from phoropter.training.interruption import interruptible
 
 
-def test_the_first_signal_asks_and_the_second_insists():
-    before = signal.getsignal(signal.SIGINT)
+@pytest.fixture
+def before():
+    """Python's own handler; a shell that started the tests in its background has ignored it."""
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(signal.SIGINT, inherited)
+
+
+def test_the_first_signal_asks_and_the_second_insists(before):
     with interruptible() as stop:
         assert not stop.requested
         signal.raise_signal(signal.SIGINT)
