@@ -210,9 +210,7 @@ def test_main_reads_the_process_arguments(monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("phoropter ")
 
 
-@pytest.mark.parametrize(
-    ("name", "ours"), [("OMP_WAIT_POLICY", "PASSIVE"), ("THP_MEM_ALLOC_ENABLE", "1")]
-)
+@pytest.mark.parametrize(("name", "ours"), [("OMP_WAIT_POLICY", "PASSIVE")])
 def test_what_torch_reads_when_it_loads_is_set_unless_the_user_did(name, ours):
     look = (
         f"import os, sys, phoropter.cli.main; print(os.environ[{name!r}], 'torch' in sys.modules)"

@@ -37,9 +37,6 @@ from phoropter.project.together import is_lead, processes
 # Threads of torch that wait for each other spin by default. On a machine whose cores others use too
 # that made training steps six times slower (docs/log.md); it must be set before torch loads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# Activations are allocated anew in every step, and the system hands out (and clears) the memory in
-# pages of 4 KiB. In pages of 2 MiB, which Linux has ready for those that ask, that costs a third.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 GARBAGE_AFTER = 50_000  # objects; Python's own 700 suit programs that load less
 
