@@ -181,6 +181,18 @@ class TrainRecipe(Section):
         description="Share of the steps until all layers are trained: the head first, then one "
         "layer after the other below it (Howard & Ruder 2018). 0: all from the start.",
     )
+    frozen: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the layers, from the input on, that are never trained. They are most "
+        "of the work of a step, and least in need of change (Yosinski et al. 2014).",
+    )
+    head_start: bool = Field(
+        False,
+        description="Fine-tuning: the last layer is fitted on frozen features before all layers "
+        "are trained (Kumar et al. 2022).",
+    )
     norm_statistics: Literal["auto", "batch", "kept"] = Field(
         "auto",
         description="What batch normalisation works by in training: the statistics of each batch, "
@@ -262,6 +274,34 @@ class Recipe(Section):
     model: ModelRecipe = ModelRecipe()
     train: TrainRecipe = TrainRecipe()
     predict: PredictRecipe = PredictRecipe()
+
+    @model_validator(mode="after")
+    def _members_are_recipes(self) -> Recipe:
+        for change in self.predict.ensemble:
+            if "predict.ensemble" in change or "task" in change:
+                message = "a member of an ensemble has no ensemble or task of its own"
+                raise ValueError(message)
+        try:
+            _ = self.members
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def members(self) -> tuple[Recipe, ...]:
+        """The recipes whose answers are averaged; one alone, this one, where there is no ensemble.
+
+        What follows the mean is no part of them. A recipe may be there several times.
+
+        >>> recipe = Recipe().changed({"predict.ensemble": [{"seed": 1}, {"train.lr": 0.1}]})
+        >>> [(member.seed, member.train.lr) for member in recipe.members]
+        [(0, 0.001), (1, 0.001), (0, 0.1)]
+        """
+        if not self.predict.ensemble:
+            return (self,)
+        alone = PredictRecipe(tta=self.predict.tta)
+        first = self.model_copy(update={"predict": alone})
+        return (first, *(first.changed(change) for change in self.predict.ensemble))
 
     def changed(self, change: Mapping[str, Any]) -> Recipe:
         """A copy with some dotted keys set.

@@ -131,6 +131,7 @@ class RunSummary:
         waiting: Share of the training time in which the network waited for its next batch.
         own: Hash of the source of each part of the user's own, by its recipe key.
         kept: The passes whose weights were kept, the best first; empty for classic models.
+        members: The runs whose answers an ensemble averages, one as often as it counts.
     """
 
     run: str
@@ -147,6 +148,7 @@ class RunSummary:
     own: Mapping[str, str] = field(default_factory=dict)
     waiting: float = 0.0
     kept: tuple[KeptPass, ...] = ()
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from phoropter.core.recipe import Recipe
 from phoropter.improvement.candidates import own_idea, ranked
 from phoropter.improvement.decide import Decision, decide
-from phoropter.improvement.trial import Bench, Candidate, Judgement, Trial
+from phoropter.improvement.trial import Bench, Candidate, Combiner, Judgement, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Loop:
         tried: Digests of the recipes that were run.
         stopped_by: Why `turns` ended: "budget" (also where changes were left out because they did
             not fit) or "nothing worth trying".
+        combiner: Puts finished runs together when no more are made; None: they stay single.
     """
 
     bench: Bench
@@ -43,11 +44,19 @@ class Loop:
     seconds_left: Callable[[], float]
     tried: set[str] = field(default_factory=set)
     stopped_by: str = ""
+    combiner: Combiner | None = None
     _left_out: bool = False
 
     def turns(self, own: Mapping[str, Any] | None = None) -> Iterator[Turn]:
-        """Turn after turn; `own` is a change of the user's, tried first."""
+        """Turn after turn; `own` is a change of the user's, tried first.
+
+        The last one asks whether what was trained on the way answers better together.
+        """
         self.tried.add(self.reference.recipe.digest)
+        yield from self._changes(own)
+        yield from self._combination()
+
+    def _changes(self, own: Mapping[str, Any] | None) -> Iterator[Turn]:
         candidates = [own_idea(dict(own))] if own else self._candidates()
         while True:
             chosen = self._affordable(candidates)
@@ -61,6 +70,16 @@ class Loop:
                 return
             yield self._turn(candidate, challenger)
             candidates = self._candidates()
+
+    def _combination(self) -> Iterator[Turn]:
+        found = self.combiner.combined(self.reference) if self.combiner is not None else None
+        if found is None or found[1].digest in self.tried:
+            return
+        candidate, recipe = found
+        self.tried.add(recipe.digest)
+        challenger = self.bench.run(recipe)
+        if not challenger.cut:
+            yield self._turn(candidate, challenger)
 
     def _candidates(self) -> list[Candidate]:
         return ranked(
@@ -89,8 +108,15 @@ class Loop:
         decision = decide(
             judgement,
             greater_is_better=self.greater_is_better,
-            retrained=challenger.recipe.trained_as != reference.recipe.trained_as,
+            retrained=_retrained(reference.recipe, challenger.recipe),
         )
         if decision.accepted:
             self.reference = challenger
         return Turn(candidate, reference, challenger, judgement, decision)
+
+
+def _retrained(reference: Recipe, challenger: Recipe) -> bool:
+    """Whether a new lot was drawn; an ensemble averages what was drawn before."""
+    if challenger.predict.ensemble:
+        return False
+    return challenger.trained_as != reference.trained_as

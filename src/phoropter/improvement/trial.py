@@ -83,3 +83,11 @@ class Candidate:
     advice: str
     expected_gain: float
     cost: float
+
+
+class Combiner(Protocol):
+    """Where finished runs are put together; asked once nothing more is to be run."""
+
+    def combined(self, reference: Trial) -> tuple[Candidate, Recipe] | None:
+        """The ensemble of finished runs to be tried against the reference; None without one."""
+        ...

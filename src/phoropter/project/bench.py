@@ -6,15 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from phoropter.core.predictions import Predictions
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding
 from phoropter.improvement.candidates import rebased
 from phoropter.improvement.prescriptions.ideas import ideas
-from phoropter.improvement.trial import Judgement, Trial
+from phoropter.improvement.trial import Candidate, Judgement, Trial
 from phoropter.project.collecting import ROLE
+from phoropter.project.combination import combination
 from phoropter.project.judging import (
     evidence_of,
     judge,
+    judge_ensemble,
     prescribed,
     read_ladder,
     write_findings,
@@ -46,6 +49,7 @@ class ProjectBench:
     deadline: float | None
     keep: int = 1
     _records: dict[str, RunRecord] = field(default_factory=dict)
+    _honest: dict[str, Predictions] = field(default_factory=dict)
 
     def planned_baseline(self, recipe: Recipe, *, seconds: float) -> Recipe:
         """The first recipe, shortened as far as need be: some baseline there must be."""
@@ -85,6 +89,9 @@ class ProjectBench:
         """The run's findings, then ideas for where nothing is wrong."""
         record = self.of(trial)
         ladder = read_ladder(self.project.folder, self.project.notebook)
+        if record.summary.members:
+            first = self.record(self.project.folder.runs / record.summary.members[0])
+            return self._seen_from(record.recipe, first, ladder)
         evidence = evidence_of(record, ladder)
         found = prescribed(evidence)
         write_findings(record, found)
@@ -105,15 +112,34 @@ class ProjectBench:
         if not networks:
             return ()
         record = self.record(self.project.folder.runs / networks[-1])
-        if is_classic(record.recipe):
-            return ()
+        return () if is_classic(record.recipe) else self._seen_from(reference, record, ladder)
+
+    def _seen_from(
+        self, reference: Recipe, record: RunRecord, ladder: Mapping[str, RunRecord]
+    ) -> tuple[Finding, ...]:
+        """What may help a run, as changes of the reference that lead to the same recipes."""
         evidence = evidence_of(record, ladder)
         found = (*prescribed(evidence), *ideas(evidence))
         return tuple(rebased(finding, record.recipe, reference) for finding in found)
 
     def judge(self, reference: Trial, challenger: Trial) -> Judgement:
         """The paired comparison; counts as a look at the validation part."""
-        return judge(self.of(reference), self.of(challenger), self.project.notebook)
+        sides = self.of(reference), self.of(challenger)
+        honest = self._honest.get(challenger.recipe.digest)
+        if honest is not None:
+            return judge_ensemble(*sides, honest, self.project.notebook)
+        return judge(*sides, self.project.notebook)
+
+    def combined(self, reference: Trial) -> tuple[Candidate, Recipe] | None:
+        """The ensemble of the project's finished runs that answers best, if one does."""
+        runs = self.project.folder.runs
+        names = dict.fromkeys(run for run, role in self.project.notebook.runs() if role != ROLE)
+        done = [self.record(runs / name) for name in names if is_done(runs / name)]
+        found = combination(done, self.of(reference), self.problem.schema)
+        if found is None:
+            return None
+        self._honest[found.recipe.digest] = found.honest
+        return found.candidate, found.recipe
 
     def tried_digests(self) -> set[str]:
         """Digests of the recipes that were tried as changes.

@@ -12,6 +12,7 @@ from phoropter.comparison.plan import plan
 from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener, silent
 from phoropter.core.files import write_json
+from phoropter.core.predictions import Predictions
 from phoropter.core.records import Comparison, Finding, Metric
 from phoropter.diagnosis.curves_file import read_curves
 from phoropter.diagnosis.diagnose import diagnose
@@ -22,6 +23,7 @@ from phoropter.improvement.prescriptions.prescribe import prescribe
 from phoropter.improvement.trial import Judgement
 from phoropter.metrics import named
 from phoropter.project.collecting import measure_curve
+from phoropter.project.combination import ALPHA
 from phoropter.project.folder import Folder, locked, run_folder
 from phoropter.project.notebook import Notebook
 from phoropter.project.opened import existing
@@ -198,6 +200,18 @@ def compare_runs(a: str | Path, b: str | Path, project: str | Path | None) -> Co
             return judge(read_run(first), read_run(second), notebook).comparison
         finally:
             notebook.close()
+
+
+def judge_ensemble(
+    reference: RunRecord, challenger: RunRecord, honest: Predictions, notebook: Notebook
+) -> Judgement:
+    """The same of an ensemble, by what it says of samples that did not choose its members.
+
+    Ensembles have looks of their own to spend (see `combination.ALPHA`).
+    """
+    asked = sum("predict.ensemble" in step.change for step in notebook.steps())
+    judgement = judge(reference, replace(challenger, predictions=honest), notebook)
+    return replace(judgement, threshold=threshold(asked + 1, ALPHA))
 
 
 def judge(reference: RunRecord, challenger: RunRecord, notebook: Notebook) -> Judgement:

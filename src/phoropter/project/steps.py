@@ -152,6 +152,7 @@ def improve_from(
         greater_is_better=named(bench.problem.metric).greater_is_better,
         seconds_left=lambda: budget.left_s,
         tried=bench.tried_digests(),
+        combiner=bench,
     )
     begun = time.monotonic()
     for turn in loop.turns(own):
