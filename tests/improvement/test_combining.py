@@ -1,5 +1,7 @@
 """Greedy choice of members, on tables of known probabilities."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -47,7 +49,7 @@ def test_the_first_is_the_best_and_each_addition_lowers_the_loss():
     chosen = greedy(said)
     assert chosen[0] == int(np.argmin([log_loss(one) for one in said]))
     losses = [log_loss(mean_of(said, chosen[: n + 1])) for n in range(len(chosen))]
-    assert all(later < earlier for earlier, later in zip(losses, losses[1:], strict=False))
+    assert all(later < earlier for earlier, later in pairwise(losses))
     assert len(set(chosen)) <= MOST
 
 

@@ -66,13 +66,13 @@ def test_a_run_that_was_cut_goes_on_and_is_read_anew(bench):
 
 
 def test_only_what_has_ended_is_planned_without_a_thought(bench):
-    assert bench.planned(MLP, seconds=0.0) is None
+    assert bench.planned(MLP, seconds=0.0, like=MLP) is None
     bench.deadline = time.monotonic()
     bench.run(MLP)
-    assert bench.planned(MLP, seconds=0.0) is None
+    assert bench.planned(MLP, seconds=0.0, like=MLP) is None
     bench.deadline = None
     bench.run(MLP)
-    assert bench.planned(MLP, seconds=0.0) == MLP
+    assert bench.planned(MLP, seconds=0.0, like=MLP) == MLP
 
 
 def test_a_baseline_there_must_be(bench):

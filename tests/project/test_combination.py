@@ -100,7 +100,7 @@ def test_it_is_evaluated_diagnosed_and_compared_like_any_run(made):
 
 
 def test_what_was_trained_anyway_is_put_together(made):
-    project, reference, _ = made
+    project, _, _ = made
     with started(Options(project.parent / "d", project), listener=lambda event: None) as opened:
         bench = ProjectBench(opened, opened.problem(), lambda: 60.0, None)
         trial = bench.run(MLP, role="baseline")
@@ -130,5 +130,5 @@ def test_members_must_see_the_same_pixels(made):
     "members", [[{"predict.ensemble": []}], [{"task": "regression"}], [{"train.lrr": 1}]]
 )
 def test_what_no_member_can_be(members):
-    with pytest.raises(UsageError, match="ensemble|train.lrr"):
+    with pytest.raises(UsageError, match=r"ensemble|train\.lrr"):
         MLP.changed({"predict.ensemble": members})

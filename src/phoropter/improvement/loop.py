@@ -9,7 +9,10 @@ from typing import Any
 from phoropter.core.recipe import Recipe
 from phoropter.improvement.candidates import own_idea, ranked
 from phoropter.improvement.decide import Decision, decide
-from phoropter.improvement.trial import Bench, Candidate, Combiner, Judgement, Trial
+from phoropter.improvement.trial import Bench, Candidate, Combiner, Judgement, Searcher, Trial
+
+LEAST_SEARCH_S = 15.0
+"""Below it there is no time for as many recipes as a search needs to find anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Loop:
         tried: Digests of the recipes that were run.
         stopped_by: Why `turns` ended: "budget" (also where changes were left out because they did
             not fit) or "nothing worth trying".
+        searcher: Tries recipes where no finding has a prescription left; None: the loop ends then.
         combiner: Puts finished runs together when no more are made; None: they stay single.
     """
 
@@ -44,16 +48,19 @@ class Loop:
     seconds_left: Callable[[], float]
     tried: set[str] = field(default_factory=set)
     stopped_by: str = ""
+    searcher: Searcher | None = None
     combiner: Combiner | None = None
     _left_out: bool = False
 
     def turns(self, own: Mapping[str, Any] | None = None) -> Iterator[Turn]:
         """Turn after turn; `own` is a change of the user's, tried first.
 
-        The last one asks whether what was trained on the way answers better together.
+        Where no finding has a prescription left and there is time, recipes are searched. The last
+        turn asks whether what was trained on the way answers better together.
         """
         self.tried.add(self.reference.recipe.digest)
         yield from self._changes(own)
+        yield from self._search()
         yield from self._combination()
 
     def _changes(self, own: Mapping[str, Any] | None) -> Iterator[Turn]:
@@ -70,6 +77,13 @@ class Loop:
                 return
             yield self._turn(candidate, challenger)
             candidates = self._candidates()
+
+    def _search(self) -> Iterator[Turn]:
+        if self.searcher is None or self.seconds_left() < LEAST_SEARCH_S:
+            return
+        found = self.searcher.searched(self.reference, seconds_left=self.seconds_left)
+        if found is not None:
+            yield self._turn(found.candidate, found.best, among=found.trials)
 
     def _combination(self) -> Iterator[Turn]:
         found = self.combiner.combined(self.reference) if self.combiner is not None else None
@@ -93,7 +107,9 @@ class Loop:
     def _affordable(self, candidates: list[Candidate]) -> tuple[Candidate, Recipe] | None:
         for candidate in candidates:
             wanted = self.reference.recipe.changed(candidate.change)
-            planned = self.bench.planned(wanted, seconds=self.seconds_left())
+            planned = self.bench.planned(
+                wanted, seconds=self.seconds_left(), like=self.reference.recipe
+            )
             self.tried.add(wanted.digest)
             if planned is not None:
                 self.tried.add(planned.digest)
@@ -102,9 +118,9 @@ class Loop:
         self.stopped_by = "budget" if self._left_out else "nothing worth trying"
         return None
 
-    def _turn(self, candidate: Candidate, challenger: Trial) -> Turn:
+    def _turn(self, candidate: Candidate, challenger: Trial, *, among: int = 1) -> Turn:
         reference = self.reference
-        judgement = self.bench.judge(reference, challenger)
+        judgement = self.bench.judge(reference, challenger, among=among)
         decision = decide(
             judgement,
             greater_is_better=self.greater_is_better,

@@ -12,6 +12,7 @@ from phoropter.core.records import Finding
 from phoropter.improvement.candidates import rebased
 from phoropter.improvement.prescriptions.ideas import ideas
 from phoropter.improvement.trial import Candidate, Judgement, Trial
+from phoropter.metrics import named
 from phoropter.project.collecting import ROLE
 from phoropter.project.combination import combination
 from phoropter.project.judging import (
@@ -24,7 +25,7 @@ from phoropter.project.judging import (
 )
 from phoropter.project.opened import Project
 from phoropter.project.run_record import RunRecord, read_run
-from phoropter.training.estimate import shortened
+from phoropter.training.estimate import LEAST_SHARE, shortened
 from phoropter.training.execute import execute, is_classic
 from phoropter.training.problem import Problem, run_id
 from phoropter.training.summary import is_done
@@ -58,15 +59,23 @@ class ProjectBench:
         )
         return shorter or recipe
 
-    def planned(self, recipe: Recipe, *, seconds: float) -> Recipe | None:
+    def planned(self, recipe: Recipe, *, seconds: float, like: Recipe) -> Recipe | None:
         """The recipe, shortened so that it ends within `seconds`; None if it cannot be.
 
-        What was run already, or trained already, costs next to nothing and is always planned.
+        What was run already, or trained already, costs next to nothing and is always planned. A
+        network that learns in another way than `like` may be given as few passes as tell anything:
+        their numbers mean different things.
         """
         runs = self.project.folder.runs
         if is_done(runs / run_id(recipe, self.problem)) or twin(recipe, self.problem, runs):
             return recipe
-        return shortened(recipe, self.problem, seconds=seconds, listener=self.project.listener)
+        return shortened(
+            recipe,
+            self.problem,
+            seconds=seconds,
+            least_share=LEAST_SHARE if _learns_as(recipe) == _learns_as(like) else 0.0,
+            listener=self.project.listener,
+        )
 
     def run(self, recipe: Recipe, *, role: str = "candidate") -> Trial:
         """Makes the run, or finds it already made, and notes it."""
@@ -82,8 +91,15 @@ class ProjectBench:
         record = self.record(path)
         facts = {"recipe": recipe.model_dump(), "score": record.score}
         self.project.notebook.record_run(record.summary.run, role, facts)
-        seconds = record.summary.seconds
-        return Trial(record.summary.run, recipe, record.score, seconds, cut=not is_done(path))
+        loss = named("log_loss" if record.predictions.kind == "classes" else "mse")
+        return Trial(
+            record.summary.run,
+            recipe,
+            record.score,
+            record.summary.seconds,
+            cut=not is_done(path),
+            loss=loss(record.predictions),
+        )
 
     def findings(self, trial: Trial) -> tuple[Finding, ...]:
         """The run's findings, then ideas for where nothing is wrong."""
@@ -122,13 +138,13 @@ class ProjectBench:
         found = (*prescribed(evidence), *ideas(evidence))
         return tuple(rebased(finding, record.recipe, reference) for finding in found)
 
-    def judge(self, reference: Trial, challenger: Trial) -> Judgement:
-        """The paired comparison; counts as a look at the validation part."""
+    def judge(self, reference: Trial, challenger: Trial, *, among: int = 1) -> Judgement:
+        """The paired comparison; counts as `among` looks, of which the challenger is the best."""
         sides = self.of(reference), self.of(challenger)
         honest = self._honest.get(challenger.recipe.digest)
         if honest is not None:
             return judge_ensemble(*sides, honest, self.project.notebook)
-        return judge(*sides, self.project.notebook)
+        return judge(*sides, self.project.notebook, among=among)
 
     def combined(self, reference: Trial) -> tuple[Candidate, Recipe] | None:
         """The ensemble of the project's finished runs that answers best, if one does."""
@@ -166,3 +182,7 @@ class ProjectBench:
         if path.name not in self._records:
             self._records[path.name] = read_run(path)
         return self._records[path.name]
+
+
+def _learns_as(recipe: Recipe) -> tuple[str, bool, str]:
+    return recipe.model.name, recipe.model.pretrained, recipe.model.transfer

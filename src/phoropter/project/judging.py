@@ -214,11 +214,20 @@ def judge_ensemble(
     return replace(judgement, threshold=threshold(asked + 1, ALPHA))
 
 
-def judge(reference: RunRecord, challenger: RunRecord, notebook: Notebook) -> Judgement:
-    """The paired tests of two runs; a pair that was compared before is no new look."""
+def judge(
+    reference: RunRecord, challenger: RunRecord, notebook: Notebook, *, among: int = 1
+) -> Judgement:
+    """The paired tests of two runs; a pair that was compared before is no new look.
+
+    Args:
+        reference: To be beaten.
+        challenger: The best of `among` runs that were looked at; it counts as so many looks.
+        notebook: Counts them.
+        among: How many.
+    """
     names = (reference.summary.run, challenger.summary.run)
     known = notebook.comparison(*names)
-    looks = known.looks if known is not None else notebook.looks + 1
+    looks = known.looks if known is not None else notebook.looks + among
     comparison = known or compare(
         reference.predictions,
         challenger.predictions,

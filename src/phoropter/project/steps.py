@@ -14,18 +14,20 @@ from typing import Any
 from phoropter.core.errors import InputError
 from phoropter.core.events import Listener, Note
 from phoropter.improvement.loop import Loop, Turn
+from phoropter.improvement.search import has_search
 from phoropter.improvement.trial import Trial
 from phoropter.metrics import named
 from phoropter.project.baseline import Plan, first_recipe, ladder
 from phoropter.project.bench import ProjectBench
-from phoropter.project.closing import close_project
+from phoropter.project.closing import baseline_run, close_project
 from phoropter.project.folder import Folder
 from phoropter.project.looking import look_and_note
 from phoropter.project.opened import Project, check_seed, existing, started
 from phoropter.project.options import Options
 from phoropter.project.results import ProjectResult, Step
+from phoropter.project.searching import ProjectSearcher
 from phoropter.project.tracking import tracked
-from phoropter.project.transfer import weighed
+from phoropter.project.transfer import sized, weighed
 from phoropter.training.problem import Problem
 
 _BASELINE_SHARE = 0.4
@@ -131,6 +133,7 @@ def planned_baseline(project: Project, problem: Problem, options: Options) -> Pl
 def make_baseline(bench: ProjectBench, plan: Plan, options: Options, budget: Budget) -> Trial:
     """The ladder of simple models, then the first recipe, shortened to its share of the time."""
     listener = bench.project.listener
+    plan = sized(plan, options, bench.problem, seconds=budget.left_s, listener=listener)
     for recipe in ladder(plan.recipe):
         trial = bench.run(recipe, role="ladder")
         listener(Note(f"{recipe.model.name}: {_score(trial)}."))
@@ -146,12 +149,14 @@ def improve_from(
 ) -> Loop:
     """The loop, each turn noted in the notebook; returns it with its final reference."""
     project = bench.project
+    first = bench.record(project.folder.runs / baseline_run(project)).recipe
     loop = Loop(
         bench=bench,
         reference=reference,
         greater_is_better=named(bench.problem.metric).greater_is_better,
         seconds_left=lambda: budget.left_s,
         tried=bench.tried_digests(),
+        searcher=ProjectSearcher(bench, first) if has_search() else None,
         combiner=bench,
     )
     begun = time.monotonic()

@@ -30,7 +30,7 @@ class FakeBench:
     left: float = 100.0
     ran: list[Recipe] = field(default_factory=list)
 
-    def planned(self, recipe: Recipe, *, seconds: float) -> Recipe | None:
+    def planned(self, recipe: Recipe, *, seconds: float, like: Recipe) -> Recipe | None:  # noqa: ARG002
         """The recipe as it is, if one run still fits."""
         return recipe if seconds >= self.seconds else None
 
@@ -45,10 +45,10 @@ class FakeBench:
         """The findings from the table."""
         return self.found(trial.recipe)
 
-    def judge(self, reference: Trial, challenger: Trial) -> Judgement:
+    def judge(self, reference: Trial, challenger: Trial, *, among: int = 1) -> Judgement:
         """The verdict by the p-value from the table."""
         delta = challenger.score.value - reference.score.value
-        looks = len(self.ran)
+        looks = len(self.ran) + among - 1
         p_value = self.p_value(delta)
         verdict: Verdict = "undecided" if p_value > 0.01 else ("better" if delta > 0 else "worse")
         comparison = Comparison(
