@@ -91,10 +91,15 @@ class ProjectBench:
         record = self.record(path)
         facts = {"recipe": recipe.model_dump(), "score": record.score}
         self.project.notebook.record_run(record.summary.run, role, facts)
+        return self.trial(path)
+
+    def trial(self, path: Path) -> Trial:
+        """The run in a folder as the loop sees it."""
+        record = self.record(path)
         loss = named("log_loss" if record.predictions.kind == "classes" else "mse")
         return Trial(
             record.summary.run,
-            recipe,
+            record.recipe,
             record.score,
             record.summary.seconds,
             cut=not is_done(path),

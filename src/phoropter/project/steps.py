@@ -212,8 +212,7 @@ def led_to(project: Project, bench: ProjectBench, run: str) -> Trial:
     for step in project.notebook.steps():
         if step.accepted and step.a == run:
             run = step.b
-    record = bench.record(project.folder.runs / run)
-    return Trial(record.summary.run, record.recipe, record.score, record.summary.seconds)
+    return bench.trial(project.folder.runs / run)
 
 
 def _score(trial: Trial) -> str:

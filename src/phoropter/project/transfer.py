@@ -20,7 +20,7 @@ _PASS = 4
 
 
 LARGER_PX = 288
-"""Side of images for frozen features of a network that was trained at 224 px. Random crops showed it
+"""Side of images for frozen features of a network trained at 224 px. Random crops showed it
 objects larger than whole images do, and enlarging makes up for that (Touvron et al. 2019)."""
 
 _FEATURES_SHARE = 0.15
