@@ -24,6 +24,7 @@ from phoropter.project.judging import (
     write_findings,
 )
 from phoropter.project.opened import Project
+from phoropter.project.pins import covers, left_alone
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.training.estimate import LEAST_SHARE, shortened
 from phoropter.training.execute import execute, is_classic
@@ -42,6 +43,7 @@ class ProjectBench:
         seconds_left: Until the last moment at which a run may end.
         deadline: The same moment as `time.monotonic` tells it, or None.
         keep: How many passes of a run leave their weights.
+        pins: Recipe keys that nothing is prescribed for.
     """
 
     project: Project
@@ -49,6 +51,7 @@ class ProjectBench:
     seconds_left: Callable[[], float]
     deadline: float | None
     keep: int = 1
+    pins: tuple[str, ...] = ()
     _records: dict[str, RunRecord] = field(default_factory=dict)
     _honest: dict[str, Predictions] = field(default_factory=dict)
 
@@ -107,7 +110,10 @@ class ProjectBench:
         )
 
     def findings(self, trial: Trial) -> tuple[Finding, ...]:
-        """The run's findings, then ideas for where nothing is wrong."""
+        """The run's findings, then ideas for where nothing is wrong; pinned keys are left alone."""
+        return left_alone(self._all_findings(trial), self.pins)
+
+    def _all_findings(self, trial: Trial) -> tuple[Finding, ...]:
         record = self.of(trial)
         ladder = read_ladder(self.project.folder, self.project.notebook)
         if record.summary.members:
@@ -153,6 +159,8 @@ class ProjectBench:
 
     def combined(self, reference: Trial) -> tuple[Candidate, Recipe] | None:
         """The ensemble of the project's finished runs that answers best, if one does."""
+        if any(covers(pin, "predict.ensemble") for pin in self.pins):
+            return None
         runs = self.project.folder.runs
         names = dict.fromkeys(run for run, role in self.project.notebook.runs() if role != ROLE)
         done = [self.record(runs / name) for name in names if is_done(runs / name)]

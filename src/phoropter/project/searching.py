@@ -11,6 +11,7 @@ from phoropter.core.recipe import Recipe, difference
 from phoropter.improvement.search import Search
 from phoropter.improvement.trial import Candidate, Searched, Trial
 from phoropter.project.bench import ProjectBench
+from phoropter.project.pins import restored
 
 CODE = "search"
 PATIENCE = 25
@@ -38,9 +39,10 @@ class ProjectSearcher:
         trials: list[Trial] = []
         unfit = 0
         while unfit < MOST_UNFIT and not _is_over(trials):
-            recipe = search.ask()
+            asked = search.ask()
+            recipe = restored(asked, self.base, self.bench.pins)
             trial = self._tried(recipe, seconds_left())
-            search.tell(recipe, None if trial is None else trial.loss)
+            search.tell(asked, None if trial is None else trial.loss)
             if trial is None:
                 unfit += 1
                 continue

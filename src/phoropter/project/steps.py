@@ -24,8 +24,10 @@ from phoropter.project.folder import Folder
 from phoropter.project.looking import look_and_note
 from phoropter.project.opened import Project, check_seed, existing, started
 from phoropter.project.options import Options
+from phoropter.project.pins import keep_pins, read_pins
 from phoropter.project.results import ProjectResult, Step
 from phoropter.project.searching import ProjectSearcher
+from phoropter.project.steering import Steering, steered
 from phoropter.project.tracking import tracked
 from phoropter.project.transfer import sized, weighed
 from phoropter.training.problem import Problem
@@ -82,6 +84,7 @@ def run_project(options: Options, *, budget_s: float, listener: Listener) -> Pro
         look_and_note(project, problem.split, budget_s=0.2 * budget_s)
         plan = planned_baseline(project, problem, options)
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
+        bench.pins = read_pins(project.folder)
         baseline = make_baseline(bench, plan, options, budget)
         reference = led_to(project, bench, baseline.run)
         loop = improve_from(bench, reference, budget, own=None)
@@ -92,6 +95,7 @@ def improve_project(
     place: str | Path,
     own: Mapping[str, Any],
     *,
+    steering: Steering,
     budget_s: float,
     track: str | None,
     listener: Listener,
@@ -103,7 +107,8 @@ def improve_project(
         project.check_images()
         problem = project.problem()
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
-        reference = reference_so_far(project, bench)
+        bench.pins = keep_pins(folder, pin=steering.pin, unpin=steering.unpin)
+        reference = steered(bench, reference_so_far(project, bench), steering)
         loop = improve_from(bench, reference, budget, own=own or None)
         return close_project(project, problem, bench, loop, spent_s=lambda: budget.spent_s)
 
