@@ -120,7 +120,10 @@ def test_nothing_is_prescribed_for_pinned_keys(bench):
     bench.pins = ("model",)
     trial = reference_so_far(bench.project, bench)
     changed = {
-        key for found in bench.findings(trial) for cure in found.prescriptions for key in cure.change
+        key
+        for found in bench.findings(trial)
+        for cure in found.prescriptions
+        for key in cure.change
     }
     assert not any(key.startswith("model") for key in changed)
     bench.pins = ("predict.ensemble",)

@@ -34,18 +34,20 @@ class Search:
 
     Args:
         base: A recipe for the same images; task, channels, flips and seed are taken from it.
+        sizes: Sides of the images of pretrained networks; the usual ones if left out.
 
     Raises:
         MissingExtraError: If Optuna is not installed.
     """
 
-    def __init__(self, base: Recipe) -> None:
+    def __init__(self, base: Recipe, *, sizes: Sequence[int] = ()) -> None:
         if not has_search():
             raise MissingExtraError(PACKAGE, "tune", why="Searching over recipes")
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._base = base
+        self._sizes = sizes
         sampler = optuna.samplers.TPESampler(
             seed=derive(base.seed, "search") % 2**32, n_startup_trials=STARTING
         )
@@ -55,7 +57,7 @@ class Search:
     def ask(self) -> Recipe:
         """The recipe to be tried next."""
         trial = self._study.ask()
-        recipe = drawn(trial, self._base)
+        recipe = drawn(trial, self._base, sizes=self._sizes)
         self._asked[recipe.digest] = trial
         return recipe
 
@@ -71,7 +73,7 @@ class Search:
             self._study.tell(trial, loss)
 
 
-def drawn(trial: Trial, base: Recipe) -> Recipe:
+def drawn(trial: Trial, base: Recipe, *, sizes: Sequence[int] = ()) -> Recipe:
     """A recipe from the space: how the model learns, then what such a model can be told.
 
     Frozen features under a head or a classic model, fine-tuning, or a small network from scratch.
@@ -80,7 +82,7 @@ def drawn(trial: Trial, base: Recipe) -> Recipe:
     kinds = [*(["scratch"] if tiny else ["forest"]), "linear"]
     kinds += ["features", "finetune"] if offline_weights_installed() else []
     kind = trial.suggest_categorical("kind", kinds)
-    sizes = _TINY_SIZES if tiny else _PHOTO_SIZES
+    sizes = sizes or (_TINY_SIZES if tiny else _PHOTO_SIZES)
     change: dict[str, Any] = {"predict.ensemble": (), "predict.calibration": "none"}
     if kind == "scratch":
         change |= _scratch(trial)

@@ -10,6 +10,7 @@ from phoropter.core.events import Note
 from phoropter.core.recipe import Recipe, difference
 from phoropter.improvement.search import Search
 from phoropter.improvement.trial import Candidate, Searched, Trial
+from phoropter.models.catalog import frozen_trunk
 from phoropter.project.bench import ProjectBench
 from phoropter.project.pins import restored
 
@@ -35,7 +36,10 @@ class ProjectSearcher:
 
     def searched(self, reference: Trial, *, seconds_left: Callable[[], float]) -> Searched | None:
         """The trial with the least validation loss, told one line a trial."""
-        search = Search(self.base)
+        # Features at other sizes are dear, and runs on other pixels cannot be averaged.
+        trunk = frozen_trunk(self.base)
+        sizes = () if trunk in {"", "pixels"} else (self.base.data.size,)
+        search = Search(self.base, sizes=sizes)
         trials: list[Trial] = []
         unfit = 0
         while unfit < MOST_UNFIT and not _is_over(trials):

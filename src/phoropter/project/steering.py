@@ -10,6 +10,7 @@ from phoropter.improvement.trial import Trial
 from phoropter.project.bench import ProjectBench
 from phoropter.project.results import STEERING, Step
 
+
 @dataclass(frozen=True, slots=True)
 class Steering:
     """What the user asks of `improve` besides a change of their own.
