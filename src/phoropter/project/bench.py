@@ -9,6 +9,7 @@ from pathlib import Path
 from phoropter.core.predictions import Predictions
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding
+from phoropter.improvement.aim import aimed
 from phoropter.improvement.candidates import rebased
 from phoropter.improvement.prescriptions.ideas import ideas
 from phoropter.improvement.trial import Candidate, Judgement, Trial
@@ -126,7 +127,7 @@ class ProjectBench:
         of_network: tuple[Finding, ...] = ()
         if is_classic(record.recipe):
             of_network = self._of_the_network(record.recipe, ladder)
-        return (*found, *ideas(evidence), *of_network)
+        return (*aimed((*found, *ideas(evidence)), evidence), *of_network)
 
     def _of_the_network(
         self, reference: Recipe, ladder: Mapping[str, RunRecord]
@@ -146,7 +147,7 @@ class ProjectBench:
     ) -> tuple[Finding, ...]:
         """What may help a run, as changes of the reference that lead to the same recipes."""
         evidence = evidence_of(record, ladder)
-        found = (*prescribed(evidence), *ideas(evidence))
+        found = aimed((*prescribed(evidence), *ideas(evidence)), evidence)
         return tuple(rebased(finding, record.recipe, reference) for finding in found)
 
     def judge(self, reference: Trial, challenger: Trial, *, among: int = 1) -> Judgement:

@@ -139,7 +139,7 @@ def make_baseline(bench: ProjectBench, plan: Plan, options: Options, budget: Bud
     """The ladder of simple models, then the first recipe, shortened to its share of the time."""
     listener = bench.project.listener
     plan = sized(plan, options, bench.problem, seconds=budget.left_s, listener=listener)
-    for recipe in ladder(plan.recipe):
+    for recipe in ladder(plan.recipe, samples=len(bench.problem.rows("train"))):
         trial = bench.run(recipe, role="ladder")
         listener(Note(f"{recipe.model.name}: {_score(trial)}."))
     chosen = weighed(plan, options, bench.problem, listener=listener)
