@@ -10,6 +10,7 @@ from phoropter.project.opened import started
 from phoropter.project.options import Options
 from phoropter.project.results import Step
 from phoropter.project.steps import led_to
+from phoropter.training.execute import execute
 
 MLP = Recipe().changed(
     {
@@ -103,3 +104,20 @@ def test_a_trial_is_judged_once_and_diagnosed(bench):
 def test_without_an_accepted_step_a_run_leads_to_itself(bench):
     trial = bench.run(MLP.changed({"model.name": "majority"}), role="baseline")
     assert led_to(bench.project, bench, trial.run) == trial
+
+
+def test_a_challenger_that_clearly_loses_is_stopped_and_continued_when_asked(bench, tmp_path):
+    reference = bench.run(MLP.changed({"train.lr": 0.02}), role="baseline")
+    hopeless = MLP.changed({"train.lr": 1e-7})
+    stopped = bench.run(hopeless, against=reference)
+    assert bench.of(stopped).summary.stopped_by == "losing"
+    assert bench.of(stopped).summary.epochs < 20
+    assert not stopped.cut
+    assert bench.judge(reference, stopped).comparison.delta < 0
+    bench.project.notebook.record_step(turn_with(stopped.run))
+    assert hopeless.digest in bench.tried_digests()
+    whole = bench.run(hopeless)
+    assert (whole.run, bench.of(whole).summary.epochs) == (stopped.run, 20)
+    fresh = execute(hopeless, bench.problem, runs=tmp_path / "fresh")
+    names = ("predictions.parquet", "history.jsonl")
+    assert all((bench.of(whole).path / n).read_bytes() == (fresh / n).read_bytes() for n in names)

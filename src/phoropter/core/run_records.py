@@ -123,7 +123,8 @@ class RunSummary:
         best_epoch: The pass whose weights were kept.
         seconds: Wall time of the whole run.
         samples_per_second: Training throughput (0.0 for classic models).
-        stopped_by: "finished", "patience", "budget", "diverged" or "interrupted".
+        stopped_by: "finished", "patience", "budget", "losing" (far behind the run that it was to
+            beat), "diverged" or "interrupted".
         numerics: What was chosen and the measurements behind it.
         schema: The target's schema.
         features: Where the classic models' or the head's inputs came from ("pixels",

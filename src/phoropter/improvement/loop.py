@@ -70,7 +70,7 @@ class Loop:
             if chosen is None:
                 return
             candidate, recipe = chosen
-            challenger = self.bench.run(recipe)
+            challenger = self.bench.run(recipe, against=self.reference)
             if challenger.cut:
                 # Half a run says nothing of the change; no look is spent on it.
                 self.stopped_by = "budget"

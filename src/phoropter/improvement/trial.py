@@ -58,8 +58,8 @@ class Bench(Protocol):
         """
         ...
 
-    def run(self, recipe: Recipe) -> Trial:
-        """Makes the run, or finds it already made."""
+    def run(self, recipe: Recipe, *, against: Trial | None = None) -> Trial:
+        """Makes the run, or finds it already made; stops it if it clearly loses to `against`."""
         ...
 
     def findings(self, trial: Trial) -> tuple[Finding, ...]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from phoropter.core.events import Note
 from phoropter.core.predictions import Predictions
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding
+from phoropter.core.run_records import Epoch
 from phoropter.improvement.aim import aimed
 from phoropter.improvement.candidates import rebased
+from phoropter.improvement.losing import losing_against
 from phoropter.improvement.prescriptions.ideas import ideas
 from phoropter.improvement.trial import Candidate, Judgement, Trial
 from phoropter.metrics import named
@@ -30,6 +33,7 @@ from phoropter.project.run_record import RunRecord, read_run
 from phoropter.training.estimate import LEAST_SHARE, shortened
 from phoropter.training.execute import execute, is_classic
 from phoropter.training.problem import Problem, run_id
+from phoropter.training.records import Losing
 from phoropter.training.summary import is_done
 from phoropter.training.twins import twin
 
@@ -81,14 +85,20 @@ class ProjectBench:
             listener=self.project.listener,
         )
 
-    def run(self, recipe: Recipe, *, role: str = "candidate") -> Trial:
-        """Makes the run, or finds it already made, and notes it."""
+    def run(
+        self, recipe: Recipe, *, role: str = "candidate", against: Trial | None = None
+    ) -> Trial:
+        """Makes the run, or finds it already made, and notes it.
+
+        One that is far behind `against` is stopped; asked for again without it, it goes on.
+        """
         path = execute(
             recipe,
             self.problem,
             runs=self.project.folder.runs,
             deadline=self.deadline,
             keep=self.keep,
+            losing=None if against is None else self._losing(recipe, against),
             listener=self.project.listener,
         )
         self._records.pop(path.name, None)  # it may have gone on since it was read
@@ -96,6 +106,21 @@ class ProjectBench:
         facts = {"recipe": recipe.model_dump(), "score": record.score}
         self.project.notebook.record_run(record.summary.run, role, facts)
         return self.trial(path)
+
+    def _losing(self, recipe: Recipe, against: Trial) -> Losing:
+        """Told once, in words, when it is so."""
+        record = self.of(against)
+        planned, epochs = record.recipe.train.epochs, recipe.train.epochs
+        losing = losing_against(record.history, planned=planned, epochs=epochs)
+
+        def told(history: Sequence[Epoch]) -> bool:
+            if not losing(history):
+                return False
+            where = f"pass {history[-1].epoch} of {epochs}"
+            self.project.listener(Note(f"Stopped after {where}: far behind {against.run}."))
+            return True
+
+        return told
 
     def trial(self, path: Path) -> Trial:
         """The run in a folder as the loop sees it."""
@@ -106,7 +131,7 @@ class ProjectBench:
             record.recipe,
             record.score,
             record.summary.seconds,
-            cut=not is_done(path),
+            cut=not is_done(path) and record.summary.stopped_by != "losing",
             loss=loss(record.predictions),
         )
 
@@ -185,7 +210,11 @@ class ProjectBench:
             for run, role in self.project.notebook.runs()
             if role not in apart and (role != "candidate" or run in judged)
         )
-        return {self.record(path).recipe.digest for path in known if is_done(path)}
+        return {
+            self.record(path).recipe.digest
+            for path in known
+            if is_done(path) or path.name in judged
+        }
 
     def of(self, trial: Trial) -> RunRecord:
         """The full record behind a trial."""

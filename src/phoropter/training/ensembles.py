@@ -79,6 +79,19 @@ def averaged_network(members: Sequence[Restored], runs: Sequence[str]) -> Averag
     )
 
 
+def check_no_pass(folder: Path, epoch: int | None) -> None:
+    """Refuses to speak with the weights of a pass where there are several networks.
+
+    Raises:
+        UsageError: If a pass is asked for.
+    """
+    if epoch is not None:
+        raise UsageError(
+            f"The run {folder.name!r} is an ensemble, and has no passes of its own.",
+            hint="Leave --epoch out, or name one of its members.",
+        )
+
+
 def _summary(folder: Path, places: Sequence[Path]) -> RunSummary:
     known = {path.name: read_summary(path) for path in places}
     cut = [one.stopped_by for one in known.values() if one.stopped_by in UNFINISHED]

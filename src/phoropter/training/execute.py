@@ -21,7 +21,7 @@ from torch import nn
 from phoropter.augment.mixing import mixer
 from phoropter.augment.policies import augmenter
 from phoropter.core import registry
-from phoropter.core.errors import InputError, UsageError
+from phoropter.core.errors import InputError
 from phoropter.core.events import Listener, Note, RunBegun, RunEnded, silent
 from phoropter.core.files import write_text
 from phoropter.core.predictions import Predictions, write_predictions
@@ -40,12 +40,18 @@ from phoropter.prediction.run import outputs
 from phoropter.prediction.views import FixedView
 from phoropter.training.checkpoint import read_weights, weights_of, write_weights
 from phoropter.training.decoding import applied, check_decoding, fit_and_apply
-from phoropter.training.ensembles import averaged_network, execute_ensemble
+from phoropter.training.ensembles import averaged_network, check_no_pass, execute_ensemble
 from phoropter.training.gates import input_ignored, read_gates, run_gates, write_gates
 from phoropter.training.head_start import start_head
 from phoropter.training.loop import fit
 from phoropter.training.problem import Problem, own_sources, run_id
-from phoropter.training.records import FitOutcome, TrainingData, Watch, sample_train_eval_rows
+from phoropter.training.records import (
+    FitOutcome,
+    Losing,
+    TrainingData,
+    Watch,
+    sample_train_eval_rows,
+)
 from phoropter.training.sources import (
     Source,
     frozen,
@@ -84,6 +90,7 @@ def execute(
     runs: Path,
     deadline: float | None = None,
     keep: int = 1,
+    losing: Losing | None = None,
     listener: Listener = silent,
 ) -> Path:
     """Carries out a recipe, or finds it done, and returns the run's folder.
@@ -95,6 +102,7 @@ def execute(
         deadline: Reading of `time.monotonic` at which training must end; None: no limit.
         keep: How many of the passes with the lowest validation losses leave their weights. It
             decides nothing about the run, so it is no part of the recipe.
+        losing: Asked after every pass whether the rest is worth its time; None: it is.
         listener: Told about the progress.
 
     Raises:
@@ -121,7 +129,7 @@ def execute(
         problem=problem,
         folder=folder,
         source=open_for_training(recipe, problem, listener=listener),
-        watch=Watch(listener=listener, deadline=deadline, keep=keep),
+        watch=Watch(listener=listener, deadline=deadline, keep=keep, losing=losing),
     )
     listener(RunBegun(folder.name, recipe))
     network, outcome = _fitted(carried)
@@ -160,7 +168,7 @@ def restored(
     summary = read_summary(folder)
     how = read_preprocessing(folder)
     if summary.members:
-        _check_no_pass(folder, epoch)
+        check_no_pass(folder, epoch)
         members = [restored(folder.parent / name) for name in dict.fromkeys(summary.members)]
         return averaged_network(members, summary.members).eval(), recipe, summary, how
     _check_own(recipe, summary)
@@ -202,7 +210,7 @@ def predicted(
     """What a finished run says of these rows of the data, with the weights of a kept pass."""
     summary = read_summary(folder)
     if summary.members:
-        _check_no_pass(folder, epoch)
+        check_no_pass(folder, epoch)
         counts = Counter(summary.members)
         said = [predicted(folder.parent / name, problem, rows) for name in counts]
         return applied(mean_predictions(said, list(counts.values())), folder)
@@ -216,14 +224,6 @@ def is_classic(recipe: Recipe) -> bool:
     """Whether the model is fitted by scikit-learn instead of trained."""
     alone = not recipe.predict.ensemble
     return alone and recipe.model.name in registry.names("phoropter.classics")
-
-
-def _check_no_pass(folder: Path, epoch: int | None) -> None:
-    if epoch is not None:
-        raise UsageError(
-            f"The run {folder.name!r} is an ensemble, and has no passes of its own.",
-            hint="Leave --epoch out, or name one of its members.",
-        )
 
 
 def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:

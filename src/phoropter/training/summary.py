@@ -38,7 +38,7 @@ RECORDS = (
 TEST_PREDICTIONS = "test_predictions.parquet"
 """There once the seal was opened for the run."""
 
-UNFINISHED = ("budget", "interrupted")
+UNFINISHED = ("budget", "losing", "interrupted")
 """Ends that more time would have changed; such a run goes on when it is asked for again."""
 
 
