@@ -29,7 +29,7 @@ from phoropter.project.results import ProjectResult, Step
 from phoropter.project.searching import ProjectSearcher
 from phoropter.project.steering import Steering, steered
 from phoropter.project.tracking import tracked
-from phoropter.project.transfer import sized, weighed
+from phoropter.project.transfer import enlarged, sized, weighed
 from phoropter.training.problem import Problem
 
 _BASELINE_SHARE = 0.4
@@ -138,7 +138,8 @@ def planned_baseline(project: Project, problem: Problem, options: Options) -> Pl
 def make_baseline(bench: ProjectBench, plan: Plan, options: Options, budget: Budget) -> Trial:
     """The ladder of simple models, then the first recipe, shortened to its share of the time."""
     listener = bench.project.listener
-    plan = sized(plan, options, bench.problem, seconds=budget.left_s, listener=listener)
+    for larger in (sized, enlarged):
+        plan = larger(plan, options, bench.problem, seconds=budget.left_s, listener=listener)
     for recipe in ladder(plan.recipe, samples=len(bench.problem.rows("train"))):
         trial = bench.run(recipe, role="ladder")
         listener(Note(f"{recipe.model.name}: {_score(trial)}."))

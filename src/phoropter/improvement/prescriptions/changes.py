@@ -139,25 +139,29 @@ def pretrained_trunk(evidence: RunEvidence) -> Iterator[Prescription]:
     recipe = evidence.recipe
     if not is_small_net(recipe) or recipe.data.size < PATCH_PX or weights_file() is None:
         return
-    change = {
+    yield prescription(
+        evidence,
+        "pretrained",
+        on_pretrained(size=max(recipe.data.size, WIDE_ENOUGH_PX)),
+        "Put a linear layer on the features of a pretrained network instead of training a small "
+        "one from scratch.",
+        cost=2.0,
+    )
+
+
+def on_pretrained(*, size: int) -> dict[str, Any]:
+    """What is to be changed of a small network's recipe so that it is a head on frozen features."""
+    return {
         "model.name": "efficientnet_lite0",
         "model.pretrained": True,
         "model.transfer": "features",
-        "data.size": max(recipe.data.size, WIDE_ENOUGH_PX),
+        "data.size": size,
         "data.channels": 3,
         "data.normalize": "weights",
         "data.augment.preset": "none",
         "train.optimizer": "adamw",
         "train.lr": 3e-3,
     }
-    yield prescription(
-        evidence,
-        "pretrained",
-        change,
-        "Put a linear layer on the features of a pretrained network instead of training a small "
-        "one from scratch.",
-        cost=2.0,
-    )
 
 
 def wider(evidence: RunEvidence) -> Iterator[Prescription]:
