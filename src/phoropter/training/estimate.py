@@ -141,11 +141,13 @@ def features_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float
 def least_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
     """Seconds below which the run will hardly end, from a forward pass of a few images.
 
-    A training step is about three forward passes; two are counted, for the bound to be one from
-    below. So a second tells that a large network will not fit, where timing its training steps
-    would take longer than is left.
+    A training step is about three forward passes, and little more than one where the lower layers
+    stay as they are; one less is counted, for the bound to be one from below. So a second tells
+    that a large network will not fit, where timing its training steps would take longer than is
+    left.
     """
-    return 2 * forward_s(recipe, problem, listener=listener) * recipe.train.epochs
+    passes = 1 if recipe.train.frozen else 2
+    return passes * forward_s(recipe, problem, listener=listener) * recipe.train.epochs
 
 
 def forward_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
