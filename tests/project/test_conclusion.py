@@ -1,5 +1,6 @@
 import pytest
 
+from phoropter.core.records import Metric
 from phoropter.project.conclusion import best_simple, conclude
 from phoropter.project.results import Step
 
@@ -97,3 +98,9 @@ def test_of_numbers_the_smaller_error_is_better(record, measured):
     behind = record("net", measured(0.9), task="regression")
     _, sentence = conclude(behind, ladder, ())
     assert sentence.startswith("The simple model wins: ridge is ahead")
+
+
+def test_the_best_of_many_is_flattered(record, spoken):
+    flattered = Metric("optimism", 0.0123, 0.0, 0.02, 200)
+    *_, sentence = conclude(record("net", spoken(0.9)), {}, (), among=(7, flattered))
+    assert "of 7 runs, which flatters it by about 0.0123 [0.0000, 0.0200]" in sentence

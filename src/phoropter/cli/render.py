@@ -221,7 +221,20 @@ def comparison(result: Comparison) -> str:
         f"{result.metric} {signed(result.delta)} "
         f"[{signed(result.low)}, {signed(result.high)}], p {result.p_value:.2g}, "
         f"look {result.looks} at this validation part",
+        _equivalence(result),
+        [line for line in (result.method, result.note) if line],
     )
+
+
+def _equivalence(result: Comparison) -> list[str]:
+    """Whether the two are as good as equal, where that was asked, and how seeds spread."""
+    lines = []
+    if result.seed_spread is not None:
+        lines.append(f"{result.metric} spreads by {number(result.seed_spread)} over seeds")
+    if result.rope is not None:
+        word = "as good as equal" if result.equivalent else "not shown to be as good as equal"
+        lines.append(f"{word}: differences below {number(result.rope)} do not matter")
+    return lines
 
 
 def test(result: TestResult) -> str:

@@ -202,6 +202,14 @@ class Comparison:
         p_value: Two-sided, before correction for the number of looks.
         looks: How many comparisons this validation part has seen, this one included.
         verdict: "better" or "worse" (of b) only if it survives the correction for looks.
+        method: Which test decided and why, one sentence.
+        trainings: Models of each recipe that were compared; 1 is about these two models alone.
+        seed_spread: Standard deviation of the metric over trainings of one recipe that differ in
+            their seed alone; None where it was not measured.
+        rope: Half the width of the region of practical equivalence, in the metric's unit; None
+            where none was asked for.
+        equivalent: Whether the 95 % interval of `delta` lies within it; None without one.
+        note: What else is to be done before anything is claimed, one sentence, or "".
     """
 
     a: str
@@ -213,6 +221,12 @@ class Comparison:
     p_value: float
     looks: int
     verdict: Verdict
+    method: str = ""
+    trainings: int = 1
+    seed_spread: float | None = None
+    rope: float | None = None
+    equivalent: bool | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

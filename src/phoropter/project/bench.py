@@ -20,6 +20,7 @@ from phoropter.project.judging import (
     write_findings,
 )
 from phoropter.project.opened import Project
+from phoropter.project.repeating import ROLE as REPEAT
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.training.estimate import shortened
 from phoropter.training.execute import execute, is_classic
@@ -119,10 +120,10 @@ class ProjectBench:
         """Digests of the recipes that were tried as changes.
 
         The ladder's have yet to compete, runs that the budget cut have yet to be finished, and
-        parts of the data prove nothing about the whole. Those of a turn that was stopped before
-        its verdict have yet to be judged.
+        parts of the data and other seeds prove nothing about the whole. Those of a turn that was
+        stopped before its verdict have yet to be judged.
         """
-        runs, apart = self.project.folder.runs, {"ladder", ROLE}
+        runs, apart = self.project.folder.runs, {"ladder", ROLE, REPEAT}
         judged = {step.b for step in self.project.notebook.steps()}
         known = (
             runs / run

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from phoropter.comparison.looks import threshold
-from phoropter.comparison.paired import compare, proper_score_test
+from phoropter.comparison.paired import compare, proper_score_test, within
 from phoropter.comparison.plan import plan
 from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener, silent
@@ -25,11 +25,13 @@ from phoropter.project.collecting import measure_curve
 from phoropter.project.folder import Folder, locked, run_folder
 from phoropter.project.notebook import Notebook
 from phoropter.project.opened import existing
+from phoropter.project.repeating import compared_again, read_over, spread_known
 from phoropter.project.results import DiagnoseResult, RunResult
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.project.slicing import slices_of
 from phoropter.project.yardsticks import measured_against
 from phoropter.report.figure_page import write_learning_curves
+from phoropter.training.summary import is_done
 
 CURVES = "curves.html"
 SHARES = BALANCED_METRICS | {"accuracy"}
@@ -179,12 +181,29 @@ def write_findings(record: RunRecord, findings: tuple[Finding, ...]) -> None:
     write_json(record.path / "findings.json", findings)
 
 
-def compare_runs(a: str | Path, b: str | Path, project: str | Path | None) -> Comparison:
+def compare_runs(
+    a: str | Path,
+    b: str | Path,
+    project: str | Path | None,
+    *,
+    over: str = "samples",
+    rope: float | None = None,
+    listener: Listener = silent,
+) -> Comparison:
     """The verdict on two runs of one project; recorded, and counted as a look.
+
+    Args:
+        a: The reference.
+        b: The challenger.
+        project: Folder of the project.
+        over: "samples", "seeds", "seeds=N" or "folds=K".
+        rope: Differences smaller than this do not matter; None asks nothing.
+        listener: Told what is going on.
 
     Raises:
         UsageError: If the runs belong to different projects.
     """
+    wanted = read_over(over)
     folder, first = run_folder(a, project)
     other, second = run_folder(b, project or folder.path)
     if folder.path != other.path:
@@ -192,12 +211,20 @@ def compare_runs(a: str | Path, b: str | Path, project: str | Path | None) -> Co
             f"{str(a)!r} and {str(b)!r} belong to different projects.",
             hint="Only runs on the same validation samples can be compared.",
         )
+    if wanted.what != "samples":
+        with existing(folder, listener=listener) as opened:
+            pair = (read_run(first), read_run(second))
+            return within(compared_again(opened, *pair, wanted), rope)
     with locked(folder):
         notebook = Notebook(folder.notebook)
         try:
-            return judge(read_run(first), read_run(second), notebook).comparison
+            comparison = judge(read_run(first), read_run(second), notebook).comparison
+            names = [name for name, _ in notebook.runs()]
         finally:
             notebook.close()
+    paths = dict.fromkeys(folder.runs / name for name in (first.name, second.name, *names))
+    runs = [read_run(path) for path in paths if is_done(path)]
+    return within(spread_known(comparison, runs), rope)
 
 
 def judge(reference: RunRecord, challenger: RunRecord, notebook: Notebook) -> Judgement:

@@ -78,10 +78,14 @@ class Notebook:
             self._database.add(OPENINGS, run=run, facts=facts)
 
     def comparison(self, a: str, b: str) -> Comparison | None:
-        """The recorded comparison of this pair, in this order, if there is one."""
+        """The recorded comparison of these two models, in this order, if there is one.
+
+        Those of their recipes, which were trained again for it, are others.
+        """
         query = select(COMPARISONS.c.facts).where(COMPARISONS.c.a == a, COMPARISONS.c.b == b)
-        rows = self._database.rows(query)
-        return Comparison(**rows[-1]) if rows else None
+        found = [Comparison(**row) for row in self._database.rows(query)]
+        models = [comparison for comparison in found if comparison.trainings == 1]
+        return models[-1] if models else None
 
     @property
     def looks(self) -> int:
