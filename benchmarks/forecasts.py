@@ -7,6 +7,10 @@ pool is cut to a quarter, the forecast sees what nested parts of that quarter re
 and four times as much data reach is held back. The method was made with the curves of the sets
 called "development"; the figures that count are those of the others. Aim: the 90 % interval holds
 the truth in at least 80 %, the median absolute error is at most one point.
+
+The truth itself is noisy: other training samples of the same number would have given another error.
+"least" is the median absolute error of somebody who knows the expected error exactly, by how much
+networks on the two halves of a pool differ. What the forecast sees has noise of the same kind.
 """
 
 from __future__ import annotations
@@ -199,7 +203,10 @@ def _measure(features: Table, labels: Labels, head: str, seed: int) -> Measured:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A forecast beside what was held back: errors in per cent, NaN where none was made."""
+    """A forecast beside what was held back: errors in per cent, NaN where none was made.
+
+    `noise` is an estimate of the variance of the truth over training samples, in squared points.
+    """
 
     times: int
     truth: float
@@ -208,6 +215,7 @@ class Outcome:
     high: float
     line: float
     present: float
+    noise: float = 0.0
 
     @property
     def held(self) -> bool:
@@ -226,16 +234,28 @@ def judged(found: Measured) -> list[Outcome]:
     )
     told = forecast(trained)
     outcomes = []
-    for times, level in ((2, 1), (4, 0)):
+    first, second = 100 * (~found.right[found.levels == 1]).mean(axis=1)
+    for times, level, models in ((2, 1, 2), (4, 0, 1)):
         truth = 100 * float((~found.right[found.levels == level]).mean())
         gain = next((gain for gain in told.gains if gain.times == times), None)
         ends = (np.nan,) * 3 if gain is None else (gain.error, gain.error_low, gain.error_high)
         line = straight_line(trained, times)
         present = told.levels[-1].error
+        noise = float((first - second) ** 2) / 2 / models
         outcomes.append(
-            Outcome(times, truth, *(100 * end for end in ends), 100 * line, 100 * present)
+            Outcome(times, truth, *(100 * end for end in ends), 100 * line, 100 * present, noise)
         )
     return outcomes
+
+
+def least_error(outcomes: list[Outcome]) -> float:
+    """Expected median absolute error of who knows the expected errors: normal noise, simulated.
+
+    The seeds of a curve come one after the other, and share the mean of their noise.
+    """
+    noise = np.array([one.noise for one in outcomes]).reshape(-1, SEEDS).mean(axis=1)
+    draws = generator(0, "forecasts", "least").standard_normal((2_000, len(outcomes)))
+    return float(np.median(np.abs(draws) * np.sqrt(np.repeat(noise, SEEDS)), axis=1).mean())
 
 
 def straight_line(trained: Trained, times: int) -> float:
@@ -256,7 +276,8 @@ def summary(outcomes: list[Outcome]) -> str:
     width = np.median([one.high - one.low for one in made])
     return (
         f"{len(made):>3} of {len(outcomes)} forecast   in the 90 % interval {held:.2f} "
-        f"(width {width:.1f})   median error {ours:.2f}   line {line:.2f}   no change {same:.2f}"
+        f"(width {width:.1f})   median error {ours:.2f}   line {line:.2f}   no change {same:.2f}   "
+        f"least {least_error(outcomes):.2f}"
     )
 
 
