@@ -353,7 +353,9 @@ def _rejected(items: Sequence[Rejected], what: str) -> list[str]:
 
 def _prescription(item: Prescription) -> str:
     change = " ".join(f"--set {key}={_cell(value)}" for key, value in item.change.items())
-    gain = "" if item.expected_gain is None else f" (expected {signed(item.expected_gain)})"
+    told = [] if item.expected_gain is None else [f"expected {signed(item.expected_gain)}"]
+    told += [item.measured.rstrip(".")] if item.measured else []
+    gain = f" ({'; '.join(told)})" if told else ""
     return f"{change}: {item.advice}{gain}" if change else f"{item.advice}{gain}"
 
 

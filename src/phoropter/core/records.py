@@ -158,6 +158,7 @@ class Prescription:
         expected_gain: Expected gain of the primary metric, in its own unit; None if unknown.
         cost: Expected cost relative to one run of the present recipe (1.0 is one more such run).
         why: The reason, one sentence, with its source where it has one.
+        measured: What it brought when it was tried before, one sentence, or "".
     """
 
     change: Mapping[str, Any]
@@ -165,6 +166,7 @@ class Prescription:
     expected_gain: float | None
     cost: float
     why: str
+    measured: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,13 @@ from phoropter.diagnosis.diagnose import diagnose
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.limits import budget, limits
 from phoropter.diagnosis.scores import BALANCED_METRICS
+from phoropter.improvement.prescriptions.experience import informed
+from phoropter.improvement.prescriptions.making import remaining_error
 from phoropter.improvement.prescriptions.prescribe import prescribe
 from phoropter.improvement.trial import Judgement
 from phoropter.metrics import named
 from phoropter.project.collecting import measure_curve
+from phoropter.project.experience import experience
 from phoropter.project.folder import Folder, locked, run_folder
 from phoropter.project.notebook import Notebook
 from phoropter.project.opened import existing
@@ -112,10 +115,10 @@ def diagnose_run(
     try:
         evidence = evidence_of(record, read_ladder(folder, notebook))
         evidence = measured_against(evidence, record, folder, notebook, human=human)
-        steps = notebook.steps()
+        steps, tried = notebook.steps(), experience(notebook)
     finally:
         notebook.close()
-    found = prescribed(evidence)
+    found = informed(prescribed(evidence), record.recipe, tried, error=remaining_error(evidence))
     write_findings(record, found)
     result = _diagnosis(record.summary.run, evidence, found)
     if evidence.forecast is None:

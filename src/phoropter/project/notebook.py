@@ -106,6 +106,14 @@ class Notebook:
         """Pairs (run, role), oldest first; a run is there each time that it was asked for."""
         return tuple(self._database.rows(select(RUNS.c.run, RUNS.c.role).order_by(RUNS.c.number)))
 
+    def run_facts(self) -> dict[str, Mapping[str, Any]]:
+        """What is noted of each run: its recipe and, where it was measured, its score."""
+        rows = self._database.rows(select(RUNS.c.facts).order_by(RUNS.c.number))
+        known: dict[str, Mapping[str, Any]] = {}
+        for (run, _), facts in zip(self.runs(), rows, strict=True):
+            known[run] = {**known.get(run, {}), **facts}
+        return known
+
     def data_findings(self) -> tuple[Finding, ...]:
         """What looking at the data found, each sentence once."""
         query = select(FINDINGS.c.facts).where(FINDINGS.c.about == "data")
