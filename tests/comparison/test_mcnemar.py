@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from phoropter.comparison.mcnemar import discordant, exact_p, power
+from phoropter.comparison.mcnemar import detectable, discordant, exact_p, power
 
 
 @given(only_a=st.integers(0, 3000), only_b=st.integers(0, 3000))
@@ -75,3 +75,18 @@ def test_equals_are_found_better_half_as_often_as_the_level():
     assert 0.01 < power(2000, 0.05, 0.05, level=0.05) <= 0.025
     assert power(100, 0.0, 0.0, level=0.05) == 0.0
     assert power(3, 0.0, 1.0, level=0.05) == 0.0  # three of three: p = .25
+
+
+@pytest.mark.parametrize(("samples", "share"), [(200, 0.2), (1000, 0.05), (5000, 0.1)])
+def test_what_is_detectable_is_found_in_four_cases_of_five(samples, share):
+    delta = detectable(samples, share, level=0.0125)
+    reached, below = (
+        power(samples, (share - one) / 2, (share + one) / 2, level=0.0125)
+        for one in (delta, 0.97 * delta)
+    )
+    assert below < 0.8 <= reached
+
+
+def test_too_few_samples_that_tell_two_apart_show_nothing():
+    assert detectable(100, 0.02, level=0.05) is None
+    assert detectable(100, 0.0, level=0.05) is None

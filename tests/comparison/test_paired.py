@@ -179,6 +179,13 @@ def test_the_method_is_said(rivals):
     assert by_swaps.startswith("Paired permutation test")
 
 
+def test_of_accuracy_it_is_said_what_could_be_seen(rivals):
+    a, b = rivals(500, seed=2)
+    found = [compare(a, b, "accuracy", names=("a", "b"), looks=look) for look in (1, 20)]
+    assert 0.01 < found[0].detectable < found[1].detectable < 0.2
+    assert compare(a, b, "log_loss", names=("a", "b"), looks=1).detectable is None
+
+
 def test_as_good_as_equal_is_more_than_undecided(rivals):
     few, many = (
         compare(*rivals(count, seed=0), "accuracy", names=("a", "b"), looks=1)

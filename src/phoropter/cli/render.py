@@ -227,8 +227,10 @@ def comparison(result: Comparison) -> str:
 
 
 def _equivalence(result: Comparison) -> list[str]:
-    """Whether the two are as good as equal, where that was asked, and how seeds spread."""
+    """What could be seen, how seeds spread, and whether the two are equal where that was asked."""
     lines = []
+    if result.verdict == "undecided" and result.detectable is not None:
+        lines.append(f"these samples would show a difference of {number(result.detectable)}")
     if result.seed_spread is not None:
         lines.append(f"{result.metric} spreads by {number(result.seed_spread)} over seeds")
     if result.rope is not None:

@@ -8,6 +8,8 @@ from scipy.special import bdtr, gammaln, xlogy
 
 from phoropter.core.predictions import ClassPredictions
 
+WANTED_POWER = 0.8  # the usual convention (Cohen 1988)
+
 
 def discordant(a: ClassPredictions, b: ClassPredictions) -> tuple[int, int]:
     """How many samples only `a` has right, and how many only `b`; aligned, truth known."""
@@ -45,10 +47,38 @@ def power(samples: int, only_a: float, only_b: float, *, level: float) -> float:
     share = only_a + only_b
     if share <= 0:
         return 0.0
-    total = np.arange(1, samples + 1)
+    reach = 8 * (samples * share * (1 - share)) ** 0.5 + 8  # more is too unlikely to count
+    least, most = max(samples * share - reach, 1), min(samples * share + reach, samples)
+    total = np.arange(int(least), int(most) + 1)
     allowed = _most_against(total, level)
     spoken = np.where(allowed < 0, 0.0, bdtr(np.maximum(allowed, 0), total, only_a / share))
     return float(_binomial(total, samples, share) @ spoken)
+
+
+def detectable(samples: int, share: float, *, level: float) -> float | None:
+    """The smallest difference in accuracy that so many samples show in four cases of five.
+
+    None where even one model alone being right on all samples that tell them apart would not do.
+
+    >>> round(detectable(1000, 0.1, level=0.05), 3)
+    0.029
+
+    Args:
+        samples: Validation samples.
+        share: Of them only one of the two has right.
+        level: The p-value that counts as evidence.
+    """
+
+    def found(delta: float) -> float:
+        return power(samples, (share - delta) / 2, (share + delta) / 2, level=level)
+
+    low, high = 0.0, share
+    if found(high) < WANTED_POWER:
+        return None
+    while high - low > 0.01 * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if found(middle) >= WANTED_POWER else (middle, high)
+    return high
 
 
 def _most_against(total: NDArray[np.int64], level: float) -> NDArray[np.int64]:

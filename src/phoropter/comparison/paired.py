@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from phoropter.comparison.alignment import aligned
 from phoropter.comparison.looks import ALPHA, threshold
-from phoropter.comparison.mcnemar import discordant, exact_p
+from phoropter.comparison.mcnemar import detectable, discordant, exact_p
 from phoropter.comparison.methods import BY_HITS, BY_SWAPS
 from phoropter.comparison.permutation import permutation_p
 from phoropter.core.errors import UsageError
@@ -80,7 +80,8 @@ def compare(
     function = named(metric)
     test = paired_test(a, b, function, decisive=threshold(looks), seed=seed)
     method = BY_HITS if function.name == "accuracy" else BY_SWAPS
-    return judged(test, function, names=names, looks=looks, method=method)
+    comparison = judged(test, function, names=names, looks=looks, method=method)
+    return replace(comparison, detectable=_detectable(a, b, function, looks))
 
 
 def judged(
@@ -189,6 +190,15 @@ def _p_value(
     if by_hits and isinstance(a, ClassPredictions) and isinstance(b, ClassPredictions):
         return exact_p(*discordant(a, b))
     return permutation_p(a, b, metric, decisive=decisive, seed=seed)
+
+
+def _detectable(a: Predictions, b: Predictions, metric: MetricFunction, looks: int) -> float | None:
+    """The smallest difference in accuracy that these samples would show."""
+    a, b = aligned(a, b)
+    by_hits = metric.name == "accuracy"
+    if not (by_hits and isinstance(a, ClassPredictions) and isinstance(b, ClassPredictions)):
+        return None
+    return detectable(len(a), sum(discordant(a, b)) / len(a), level=threshold(looks))
 
 
 def _difference_ends(

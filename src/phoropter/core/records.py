@@ -211,6 +211,8 @@ class Comparison:
         rope: Half the width of the region of practical equivalence, in the metric's unit; None
             where none was asked for.
         equivalent: Whether the 95 % interval of `delta` lies within it; None without one.
+        detectable: The smallest difference in accuracy that these samples would show at this look
+            in four cases of five; None for other metrics, or where none would do.
         note: What else is to be done before anything is claimed, one sentence, or "".
     """
 
@@ -228,6 +230,7 @@ class Comparison:
     seed_spread: float | None = None
     rope: float | None = None
     equivalent: bool | None = None
+    detectable: float | None = None
     note: str = ""
 
 

@@ -116,7 +116,7 @@ def calibration_ends(bins: int) -> Callable[[ClassPredictions], tuple[float, flo
 
 
 def _factor(smaller: Callable[[float], float], share: float) -> float:
-    """The factor at which `smaller`, which falls, comes down to this share; 0 if it starts there."""
+    """The factor at which `smaller`, which falls, comes down to a share; 0 if it starts there."""
     low, high = 0.0, 1.0
     if smaller(low) <= share:
         return low
