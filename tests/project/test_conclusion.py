@@ -40,13 +40,14 @@ def test_without_a_change_and_without_a_ladder(record, spoken):
 
 def test_nothing_helped(record, spoken):
     steps = [step(1, accepted=False), step(2, accepted=False)]
-    [sentence] = conclude(record("net", spoken(0.9)), {}, steps)
+    sentence, method = conclude(record("net", spoken(0.9)), {}, steps)
+    assert method.startswith("How changes were judged: Exact McNemar test")
     assert sentence.startswith("Nothing helped: none of the 2 changes tried")
 
 
 def test_what_helped_is_named(record, spoken):
     steps = [step(1, accepted=True), step(2, accepted=False), step(3, accepted=True, advice="Mix.")]
-    [sentence] = conclude(record("net", spoken(0.9)), {}, steps)
+    sentence, _ = conclude(record("net", spoken(0.9)), {}, steps)
     assert sentence == "2 of 3 changes tried were shown to help: Train for longer. Mix."
 
 

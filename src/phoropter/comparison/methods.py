@@ -19,3 +19,8 @@ OVER_FOLDS = (
     "test would be too sure."
 )
 SEEDS_MATTER = "Another seed could undo this: compare over seeds (--over seeds)."
+
+
+def on_same_samples(metric: str) -> str:
+    """Which test decides between two models on the same samples, and why."""
+    return BY_HITS if metric == "accuracy" else BY_SWAPS

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from phoropter.comparison.alignment import aligned
 from phoropter.comparison.looks import ALPHA, threshold
 from phoropter.comparison.mcnemar import detectable, discordant, exact_p
-from phoropter.comparison.methods import BY_HITS, BY_SWAPS
+from phoropter.comparison.methods import on_same_samples
 from phoropter.comparison.permutation import permutation_p
 from phoropter.core.errors import UsageError
 from phoropter.core.predictions import ClassPredictions, Predictions
@@ -79,7 +79,7 @@ def compare(
     """
     function = named(metric)
     test = paired_test(a, b, function, decisive=threshold(looks), seed=seed)
-    method = BY_HITS if function.name == "accuracy" else BY_SWAPS
+    method = on_same_samples(function.name)
     comparison = judged(test, function, names=names, looks=looks, method=method)
     return replace(comparison, detectable=_detectable(a, b, function, looks))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from phoropter.comparison.methods import on_same_samples
 from phoropter.comparison.paired import compare
 from phoropter.core.records import Comparison, Metric
 from phoropter.metrics import named
@@ -21,7 +22,7 @@ def conclude(
     *,
     among: tuple[int, Metric] | None = None,
 ) -> tuple[str, ...]:
-    """One sentence each on the changes tried, the simple models, and the luck of the best of many.
+    """What the changes came to and how they were judged, the simple models, the luck of the best.
 
     Args:
         final: The chosen run.
@@ -32,7 +33,9 @@ def conclude(
     simple = best_simple(ladder)
     on_simple = () if simple is None else (_on_simple_models(final, simple),)
     on_luck = () if among is None else (_on_luck(*among),)
-    return (_on_changes(steps), *on_simple, *on_luck)
+    methods = dict.fromkeys(on_same_samples(step.metric) for step in steps)
+    how = (f"How changes were judged: {method}" for method in methods)
+    return (_on_changes(steps), *how, *on_simple, *on_luck)
 
 
 def best_simple(ladder: Mapping[str, RunRecord]) -> RunRecord | None:
