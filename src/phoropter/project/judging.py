@@ -28,13 +28,12 @@ from phoropter.project.experience import experience
 from phoropter.project.folder import Folder, locked, run_folder
 from phoropter.project.notebook import Notebook
 from phoropter.project.opened import existing
-from phoropter.project.repeating import compared_again, read_over, spread_known
+from phoropter.project.repeating import compared_again, read_over, spread_known, whole_runs
 from phoropter.project.results import DiagnoseResult, RunResult
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.project.slicing import slices_of
 from phoropter.project.yardsticks import measured_against
 from phoropter.report.figure_page import write_learning_curves
-from phoropter.training.summary import is_done
 
 CURVES = "curves.html"
 SHARES = BALANCED_METRICS | {"accuracy"}
@@ -222,12 +221,11 @@ def compare_runs(
         notebook = Notebook(folder.notebook)
         try:
             comparison = judge(read_run(first), read_run(second), notebook).comparison
-            names = [name for name, _ in notebook.runs()]
+            rivals = whole_runs(folder, notebook)
         finally:
             notebook.close()
-    paths = dict.fromkeys(folder.runs / name for name in (first.name, second.name, *names))
-    runs = [read_run(path) for path in paths if is_done(path)]
-    return within(spread_known(comparison, runs), rope)
+    pair = {path.name: read_run(path) for path in (first, second)}
+    return within(spread_known(comparison, {**rivals, **pair}), rope)
 
 
 def judge(reference: RunRecord, challenger: RunRecord, notebook: Notebook) -> Judgement:

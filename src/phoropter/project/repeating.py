@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -26,10 +26,14 @@ from phoropter.core.recipe import Recipe
 from phoropter.core.records import Comparison
 from phoropter.data.folds import make_folds
 from phoropter.metrics import named
+from phoropter.project.collecting import ROLE as PART
+from phoropter.project.folder import Folder
+from phoropter.project.notebook import Notebook
 from phoropter.project.opened import Project
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.training.execute import execute
 from phoropter.training.problem import Problem, problem_digest, run_id
+from phoropter.training.summary import is_done
 
 ROLE = "repeat"
 """Of runs that only say how much a recipe's result varies."""
@@ -96,7 +100,13 @@ def compared_again(project: Project, a: RunRecord, b: RunRecord, over: Over) -> 
     return comparison
 
 
-def spread_known(comparison: Comparison, runs: Iterable[RunRecord]) -> Comparison:
+def whole_runs(folder: Folder, notebook: Notebook) -> dict[str, RunRecord]:
+    """The finished runs of a project that were trained on all of its training part, or on folds."""
+    names = dict.fromkeys(run for run, role in notebook.runs() if role != PART)
+    return {name: read_run(folder.runs / name) for name in names if is_done(folder.runs / name)}
+
+
+def spread_known(comparison: Comparison, runs: Mapping[str, RunRecord]) -> Comparison:
     """A comparison of two models, with what is known of the seeds and a note where they matter.
 
     The note is there if the difference is small against the spread over seeds; where that was
@@ -104,13 +114,12 @@ def spread_known(comparison: Comparison, runs: Iterable[RunRecord]) -> Compariso
 
     Args:
         comparison: Of two single runs.
-        runs: All finished runs of the project, the two among them.
+        runs: All whole runs of the project by name, the two among them.
     """
-    records = {record.summary.run: record for record in runs}
-    pair = [records[name] for name in (comparison.a, comparison.b)]
+    pair = [runs[name] for name in (comparison.a, comparison.b)]
     if pair[0].recipe.trained_as == pair[1].recipe.trained_as:
         return comparison  # the same weights: no seed was drawn
-    alike = [repeats_of(record, records.values()) for record in pair]
+    alike = [repeats_of(record, runs.values()) for record in pair]
     metric = named(comparison.metric)
     scores = [[metric(one.predictions) for one in group] for group in alike]
     spread = pooled_spread(scores)
@@ -121,15 +130,15 @@ def spread_known(comparison: Comparison, runs: Iterable[RunRecord]) -> Compariso
 
 
 def repeats_of(record: RunRecord, runs: Iterable[RunRecord]) -> list[RunRecord]:
-    """The runs that differ from this one in their seed alone, itself among them."""
-    own = record.recipe
-    return [
-        one
-        for one in runs
-        if one.recipe.changed({"seed": own.seed}) == own
-        and one.summary.metric == record.summary.metric
-        and set(one.predictions.ids) == set(record.predictions.ids)
-    ]
+    """The runs that differ from this one in their seed alone, itself first; one a seed."""
+    own, ids = record.recipe, set(record.predictions.ids)
+    found = {own.seed: record}
+    for one in runs:
+        alike = one.recipe.changed({"seed": own.seed}) == own
+        measured = one.summary.metric == record.summary.metric and set(one.predictions.ids) == ids
+        if alike and measured:
+            found.setdefault(one.recipe.seed, one)
+    return list(found.values())
 
 
 def pooled_spread(groups: Iterable[list[float]]) -> float | None:

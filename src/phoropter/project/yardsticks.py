@@ -25,7 +25,7 @@ from phoropter.project.collecting import (
 from phoropter.project.folder import Folder
 from phoropter.project.notebook import Notebook
 from phoropter.project.repeating import ROLE as REPEAT
-from phoropter.project.repeating import repeats_of
+from phoropter.project.repeating import repeats_of, whole_runs
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.training.summary import SUMMARY
 
@@ -148,8 +148,6 @@ def chosen_among(
 
 def _repeated(record: RunRecord, folder: Folder, notebook: Notebook) -> tuple[float, ...]:
     """The primary metric of the same recipe under other seeds, as far as they were trained."""
-    names = dict.fromkeys(run for run, _ in notebook.runs() if run != record.summary.run)
-    finished = [folder.runs / run for run in names if (folder.runs / run / SUMMARY).exists()]
-    alike = repeats_of(record, map(read_run, finished))
+    alike = repeats_of(record, whole_runs(folder, notebook).values())
     metric = named(record.summary.metric)
-    return tuple(metric(other.predictions) for other in alike)
+    return tuple(metric(other.predictions) for other in alike[1:])
