@@ -1,6 +1,7 @@
 """Runs made on an opened project, without the line around them."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -121,3 +122,28 @@ def test_a_challenger_that_clearly_loses_is_stopped_and_continued_when_asked(ben
     fresh = execute(hopeless, bench.problem, runs=tmp_path / "fresh")
     names = ("predictions.parquet", "history.jsonl")
     assert all((bench.of(whole).path / n).read_bytes() == (fresh / n).read_bytes() for n in names)
+
+
+def test_what_was_tried_corrects_what_is_expected(bench):
+    trial = bench.run(MLP, role="baseline")
+
+    def offered():
+        return {
+            (finding.code, str(cure.change)): cure
+            for finding in bench.findings(trial)
+            for cure in finding.prescriptions
+            if cure.change and cure.expected_gain
+        }
+
+    before = offered()
+    (code, change), cure = next(iter(before.items()))
+    step = replace(
+        turn_with("other"), finding=code, change=cure.change, a=trial.run, delta=-0.05, low=-0.06,
+        high=-0.04,
+    )  # fmt: skip
+    bench.project.notebook.record_step(step)
+    after = offered()[code, change]
+    assert after.expected_gain < before[code, change].expected_gain
+    assert after.measured == "Tried once here: -0.0500 on average."
+    kinds = [one.measured for one in offered().values()]
+    assert kinds.count("") == len(before) - 1

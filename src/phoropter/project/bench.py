@@ -11,14 +11,18 @@ from phoropter.core.predictions import Predictions
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding
 from phoropter.core.run_records import Epoch
+from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.improvement.aim import aimed
 from phoropter.improvement.candidates import rebased
 from phoropter.improvement.losing import losing_against
+from phoropter.improvement.prescriptions.experience import informed
 from phoropter.improvement.prescriptions.ideas import ideas
+from phoropter.improvement.prescriptions.making import remaining_error
 from phoropter.improvement.trial import Candidate, Judgement, Trial
 from phoropter.metrics import named
 from phoropter.project.collecting import ROLE
 from phoropter.project.combination import combination
+from phoropter.project.experience import experience
 from phoropter.project.judging import (
     evidence_of,
     judge,
@@ -29,6 +33,7 @@ from phoropter.project.judging import (
 )
 from phoropter.project.opened import Project
 from phoropter.project.pins import covers, left_alone
+from phoropter.project.repeating import ROLE as REPEAT
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.training.estimate import LEAST_SHARE, shortened
 from phoropter.training.execute import execute, is_classic
@@ -146,13 +151,14 @@ class ProjectBench:
             first = self.record(self.project.folder.runs / record.summary.members[0])
             return self._seen_from(record.recipe, first, ladder)
         evidence = evidence_of(record, ladder)
-        found = prescribed(evidence)
+        found = self._informed(prescribed(evidence), evidence)
         write_findings(record, found)
         self.project.notebook.record_findings(trial.run, found)
         of_network: tuple[Finding, ...] = ()
         if is_classic(record.recipe):
             of_network = self._of_the_network(record.recipe, ladder)
-        return (*aimed((*found, *ideas(evidence)), evidence), *of_network)
+        generic = self._informed(ideas(evidence), evidence)
+        return (*aimed((*found, *generic), evidence), *of_network)
 
     def _of_the_network(
         self, reference: Recipe, ladder: Mapping[str, RunRecord]
@@ -172,8 +178,17 @@ class ProjectBench:
     ) -> tuple[Finding, ...]:
         """What may help a run, as changes of the reference that lead to the same recipes."""
         evidence = evidence_of(record, ladder)
-        found = aimed((*prescribed(evidence), *ideas(evidence)), evidence)
-        return tuple(rebased(finding, record.recipe, reference) for finding in found)
+        found = self._informed((*prescribed(evidence), *ideas(evidence)), evidence)
+        return tuple(
+            rebased(finding, record.recipe, reference) for finding in aimed(found, evidence)
+        )
+
+    def _informed(
+        self, findings: tuple[Finding, ...], evidence: RunEvidence
+    ) -> tuple[Finding, ...]:
+        """The findings with gains that what was tried so far has corrected."""
+        tried = experience(self.project.notebook)
+        return informed(findings, evidence.recipe, tried, error=remaining_error(evidence))
 
     def judge(self, reference: Trial, challenger: Trial, *, among: int = 1) -> Judgement:
         """The paired comparison; counts as `among` looks, of which the challenger is the best."""
@@ -200,10 +215,10 @@ class ProjectBench:
         """Digests of the recipes that were tried as changes.
 
         The ladder's have yet to compete, runs that the budget cut have yet to be finished, and
-        parts of the data prove nothing about the whole. Those of a turn that was stopped before
-        its verdict have yet to be judged.
+        parts of the data and other seeds prove nothing about the whole. Those of a turn that was
+        stopped before its verdict have yet to be judged.
         """
-        runs, apart = self.project.folder.runs, {"ladder", ROLE}
+        runs, apart = self.project.folder.runs, {"ladder", ROLE, REPEAT}
         judged = {step.b for step in self.project.notebook.steps()}
         known = (
             runs / run

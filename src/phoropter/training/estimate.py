@@ -29,8 +29,8 @@ from phoropter.training.numerics import (
     MOST_MEASURING_SHARE,
     Numerics,
     Trial,
-    fixed,
     has_bfloat16,
+    unmeasured,
 )
 from phoropter.training.plan import Plan, make_plan
 from phoropter.training.problem import Problem
@@ -192,7 +192,7 @@ def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimat
         accelerator=accelerator,
         team=assembled(),
     )
-    numerics = fixed("float32", threads=torch.get_num_threads())
+    numerics = unmeasured(learner, images=not source.features, threads=torch.get_num_threads())
     feed = Feed(data, plan, seed=recipe.seed, device=accelerator.device, numerics=numerics)
     step_s, measuring_s = _step_s(rehearse, recipe, plan, numerics)
     step_s += plan.accumulate * _serving_s(feed, data, plan)

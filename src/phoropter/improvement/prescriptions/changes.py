@@ -8,6 +8,7 @@ from typing import Any
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Prescription
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.improvement.prescriptions.batch import matching_rate
 from phoropter.improvement.prescriptions.making import (
     is_frozen,
     is_small_net,
@@ -27,6 +28,9 @@ FINE_TUNE_LR = {  # the pretrained layers' rate
     "rmsprop": 3e-4,
     "sgd": 3e-2,
 }
+LONG = 4  # times the epochs from which more variation goes along
+FINE_TUNE_BATCH = 32  # that those rates are for
+SHORT_BATCH = 16  # so that a few passes are enough steps
 FINE_TUNE_EPOCHS = 15
 UPPER_EPOCHS = 5
 UPPER_SHARE = 0.1  # of the error: half of what all layers may bring
@@ -42,19 +46,24 @@ PATCH_PX = 32  # strides of 32 leave one cell of a smaller image
 def longer(
     evidence: RunEvidence, *, factor: int = 2, share: float | None = None
 ) -> Iterator[Prescription]:
-    """More epochs, unless patience ended the run before the epochs it had."""
+    """More epochs, unless patience ended the run before the epochs it had.
+
+    Many times as many are learnt by heart unless the images vary more: long schedules pay off with
+    strong augmentation only (Touvron et al. 2021; Wightman, Touvron and Jegou 2021), so four times
+    the epochs bring the next stronger preset along.
+    """
     recipe = evidence.recipe
     if evidence.summary.stopped_by == "patience":
         return
     epochs = min(recipe.train.epochs * factor, 100_000)
-    yield prescription(
-        evidence,
-        "longer",
-        {"train.epochs": epochs},
-        f"Train for {epochs} epochs instead of {recipe.train.epochs}.",
-        cost=float(factor),
-        share=share,
-    )
+    change: dict[str, Any] = {"train.epochs": epochs}
+    words = f"Train for {epochs} epochs instead of {recipe.train.epochs}"
+    level = PRESETS.index(recipe.data.augment.preset)
+    stronger = 0 < level < len(PRESETS) - 1 and sees_images(recipe)
+    if factor >= LONG and stronger and evidence.summary.schema.kind == "classes":
+        change["data.augment.preset"] = PRESETS[level + 1]
+        words += f", and vary the images more ({PRESETS[level + 1]!r})"
+    yield prescription(evidence, "longer", change, f"{words}.", cost=float(factor), share=share)
 
 
 def more_augmentation(evidence: RunEvidence) -> Iterator[Prescription]:
@@ -122,12 +131,14 @@ def fine_tune(evidence: RunEvidence) -> Iterator[Prescription]:
 def fine_tuning(recipe: Recipe) -> dict[str, Any]:
     """What is to be changed of a recipe for frozen features so that it trains all layers."""
     batch = recipe.train.batch_size
+    used = min(batch, SHORT_BATCH) if isinstance(batch, int) else SHORT_BATCH
+    usual = recipe.changed({"train.lr": FINE_TUNE_LR[recipe.train.optimizer]})
     return {
         "model.transfer": "finetune",
-        "train.lr": FINE_TUNE_LR[recipe.train.optimizer],
+        "train.lr": matching_rate(usual, used, of=FINE_TUNE_BATCH),
         "train.head_start": True,
         "train.warmup": max(recipe.train.warmup, 0.1),
-        "train.batch_size": min(batch, 16) if isinstance(batch, int) else 16,
+        "train.batch_size": used,
         "train.epochs": min(recipe.train.epochs, FINE_TUNE_EPOCHS),
     }
 
