@@ -29,7 +29,7 @@ from fastai.vision.all import (
 )
 
 HALF = (0.5, 0.5, 0.5)  # what these weights were trained with
-PROBED = 4  # batches, the first of which is not counted
+PROBED = 3  # batches, the first of which is not counted
 MOST_EPOCHS = 50
 
 
@@ -93,17 +93,25 @@ def forward_s(learner: Learner) -> float:
     return (time.perf_counter() - begun) / len(x)
 
 
-def planned(chosen: argparse.Namespace, files: int) -> tuple[int, int]:
-    """Side of the images and number of unfrozen passes that fit."""
-    left = chosen.budget - (time.time() - chosen.started)
-    for size in chosen.sizes:
-        learner = made(chosen.data, chosen.weights, size, chosen.seed)
-        test = 1.2 * forward_s(learner) * files + 1.0
-        frozen, tuned = pass_s(learner, frozen=True), pass_s(learner, frozen=False)
-        fitting = int((0.95 * left - test - frozen) / tuned)
-        if fitting >= 1 or size == chosen.sizes[-1]:
-            return size, max(1, min(fitting, MOST_EPOCHS))
-    raise AssertionError(chosen.sizes)
+def costs(chosen: argparse.Namespace, size: int, files: int) -> tuple[float, float]:
+    """Seconds of the test and a frozen pass together, and of an unfrozen pass."""
+    learner = made(chosen.data, chosen.weights, size, chosen.seed)
+    test = 1.2 * forward_s(learner) * files + 1.0
+    return test + pass_s(learner, frozen=True), pass_s(learner, frozen=False)
+
+
+def planned(chosen: argparse.Namespace, files: int, left: float) -> tuple[int, int]:
+    """Side of the images and unfrozen passes that fit; the smallest side says what to try."""
+    *others, least = chosen.sizes
+    fixed, tuned = costs(chosen, least, files)
+    for size in others:
+        scale = (size / least) ** 2
+        if 0.95 * left >= scale * (fixed + tuned):
+            larger_fixed, larger_tuned = costs(chosen, size, files)
+            epochs = int((0.95 * left - larger_fixed) / larger_tuned)
+            if epochs >= 1:
+                return size, min(epochs, MOST_EPOCHS)
+    return least, max(1, min(int((0.95 * left - fixed) / tuned), MOST_EPOCHS))
 
 
 def main() -> None:
@@ -118,7 +126,7 @@ def main() -> None:
     chosen = parser.parse_args()
     files = get_image_files(chosen.data / "test")
     begun = time.time()
-    size, epochs = planned(chosen, len(files))
+    size, epochs = planned(chosen, len(files), chosen.budget - (begun - chosen.started))
     free = time.time() - begun  # the planning is not charged
     learner = made(chosen.data, chosen.weights, size, chosen.seed)
     reserve = 1.3 * forward_s(learner) * len(files) + 1.0
