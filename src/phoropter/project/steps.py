@@ -37,7 +37,7 @@ _BASELINE_SHARE = 0.4
 """Share of the time left that the first network may take; the rest is the loop's."""
 
 _LADDER_SHARE = 0.2
-"""Share of the time left after which no further simple model is fitted."""
+"""Share of the time left after which no further simple model is fitted, two being the least."""
 
 _CLOSING_SHARE = 0.12
 """Share of the budget kept for the test, the report and the bundle."""
@@ -150,7 +150,7 @@ def make_baseline(bench: ProjectBench, plan: Plan, options: Options, budget: Bud
         trial = bench.run(recipe, role="ladder")
         listener(Note(f"{recipe.model.name}: {_score(trial)}."))
         rest = ", ".join(other.model.name for other in simple[at + 1 :])
-        if rest and time.monotonic() - begun > allowed:
+        if at > 0 and rest and time.monotonic() - begun > allowed:
             listener(Note(f"Left out, to save time for networks: {rest}."))
             break
     chosen = weighed(plan, options, bench.problem, listener=listener)
