@@ -39,8 +39,8 @@ def simple(base: Recipe, problem: Problem, runs: Path) -> Iterator[tuple[Path, f
 def searched(
     base: Recipe, problem: Problem, runs: Path, *, deadline: float
 ) -> Iterator[tuple[Path, float]]:
-    search = Search(base)
-    while time.monotonic() < deadline:
+    search, tried = Search(base), 0
+    while not tried or time.monotonic() < deadline:
         recipe = search.ask()
         try:
             folder = execute(recipe, problem, runs=runs, deadline=deadline)
@@ -50,6 +50,7 @@ def searched(
             continue
         loss = loss_of(folder, problem.metric)
         search.tell(recipe, loss)
+        tried += 1
         yield folder, loss
 
 
