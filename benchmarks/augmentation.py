@@ -24,7 +24,8 @@ from torchvision.transforms import v2
 
 from phoropter.augment.mixing import mixer
 from phoropter.augment.policies import augmenter
-from phoropter.core.recipe import AugmentRecipe, Recipe
+from phoropter.core.augment_recipe import AugmentRecipe
+from phoropter.core.recipe import Recipe
 from phoropter.core.records import TargetSchema
 from phoropter.models.build import build
 

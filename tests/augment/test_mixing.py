@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, kstest
 
 from phoropter.augment.mixing import mix, mixer
-from phoropter.core.recipe import AugmentRecipe
+from phoropter.core.augment_recipe import AugmentRecipe
 
 
 def seeded(seed=0):

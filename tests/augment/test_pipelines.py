@@ -10,8 +10,9 @@ from torchvision.transforms import v2
 
 from phoropter.augment.pipelines import pipeline
 from phoropter.augment.policies import augmenter
+from phoropter.core.augment_recipe import AugmentRecipe
 from phoropter.core.errors import MissingExtraError, UsageError
-from phoropter.core.recipe import AugmentRecipe, Recipe, from_yaml, to_yaml
+from phoropter.core.recipe import Recipe, from_yaml, to_yaml
 
 BYTES = torch.randint(0, 256, (6, 3, 16, 16), generator=torch.Generator().manual_seed(0))
 IMAGES = BYTES.float() / 255

@@ -9,7 +9,7 @@ from torchvision.transforms.v2 import functional
 from phoropter.augment import policies
 from phoropter.augment.policies import augmenter
 from phoropter.augment.presets import PRESETS, Strength
-from phoropter.core.recipe import AugmentRecipe
+from phoropter.core.augment_recipe import AugmentRecipe
 
 STILL = dict.fromkeys(Strength.__slots__, 0.0) | {"zoom": 1.0}
 

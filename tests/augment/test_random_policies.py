@@ -7,7 +7,7 @@ import torch
 from torchvision.transforms import v2
 
 from phoropter.augment.random_policies import MOST_STRENGTH, OPERATIONS, _draws, random_policy
-from phoropter.core.recipe import AugmentRecipe
+from phoropter.core.augment_recipe import AugmentRecipe
 
 SIDE = 224  # where TrivialAugment's shift of 32 px is the same share of the side
 IMAGES = torch.rand(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))

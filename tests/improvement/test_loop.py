@@ -7,7 +7,7 @@ import pytest
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding, Metric, Prescription
 from phoropter.improvement.loop import Loop
-from phoropter.improvement.trial import Trial
+from phoropter.improvement.trial import Candidate, Searched, Trial
 from phoropter.testing.fake_bench import FakeBench
 
 
@@ -97,3 +97,55 @@ def test_one_change_at_a_time(gain: float) -> None:
     for turn in loop_on(bench).turns():
         before, after = turn.reference.recipe, turn.challenger.recipe
         assert before.changed(turn.candidate.change) == after
+
+
+class Together:
+    """Finds that the mean of two seeds is better than either."""
+
+    def __init__(self) -> None:
+        self.asked: list[Trial] = []
+
+    def combined(self, reference: Trial) -> tuple[Candidate, Recipe]:
+        self.asked.append(reference)
+        change = {"predict.ensemble": [{"seed": 1}]}
+        return Candidate("ensemble", change, "Average.", 0.01, 0.0), Recipe().changed(change)
+
+
+class Chance:
+    """Finds a better learning rate in nine trials."""
+
+    def searched(self, reference: Trial, *, seconds_left: object) -> Searched:
+        recipe = reference.recipe.changed({"train.lr": 0.5})
+        best = Trial(recipe.digest, recipe, Metric("accuracy", 0.6, 0, 1, 100), 1.0)
+        return Searched(Candidate("search", {"train.lr": 0.5}, "Search.", 0.0, 0.0), best, 9)
+
+
+def test_when_no_finding_is_left_recipes_are_searched_and_count_as_looks() -> None:
+    bench = FakeBench(score=lambda recipe: 0.5, found=lambda recipe: ())
+    loop = loop_on(bench)
+    loop.searcher = Chance()
+    (turn,) = loop.turns()
+    assert turn.candidate.finding == "search"
+    assert turn.judgement.comparison.looks == 8  # none was run here: 0 + 9 - 1
+    assert loop.reference.recipe.train.lr == 0.5
+
+
+def test_without_time_nothing_is_searched() -> None:
+    bench = FakeBench(score=lambda recipe: 0.5, found=lambda recipe: (), left=10.0)
+    loop = loop_on(bench)
+    loop.searcher = Chance()
+    assert list(loop.turns()) == []
+
+
+def test_what_was_trained_is_put_together_last_and_needs_no_new_lot() -> None:
+    bench = FakeBench(
+        score=lambda recipe: 0.5 + 0.2 * bool(recipe.predict.ensemble),
+        found=lambda recipe: (overfit(cure(train__epochs=40)),),
+    )
+    loop = loop_on(bench)
+    together = loop.combiner = Together()
+    turns = list(loop.turns())
+    assert [turn.candidate.finding for turn in turns] == ["overfit", "ensemble"]
+    assert len(together.asked) == 1
+    assert loop.reference.recipe.predict.ensemble
+    assert "ensemble" not in [turn.candidate.finding for turn in loop.turns()]

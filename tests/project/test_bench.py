@@ -11,6 +11,7 @@ from phoropter.project.opened import started
 from phoropter.project.options import Options
 from phoropter.project.results import Step
 from phoropter.project.steps import led_to
+from phoropter.training.execute import execute
 
 MLP = Recipe().changed(
     {
@@ -67,13 +68,13 @@ def test_a_run_that_was_cut_goes_on_and_is_read_anew(bench):
 
 
 def test_only_what_has_ended_is_planned_without_a_thought(bench):
-    assert bench.planned(MLP, seconds=0.0) is None
+    assert bench.planned(MLP, seconds=0.0, like=MLP) is None
     bench.deadline = time.monotonic()
     bench.run(MLP)
-    assert bench.planned(MLP, seconds=0.0) is None
+    assert bench.planned(MLP, seconds=0.0, like=MLP) is None
     bench.deadline = None
     bench.run(MLP)
-    assert bench.planned(MLP, seconds=0.0) == MLP
+    assert bench.planned(MLP, seconds=0.0, like=MLP) == MLP
 
 
 def test_a_baseline_there_must_be(bench):
@@ -129,3 +130,20 @@ def test_what_was_tried_corrects_what_is_expected(bench):
     assert after.measured == "Tried once here: -0.0500 on average."
     kinds = [one.measured for one in offered().values()]
     assert kinds.count("") == len(before) - 1
+
+
+def test_a_challenger_that_clearly_loses_is_stopped_and_continued_when_asked(bench, tmp_path):
+    reference = bench.run(MLP.changed({"train.lr": 0.02}), role="baseline")
+    hopeless = MLP.changed({"train.lr": 1e-7})
+    stopped = bench.run(hopeless, against=reference)
+    assert bench.of(stopped).summary.stopped_by == "losing"
+    assert bench.of(stopped).summary.epochs < 20
+    assert not stopped.cut
+    assert bench.judge(reference, stopped).comparison.delta < 0
+    bench.project.notebook.record_step(turn_with(stopped.run))
+    assert hopeless.digest in bench.tried_digests()
+    whole = bench.run(hopeless)
+    assert (whole.run, bench.of(whole).summary.epochs) == (stopped.run, 20)
+    fresh = execute(hopeless, bench.problem, runs=tmp_path / "fresh")
+    names = ("predictions.parquet", "history.jsonl")
+    assert all((bench.of(whole).path / n).read_bytes() == (fresh / n).read_bytes() for n in names)

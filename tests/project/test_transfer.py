@@ -7,7 +7,7 @@ from phoropter.core.recipe import Recipe
 from phoropter.project import transfer
 from phoropter.project.baseline import Plan
 from phoropter.project.options import Options
-from phoropter.project.transfer import MEASURED, weighed
+from phoropter.project.transfer import LARGER_PX, MEASURED, enlarged, sized, weighed
 
 FROZEN = Plan(Recipe().changed({"train.epochs": 60}), ("Photographs.",))
 
@@ -67,3 +67,64 @@ def test_what_the_user_decided_is_left_alone(said, chosen):
 def test_where_nothing_is_frozen_there_is_no_choice(change, chosen):
     plan = Plan(Recipe().changed(change), ("Why.",))
     assert chosen(1000, plan=plan) is plan
+
+
+TINY = Plan(
+    Recipe().changed(
+        {"data.size": 32, "model.name": "cnn", "model.pretrained": False, "data.normalize": "data"}
+    ),
+    ("Tiny images.",),
+)
+
+
+@pytest.fixture
+def with_time(monkeypatch):
+    """The plan after 100 s are left and the features of 224 px take so long, by area otherwise."""
+
+    def choose(function, plan, *, at_224, **said):
+        def needed(recipe, *given, **more):
+            return at_224 * (recipe.data.size / 224) ** 2
+
+        monkeypatch.setattr(transfer, "features_s", needed)
+        told = []
+        options = Options("photos", **said)
+        made = function(plan, options, Samples(500), seconds=100.0, listener=told.append)
+        assert [note.text for note in told] == list(made.reasons[1:])
+        return made
+
+    return choose
+
+
+@pytest.mark.parametrize(("at_224", "side"), [(9.0, LARGER_PX), (10.0, 224)])
+def test_features_of_larger_images_where_they_take_little_of_the_time(at_224, side, with_time):
+    made = with_time(sized, FROZEN, at_224=at_224)
+    assert made.recipe == FROZEN.recipe.changed({"data.size": side})
+
+
+@pytest.mark.parametrize(
+    "said", [{"settings": {"data.size": 160}}, {"recipe": Recipe()}], ids=["size", "recipe"]
+)
+def test_the_users_size_stays(said, with_time):
+    assert with_time(sized, FROZEN, at_224=0.1, **said) == FROZEN
+
+
+def test_networks_from_scratch_keep_their_size(with_time):
+    assert with_time(sized, TINY, at_224=0.1) is TINY
+
+
+@pytest.mark.parametrize(("at_224", "side"), [(100.0, 128), (150.0, 96)])
+def test_tiny_photographs_are_enlarged_as_far_as_time_allows(at_224, side, with_time):
+    """Of 100 s, 35 may go into it: 33 s at 128 px, or 28 s at 96 px."""
+    recipe = with_time(enlarged, TINY, at_224=at_224).recipe
+    assert (recipe.data.size, recipe.model.name) == (side, "efficientnet_lite0")
+    assert (recipe.model.transfer, recipe.data.normalize) == ("features", "weights")
+
+
+def test_without_that_time_a_small_network_it_is(with_time):
+    assert with_time(enlarged, TINY, at_224=200.0) is TINY
+
+
+@pytest.mark.parametrize("change", [{"data.channels": 1}, {"data.size": 16}, {"model.name": "mlp"}])
+def test_what_is_no_tiny_photograph_is_not_enlarged(change, with_time):
+    plan = Plan(TINY.recipe.changed(change), TINY.reasons)
+    assert with_time(enlarged, plan, at_224=1.0) is plan

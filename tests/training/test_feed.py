@@ -7,7 +7,7 @@ from PIL import Image
 
 from phoropter.augment.mixing import mixer
 from phoropter.augment.policies import augmenter
-from phoropter.core.recipe import AugmentRecipe
+from phoropter.core.augment_recipe import AugmentRecipe
 from phoropter.core.records import Normalization, Preprocessing
 from phoropter.data.memory import MemoryInputs
 from phoropter.data.preprocess import read_square

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from phoropter.augment.policies import augmenter
-from phoropter.core.recipe import AugmentRecipe
+from phoropter.core.augment_recipe import AugmentRecipe
 from phoropter.core.records import Normalization
 from phoropter.data.memory import MemoryInputs
 from phoropter.training.feed import Feed

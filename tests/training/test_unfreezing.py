@@ -244,3 +244,26 @@ def test_a_run_is_the_same_without_and_with_rates_that_are_all_alike(digits, tmp
         setup.fit(tmp_path / str(at), optimizer="sgd", layer_decay=(1.0, 1 - 1e-12)[at])
     for one, other in zip(*(setup.network.state_dict().values() for setup in runs), strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("unfreeze", [0.0, 0.5])
+def test_lower_layers_may_be_left_as_they_are_for_good(unfreeze, digits, tmp_path):
+    setup = digits()
+    before = state(setup.network)
+    setup.fit(tmp_path, epochs=4, frozen=0.5, unfreeze=unfreeze, weight_decay=0.1)
+    assert moved(before, state(setup.network)) == {"4.weight", "4.bias"}
+    assert all(p.requires_grad for p in setup.network.parameters())
+
+
+def test_one_layer_is_always_trained_and_the_others_follow_it():
+    network = Headed()
+    layers = layer_groups(network)
+    thawing = Unfreezing(layers, steps=4, kept=False, never=1)
+    assert [thawing.trained(step) for step in range(6)] == [1, 1, 1, 1, 2, 2]
+    assert Unfreezing(layers, steps=0, kept=False, never=9).trained(0) == 1
+    network.train()
+    assert thawing.apply(5)
+    assert not network.trunk[1].training
+    network.train()
+    assert not thawing.apply(6)
+    assert not network.trunk[1].training  # an evaluation put it into train mode meanwhile

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from phoropter.core.recipe import AugmentRecipe
+from phoropter.core.augment_recipe import AugmentRecipe
 
 Mixer = Callable[[Tensor, Generator], tuple[Tensor, Tensor, float]]
 

@@ -14,7 +14,7 @@ from phoropter.augment.pipelines import pipeline
 from phoropter.augment.presets import PRESETS, Strength
 from phoropter.augment.random_policies import random_policy
 from phoropter.augment.variation import Augmenter
-from phoropter.core.recipe import AugmentRecipe
+from phoropter.core.augment_recipe import AugmentRecipe
 
 # Rec. 601 luma, as in PIL's conversion to grey.
 _LUMA = (0.299, 0.587, 0.114)

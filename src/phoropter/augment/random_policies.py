@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from phoropter.augment.variation import Augmenter
-from phoropter.core.recipe import AugmentRecipe
+from phoropter.core.augment_recipe import AugmentRecipe
 
 MOST_STRENGTH = 30
 _MOST_SHIFT = 150 / 331  # RandAugment's, a share of the side as in its paper

@@ -30,7 +30,7 @@ from phoropter.bundle.manifest import (
 )
 from phoropter.bundle.model_card import BundleCard, render_card
 from phoropter.bundle.onnx_file import onnx_answer, require_packages, to_onnx
-from phoropter.bundle.portable import Portable, portable, torch_answer
+from phoropter.bundle.portable import Portable, outer_views, portable, torch_answer
 from phoropter.bundle.verify import agreement, verify
 from phoropter.core.errors import UsageError
 from phoropter.core.files import PARTIAL, REPLACED, storage_errors, write_text
@@ -95,7 +95,7 @@ def export(
         network,
         preprocessing,
         schema,
-        tta=recipe.predict.tta,
+        tta=outer_views(recipe),
         temperature=card.decoding.temperature,
     )
     manifest = Manifest(
@@ -104,7 +104,7 @@ def export(
         recipe=recipe,
         schema=schema,
         preprocessing=preprocessing,
-        head=recipe.model.name if recipe.model.name in names("phoropter.classics") else "",
+        head=_head(recipe),
         primary=card.primary,
         measured_on=card.measured_on,
         metrics=card.metrics,
@@ -119,6 +119,11 @@ def export(
         rebuilt = load(partial, runtime="torch", own_code=True)
         verify(rebuilt.answer, samples, schema, what="The network rebuilt from its weights")
     return Exported(folder=folder, files=FILES, verified=len(samples), largest_difference=largest)
+
+
+def _head(recipe: Recipe) -> str:
+    alone = not recipe.predict.ensemble
+    return recipe.model.name if alone and recipe.model.name in names("phoropter.classics") else ""
 
 
 def _check_golden(golden: NDArray[np.uint8], preprocessing: Preprocessing) -> None:

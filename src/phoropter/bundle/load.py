@@ -109,14 +109,14 @@ def load(folder: str | Path, *, runtime: Runtime = "auto", own_code: bool = Fals
     check_files(place, manifest)
     if runtime == "onnx" or (runtime == "auto" and has_runtime()):
         return Bundle(place, manifest, "onnx", onnx_answer(place / ONNX))
-    from phoropter.bundle.portable import portable, torch_answer
+    from phoropter.bundle.portable import outer_views, portable, torch_answer
     from phoropter.bundle.rebuild import rebuild
 
     network = portable(
         rebuild(place, manifest, own_code=own_code),
         manifest.preprocessing,
         manifest.schema,
-        tta=manifest.recipe.predict.tta,
+        tta=outer_views(manifest.recipe),
         temperature=manifest.decoding.temperature,
     )
     return Bundle(place, manifest, "torch", torch_answer(network))

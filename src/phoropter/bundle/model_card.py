@@ -222,8 +222,15 @@ def _origin(card: BundleCard, recipe: Recipe) -> list[str]:
         (GOLDEN, "real samples with the answers the original network gave"),
         (CARD, "this card"),
     )
-    model = f"Model `{_plain(recipe.model.name)}`, task {recipe.task}, recipe {recipe.digest}."
+    model = f"{_model(recipe)}, task {recipe.task}, recipe {recipe.digest}."
     return [f"{model} {weights}", _table(("file", "holds"), files)]
+
+
+def _model(recipe: Recipe) -> str:
+    names = [f"`{_plain(member.model.name)}`" for member in recipe.members]
+    if len(names) == 1:
+        return f"Model {names[0]}"
+    return f"The mean answer of {len(names)} members: {', '.join(names)}"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from phoropter.bundle.answer import Answer, Answers, Pixels
+from phoropter.core.recipe import Recipe
 from phoropter.core.records import Preprocessing, TargetSchema
 from phoropter.prediction.tta import averaged
 
@@ -74,6 +75,11 @@ def portable(
     """A copy of the network on the CPU, in float32 and eval mode, wrapped for travelling."""
     own = copy.deepcopy(network).cpu().float()
     return Portable(own, preprocessing, schema, tta=tta, temperature=temperature).eval()
+
+
+def outer_views(recipe: Recipe) -> int:
+    """Views that are averaged around the network; the members of an ensemble average their own."""
+    return 1 if recipe.predict.ensemble else recipe.predict.tta
 
 
 def torch_answer(network: Portable) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,10 +12,14 @@ from torch import Tensor, nn
 
 from phoropter.bundle.manifest import WEIGHTS, Manifest
 from phoropter.core.errors import CorruptFileError, InputError
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import TargetSchema
 from phoropter.core.references import is_reference
 from phoropter.models.build import build, build_trunk, untrained
+from phoropter.models.catalog import is_classic
 from phoropter.models.classic import classic_from_state
 from phoropter.models.network import Network
+from phoropter.prediction.averaging import Averaged, Member
 
 _HEAD = "head."
 
@@ -47,7 +52,8 @@ def rebuild(folder: Path, manifest: Manifest, *, own_code: bool = False) -> nn.M
 
 
 def _check_code(folder: Path, manifest: Manifest, *, allowed: bool) -> None:
-    named = [manifest.recipe.model.name, manifest.recipe.model.backbone]
+    models = [member.model for member in manifest.recipe.members]
+    named = [name for model in models for name in (model.name, model.backbone)]
     brought = [name for name in named if is_reference(name)]
     if brought and not allowed:
         raise InputError(
@@ -58,9 +64,24 @@ def _check_code(folder: Path, manifest: Manifest, *, allowed: bool) -> None:
 
 
 def _empty(manifest: Manifest, state: Mapping[str, Tensor]) -> nn.Module:
-    recipe = untrained(manifest.recipe)
-    if not manifest.head:
-        return build(recipe, manifest.schema)
+    counts = Counter(member.digest for member in manifest.recipe.members)
+    recipes = {member.digest: member for member in manifest.recipe.members}
+    if len(manifest.recipe.members) == 1:
+        return _alone(untrained(manifest.recipe), manifest.schema, state)
+    members = []
+    for at, (digest, recipe) in enumerate(recipes.items()):
+        start = f"networks.{at}."
+        own = {key.removeprefix(start): state[key] for key in state if key.startswith(start)}
+        network = _alone(untrained(recipe), manifest.schema, own)
+        how = manifest.preprocessing.normalization  # the weights hold each member's own
+        members.append(Member(network, how, recipe.predict.tta, counts[digest]))
+    return Averaged(members, kind=manifest.schema.kind)
+
+
+def _alone(recipe: Recipe, schema: TargetSchema, state: Mapping[str, Tensor]) -> nn.Module:
+    """One model without its weights; a classic one's shape is read off them."""
+    if not is_classic(recipe.model.name):
+        return build(recipe, schema)
     trunk, feature_count = build_trunk(
         recipe.model.backbone,
         pretrained=False,
@@ -69,4 +90,4 @@ def _empty(manifest: Manifest, state: Mapping[str, Tensor]) -> nn.Module:
         like=recipe.model,
     )
     own = {key.removeprefix(_HEAD): state[key] for key in state if key.startswith(_HEAD)}
-    return Network(trunk, classic_from_state(manifest.head, own), feature_count)
+    return Network(trunk, classic_from_state(recipe.model.name, own), feature_count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from phoropter.cli import render
 from phoropter.cli.console import listening
 from phoropter.cli.duration import seconds
-from phoropter.cli.options import Budget, Crew, ProjectArgument, Settings, Speech
+from phoropter.cli.options import Budget, Crew, ProjectArgument, Settings, Speech, Word
 from phoropter.cli.output import show
 
 
@@ -13,6 +13,7 @@ def improve(
     project: ProjectArgument,
     *,
     settings: Settings = None,
+    word: Word,
     budget: Budget = "10m",
     crew: Crew,
     speech: Speech,
@@ -29,6 +30,10 @@ def improve(
         result = crew.of(api.improve)(
             project,
             settings=parse_settings(settings or ()),
+            accept=word.accept,
+            refuse=word.refuse,
+            pin=word.pin or (),
+            unpin=word.unpin or (),
             budget_s=budget_s,
             track=crew.track,
             listener=listener,

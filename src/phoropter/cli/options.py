@@ -70,6 +70,34 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """The user's word on steps of the loop."""
+
+    accept: Annotated[
+        int | None,
+        typer.Option(
+            "--accept", metavar="N", min=1, help="Take the run of step N, which was refused."
+        ),
+    ] = None
+    refuse: Annotated[
+        int | None,
+        typer.Option(
+            "--refuse", metavar="N", min=1, help="Go back behind step N, which was accepted."
+        ),
+    ] = None
+    pin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pin", metavar="KEY", help="Leave a recipe key (or section) alone; may be repeated."
+        ),
+    ] = None
+    unpin: Annotated[
+        list[str] | None,
+        typer.Option("--unpin", metavar="KEY", help="Let the loop change it again."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """How the data are divided."""
 

@@ -49,6 +49,13 @@ class PredictRecipe(Section):
         description="The class that the threshold is about; null: the rarest in training.",
     )
 
+    ensemble: tuple[dict[str, Any], ...] = Field(
+        (),
+        description="Further models whose answers are averaged with this one's (probabilities, or "
+        "numbers), each as dotted keys and what they are instead; a model that is listed twice "
+        "counts twice. They must see the same pixels. Temperature and threshold follow the mean.",
+    )
+
     @field_validator("threshold")
     @classmethod
     def _threshold_can_be_read(cls, text: str) -> str:

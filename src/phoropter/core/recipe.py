@@ -15,61 +15,13 @@ from pydantic import (
     model_validator,
 )
 
+from phoropter.core.augment_recipe import AugmentRecipe
 from phoropter.core.errors import UsageError, nearest
 from phoropter.core.predict_recipe import PredictRecipe, Section
 from phoropter.core.references import reference_to
 
 OWN_KEYS = ("model.name", "model.backbone", "train.loss", "data.augment.own")
 """Keys that may name a part of the user's own (see `core.references`)."""
-
-
-class AugmentRecipe(Section):
-    """How training images are varied; a fresh draw every epoch."""
-
-    preset: Literal["none", "light", "medium", "strong"] = Field(
-        "none", description="Strength of the built-in policy. Recipe K6: start without."
-    )
-    own: str | None = Field(
-        None,
-        description="A variation of your own after the preset's: file.py:name, or a registered "
-        "name.",
-    )
-    flip: bool = Field(
-        True, description="Whether presets may mirror left and right (wrong for digits, angles)."
-    )
-    mixup: float = Field(
-        0.0, ge=0, le=2, description="Beta(a, a) parameter of MixUp; 0 is off (Zhang et al. 2018)."
-    )
-    cutmix: float = Field(
-        0.0, ge=0, le=2, description="Beta(a, a) parameter of CutMix; 0 is off (Yun et al. 2019)."
-    )
-    erasing: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="Share of the images of which a rectangle is overwritten (Zhong et al. 2020).",
-    )
-    views: int = Field(
-        1,
-        ge=1,
-        le=64,
-        description="Views of each training image whose frozen features are kept, the plain one "
-        "included; a fresh choice every epoch. Of no use in fine-tuning.",
-    )
-    policy: Literal["none", "randaugment", "trivialaugment"] = Field(
-        "none",
-        description="A few random operations an image, after the preset (Cubuk et al. 2020; Müller "
-        "& Hutter 2021).",
-    )
-    policy_ops: int = Field(2, ge=1, le=8, description="Operations an image: randaugment.")
-    policy_magnitude: int = Field(
-        9, ge=0, le=30, description="Strength of each, 30 is the most: randaugment."
-    )
-    pipeline: tuple[dict[str, dict[str, Any]], ...] = Field(
-        (),
-        description="Transforms of torchvision (v2) or albumentations, in their order and before "
-        "the preset: - torchvision.RandomRotation: {degrees: 10}.",
-    )
 
 
 class DataRecipe(Section):
@@ -181,6 +133,18 @@ class TrainRecipe(Section):
         description="Share of the steps until all layers are trained: the head first, then one "
         "layer after the other below it (Howard & Ruder 2018). 0: all from the start.",
     )
+    frozen: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the layers, from the input on, that are never trained. They are most "
+        "of the work of a step, and least in need of change (Yosinski et al. 2014).",
+    )
+    head_start: bool = Field(
+        False,
+        description="Fine-tuning: the last layer is fitted on frozen features before all layers "
+        "are trained (Kumar et al. 2022).",
+    )
     norm_statistics: Literal["auto", "batch", "kept"] = Field(
         "auto",
         description="What batch normalisation works by in training: the statistics of each batch, "
@@ -262,6 +226,34 @@ class Recipe(Section):
     model: ModelRecipe = ModelRecipe()
     train: TrainRecipe = TrainRecipe()
     predict: PredictRecipe = PredictRecipe()
+
+    @model_validator(mode="after")
+    def _members_are_recipes(self) -> Recipe:
+        for change in self.predict.ensemble:
+            if "predict.ensemble" in change or "task" in change:
+                message = "a member of an ensemble has no ensemble or task of its own"
+                raise ValueError(message)
+        try:
+            _ = self.members
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def members(self) -> tuple[Recipe, ...]:
+        """The recipes whose answers are averaged; one alone, this one, where there is no ensemble.
+
+        What follows the mean is no part of them. A recipe may be there several times.
+
+        >>> recipe = Recipe().changed({"predict.ensemble": [{"seed": 1}, {"train.lr": 0.1}]})
+        >>> [(member.seed, member.train.lr) for member in recipe.members]
+        [(0, 0.001), (1, 0.001), (0, 0.1)]
+        """
+        if not self.predict.ensemble:
+            return (self,)
+        alone = PredictRecipe(tta=self.predict.tta)
+        first = self.model_copy(update={"predict": alone})
+        return (first, *(first.changed(change) for change in self.predict.ensemble))
 
     def changed(self, change: Mapping[str, Any]) -> Recipe:
         """A copy with some dotted keys set.

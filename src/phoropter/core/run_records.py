@@ -123,7 +123,8 @@ class RunSummary:
         best_epoch: The pass whose weights were kept.
         seconds: Wall time of the whole run.
         samples_per_second: Training throughput (0.0 for classic models).
-        stopped_by: "finished", "patience", "budget", "diverged" or "interrupted".
+        stopped_by: "finished", "patience", "budget", "losing" (far behind the run that it was to
+            beat), "diverged" or "interrupted".
         numerics: What was chosen and the measurements behind it.
         schema: The target's schema.
         features: Where the classic models' or the head's inputs came from ("pixels",
@@ -131,6 +132,7 @@ class RunSummary:
         waiting: Share of the training time in which the network waited for its next batch.
         own: Hash of the source of each part of the user's own, by its recipe key.
         kept: The passes whose weights were kept, the best first; empty for classic models.
+        members: The runs whose answers an ensemble averages, one as often as it counts.
     """
 
     run: str
@@ -147,6 +149,7 @@ class RunSummary:
     own: Mapping[str, str] = field(default_factory=dict)
     waiting: float = 0.0
     kept: tuple[KeptPass, ...] = ()
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

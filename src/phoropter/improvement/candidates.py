@@ -11,6 +11,9 @@ from phoropter.core.records import Finding
 from phoropter.improvement.prescriptions.making import UNKNOWN_GAIN
 from phoropter.improvement.trial import Candidate
 
+LOOK_SHARE = 0.5
+"""What a look costs, in shares of the time left."""
+
 _SEVERITY_WEIGHT = {"critical": 4.0, "warning": 2.0, "info": 1.0}
 
 
@@ -20,8 +23,9 @@ def ranked(
     """The changes that would make a new recipe, most promising first.
 
     A change's rank is its expected gain, weighed by the finding's severity and confidence, over
-    its seconds plus a tenth of the time left: cheap changes go first among similar gains, and no
-    change is put first merely because it is nearly free.
+    its seconds plus half of the time left: cheap changes go first among similar gains, and no
+    change is put first merely because it is nearly free. Every turn costs a look at the validation
+    part, which makes all later ones need stronger evidence: the most promising must not come late.
 
     Args:
         findings: With prescriptions.
@@ -44,7 +48,7 @@ def ranked(
                 gain = UNKNOWN_GAIN
             if gain <= 0:
                 continue
-            rank = weight * gain / (prescription.cost * run_s + 0.1 * left_s + 1e-9)
+            rank = weight * gain / (prescription.cost * run_s + LOOK_SHARE * left_s + 1e-9)
             candidate = Candidate(
                 finding.code, prescription.change, prescription.advice, gain, prescription.cost
             )

@@ -9,7 +9,10 @@ from typing import Any
 from phoropter.core.recipe import Recipe
 from phoropter.improvement.candidates import own_idea, ranked
 from phoropter.improvement.decide import Decision, decide
-from phoropter.improvement.trial import Bench, Candidate, Judgement, Trial
+from phoropter.improvement.trial import Bench, Candidate, Combiner, Judgement, Searcher, Trial
+
+LEAST_SEARCH_S = 15.0
+"""Below it there is no time for as many recipes as a search needs to find anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Loop:
         tried: Digests of the recipes that were run.
         stopped_by: Why `turns` ended: "budget" (also where changes were left out because they did
             not fit) or "nothing worth trying".
+        searcher: Tries recipes where no finding has a prescription left; None: the loop ends then.
+        combiner: Puts finished runs together when no more are made; None: they stay single.
     """
 
     bench: Bench
@@ -43,24 +48,52 @@ class Loop:
     seconds_left: Callable[[], float]
     tried: set[str] = field(default_factory=set)
     stopped_by: str = ""
+    searcher: Searcher | None = None
+    combiner: Combiner | None = None
     _left_out: bool = False
 
     def turns(self, own: Mapping[str, Any] | None = None) -> Iterator[Turn]:
-        """Turn after turn; `own` is a change of the user's, tried first."""
+        """Turn after turn; `own` is a change of the user's, tried first.
+
+        Where no finding has a prescription left and there is time, recipes are searched. The last
+        turn asks whether what was trained on the way answers better together.
+        """
         self.tried.add(self.reference.recipe.digest)
+        yield from self._changes(own)
+        yield from self._search()
+        yield from self._combination()
+
+    def _changes(self, own: Mapping[str, Any] | None) -> Iterator[Turn]:
         candidates = [own_idea(dict(own))] if own else self._candidates()
         while True:
             chosen = self._affordable(candidates)
             if chosen is None:
                 return
             candidate, recipe = chosen
-            challenger = self.bench.run(recipe)
+            challenger = self.bench.run(recipe, against=self.reference)
             if challenger.cut:
                 # Half a run says nothing of the change; no look is spent on it.
                 self.stopped_by = "budget"
                 return
             yield self._turn(candidate, challenger)
             candidates = self._candidates()
+
+    def _search(self) -> Iterator[Turn]:
+        if self.searcher is None or self.seconds_left() < LEAST_SEARCH_S:
+            return
+        found = self.searcher.searched(self.reference, seconds_left=self.seconds_left)
+        if found is not None:
+            yield self._turn(found.candidate, found.best, among=found.trials)
+
+    def _combination(self) -> Iterator[Turn]:
+        found = self.combiner.combined(self.reference) if self.combiner is not None else None
+        if found is None or found[1].digest in self.tried:
+            return
+        candidate, recipe = found
+        self.tried.add(recipe.digest)
+        challenger = self.bench.run(recipe)
+        if not challenger.cut:
+            yield self._turn(candidate, challenger)
 
     def _candidates(self) -> list[Candidate]:
         return ranked(
@@ -74,7 +107,9 @@ class Loop:
     def _affordable(self, candidates: list[Candidate]) -> tuple[Candidate, Recipe] | None:
         for candidate in candidates:
             wanted = self.reference.recipe.changed(candidate.change)
-            planned = self.bench.planned(wanted, seconds=self.seconds_left())
+            planned = self.bench.planned(
+                wanted, seconds=self.seconds_left(), like=self.reference.recipe
+            )
             self.tried.add(wanted.digest)
             if planned is not None:
                 self.tried.add(planned.digest)
@@ -83,14 +118,21 @@ class Loop:
         self.stopped_by = "budget" if self._left_out else "nothing worth trying"
         return None
 
-    def _turn(self, candidate: Candidate, challenger: Trial) -> Turn:
+    def _turn(self, candidate: Candidate, challenger: Trial, *, among: int = 1) -> Turn:
         reference = self.reference
-        judgement = self.bench.judge(reference, challenger)
+        judgement = self.bench.judge(reference, challenger, among=among)
         decision = decide(
             judgement,
             greater_is_better=self.greater_is_better,
-            retrained=challenger.recipe.trained_as != reference.recipe.trained_as,
+            retrained=_retrained(reference.recipe, challenger.recipe),
         )
         if decision.accepted:
             self.reference = challenger
         return Turn(candidate, reference, challenger, judgement, decision)
+
+
+def _retrained(reference: Recipe, challenger: Recipe) -> bool:
+    """Whether a new lot was drawn; an ensemble averages what was drawn before."""
+    if challenger.predict.ensemble:
+        return False
+    return challenger.trained_as != reference.trained_as

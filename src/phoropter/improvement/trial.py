@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ class Trial:
         score: The primary metric on the validation part.
         seconds: Wall time it took.
         cut: Whether the budget ended it before it was finished.
+        loss: The proper score on the validation part (log loss, squared error), where known.
     """
 
     run: str
@@ -27,6 +28,7 @@ class Trial:
     score: Metric
     seconds: float
     cut: bool = False
+    loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +51,23 @@ class Judgement:
 class Bench(Protocol):
     """Where runs are made and judged; the loop holds no model and no data."""
 
-    def planned(self, recipe: Recipe, *, seconds: float) -> Recipe | None:
-        """The recipe, shortened so that it ends within `seconds`; None if it cannot be."""
+    def planned(self, recipe: Recipe, *, seconds: float, like: Recipe) -> Recipe | None:
+        """The recipe, shortened so that it ends within `seconds`; None if it cannot be.
+
+        Not so far that a comparison with `like` would be one of run lengths.
+        """
         ...
 
-    def run(self, recipe: Recipe) -> Trial:
-        """Makes the run, or finds it already made."""
+    def run(self, recipe: Recipe, *, against: Trial | None = None) -> Trial:
+        """Makes the run, or finds it already made; stops it if it clearly loses to `against`."""
         ...
 
     def findings(self, trial: Trial) -> tuple[Finding, ...]:
         """What is wrong with a run, with prescriptions, and ideas where nothing is."""
         ...
 
-    def judge(self, reference: Trial, challenger: Trial) -> Judgement:
-        """The paired comparison; counts as a look at the validation part."""
+    def judge(self, reference: Trial, challenger: Trial, *, among: int = 1) -> Judgement:
+        """The paired comparison; counts as `among` looks, of which the challenger is the best."""
         ...
 
 
@@ -83,3 +88,28 @@ class Candidate:
     advice: str
     expected_gain: float
     cost: float
+
+
+class Combiner(Protocol):
+    """Where finished runs are put together; asked once nothing more is to be run."""
+
+    def combined(self, reference: Trial) -> tuple[Candidate, Recipe] | None:
+        """The ensemble of finished runs to be tried against the reference; None without one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What a search came to: the best of its trials, and how many there were."""
+
+    candidate: Candidate
+    best: Trial
+    trials: int
+
+
+class Searcher(Protocol):
+    """Tries recipes on its own where no finding says which; asked when there is time left."""
+
+    def searched(self, reference: Trial, *, seconds_left: Callable[[], float]) -> Searched | None:
+        """The best of many recipes; None where none could be tried."""
+        ...

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from phoropter.augment.policies import augmenter
 from phoropter.augment.variation import Augmenter
+from phoropter.core.augment_recipe import AugmentRecipe
 from phoropter.core.errors import UsageError
 from phoropter.core.protocols import Inputs
-from phoropter.core.recipe import AugmentRecipe, DataRecipe
+from phoropter.core.recipe import DataRecipe
 from phoropter.core.records import Normalization, Rows
 from phoropter.core.references import is_reference, source_digest
 from phoropter.core.seed import derive

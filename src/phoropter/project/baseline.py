@@ -23,6 +23,12 @@ too small, the loop finds out and widens it."""
 _PIXELS_PX = 32
 """Side at which simple models see bare pixels; more would only be more columns of the same."""
 
+_MOST_PIXELS = 2**23
+"""Of all training images, above which simple models see them at `_FEW_PX`: 8,000 images of 32 px
+in colour took a minute of one core, at 16 px a few seconds."""
+
+_FEW_PX = 16
+
 _STEPS = 600
 """Optimiser steps of a first run from scratch: long enough to be a fair reference, short enough to
 leave most of the budget to the loop, which asks for more where it would help."""
@@ -66,12 +72,20 @@ def first_recipe(dataset: Dataset, *, train_samples: int, seed: int, grouped: bo
     return _varied(plan) if grouped and dataset.task == "classification" else plan
 
 
-def ladder(recipe: Recipe) -> tuple[Recipe, ...]:
-    """The simple models that a network must beat, on the same inputs."""
+def ladder(recipe: Recipe, *, samples: int = 0) -> tuple[Recipe, ...]:
+    """The simple models that a network must beat, on the same inputs.
+
+    Args:
+        recipe: Of the network.
+        samples: For training; where there are many, pixels are fewer, for the time that fits take.
+    """
     trunk = frozen_trunk(recipe)
     inputs: dict[str, object] = {"model.backbone": trunk or "pixels"}
     if not trunk:
-        inputs |= {"data.size": min(recipe.data.size, _PIXELS_PX), "data.resize": "stretch"}
+        side = min(recipe.data.size, _PIXELS_PX)
+        if samples * recipe.data.channels * side**2 > _MOST_PIXELS:
+            side = min(side, _FEW_PX)
+        inputs |= {"data.size": side, "data.resize": "stretch"}
     return tuple(
         recipe.changed({"model.name": name, **inputs}) for name in LADDER.get(recipe.task, ())
     )

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from phoropter.core.events import Note
+from phoropter.core.predictions import Predictions
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding
+from phoropter.core.run_records import Epoch
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.improvement.aim import aimed
 from phoropter.improvement.candidates import rebased
+from phoropter.improvement.losing import losing_against
 from phoropter.improvement.prescriptions.experience import informed
 from phoropter.improvement.prescriptions.ideas import ideas
 from phoropter.improvement.prescriptions.making import remaining_error
-from phoropter.improvement.trial import Judgement, Trial
+from phoropter.improvement.trial import Candidate, Judgement, Trial
+from phoropter.metrics import named
 from phoropter.project.collecting import ROLE
+from phoropter.project.combination import combination
 from phoropter.project.experience import experience
 from phoropter.project.judging import (
     evidence_of,
     judge,
+    judge_ensemble,
     prescribed,
     read_ladder,
     write_findings,
 )
 from phoropter.project.opened import Project
+from phoropter.project.pins import covers, left_alone
 from phoropter.project.repeating import ROLE as REPEAT
 from phoropter.project.run_record import RunRecord, read_run
-from phoropter.training.estimate import shortened
+from phoropter.training.estimate import LEAST_SHARE, shortened
 from phoropter.training.execute import execute, is_classic
 from phoropter.training.problem import Problem, run_id
+from phoropter.training.records import Losing
 from phoropter.training.summary import is_done
 from phoropter.training.twins import twin
 
@@ -43,6 +53,7 @@ class ProjectBench:
         seconds_left: Until the last moment at which a run may end.
         deadline: The same moment as `time.monotonic` tells it, or None.
         keep: How many passes of a run leave their weights.
+        pins: Recipe keys that nothing is prescribed for.
     """
 
     project: Project
@@ -50,7 +61,9 @@ class ProjectBench:
     seconds_left: Callable[[], float]
     deadline: float | None
     keep: int = 1
+    pins: tuple[str, ...] = ()
     _records: dict[str, RunRecord] = field(default_factory=dict)
+    _honest: dict[str, Predictions] = field(default_factory=dict)
 
     def planned_baseline(self, recipe: Recipe, *, seconds: float) -> Recipe:
         """The first recipe, shortened as far as need be: some baseline there must be."""
@@ -59,37 +72,84 @@ class ProjectBench:
         )
         return shorter or recipe
 
-    def planned(self, recipe: Recipe, *, seconds: float) -> Recipe | None:
+    def planned(self, recipe: Recipe, *, seconds: float, like: Recipe) -> Recipe | None:
         """The recipe, shortened so that it ends within `seconds`; None if it cannot be.
 
-        What was run already, or trained already, costs next to nothing and is always planned.
+        What was run already, or trained already, costs next to nothing and is always planned. A
+        network that learns in another way than `like` may be given as few passes as tell anything:
+        their numbers mean different things.
         """
         runs = self.project.folder.runs
         if is_done(runs / run_id(recipe, self.problem)) or twin(recipe, self.problem, runs):
             return recipe
-        return shortened(recipe, self.problem, seconds=seconds, listener=self.project.listener)
+        return shortened(
+            recipe,
+            self.problem,
+            seconds=seconds,
+            least_share=LEAST_SHARE if _learns_as(recipe) == _learns_as(like) else 0.0,
+            listener=self.project.listener,
+        )
 
-    def run(self, recipe: Recipe, *, role: str = "candidate") -> Trial:
-        """Makes the run, or finds it already made, and notes it."""
+    def run(
+        self, recipe: Recipe, *, role: str = "candidate", against: Trial | None = None
+    ) -> Trial:
+        """Makes the run, or finds it already made, and notes it.
+
+        One that is far behind `against` is stopped; asked for again without it, it goes on.
+        """
         path = execute(
             recipe,
             self.problem,
             runs=self.project.folder.runs,
             deadline=self.deadline,
             keep=self.keep,
+            losing=None if against is None else self._losing(recipe, against),
             listener=self.project.listener,
         )
         self._records.pop(path.name, None)  # it may have gone on since it was read
         record = self.record(path)
         facts = {"recipe": recipe.model_dump(), "score": record.score}
         self.project.notebook.record_run(record.summary.run, role, facts)
-        seconds = record.summary.seconds
-        return Trial(record.summary.run, recipe, record.score, seconds, cut=not is_done(path))
+        return self.trial(path)
+
+    def _losing(self, recipe: Recipe, against: Trial) -> Losing:
+        """Told once, in words, when it is so."""
+        record = self.of(against)
+        planned, epochs = record.recipe.train.epochs, recipe.train.epochs
+        losing = losing_against(record.history, planned=planned, epochs=epochs)
+
+        def told(history: Sequence[Epoch]) -> bool:
+            if not losing(history):
+                return False
+            where = f"pass {history[-1].epoch} of {epochs}"
+            self.project.listener(Note(f"Stopped after {where}: far behind {against.run}."))
+            return True
+
+        return told
+
+    def trial(self, path: Path) -> Trial:
+        """The run in a folder as the loop sees it."""
+        record = self.record(path)
+        loss = named("log_loss" if record.predictions.kind == "classes" else "mse")
+        return Trial(
+            record.summary.run,
+            record.recipe,
+            record.score,
+            record.summary.seconds,
+            cut=not is_done(path) and record.summary.stopped_by != "losing",
+            loss=loss(record.predictions),
+        )
 
     def findings(self, trial: Trial) -> tuple[Finding, ...]:
-        """The run's findings, then ideas for where nothing is wrong."""
+        """The run's findings, then ideas for where nothing is wrong; pinned keys are left alone."""
+        return left_alone(self._all_findings(trial), self.pins)
+
+    def _all_findings(self, trial: Trial) -> tuple[Finding, ...]:
         record = self.of(trial)
         ladder = read_ladder(self.project.folder, self.project.notebook)
+        if record.summary.members:
+            first = self.record(self.project.folder.runs / record.summary.members[0])
+            return self._seen_from(record.recipe, first, ladder)
         evidence = evidence_of(record, ladder)
         found = self._informed(prescribed(evidence), evidence)
         write_findings(record, found)
@@ -97,7 +157,8 @@ class ProjectBench:
         of_network: tuple[Finding, ...] = ()
         if is_classic(record.recipe):
             of_network = self._of_the_network(record.recipe, ladder)
-        return (*found, *self._informed(ideas(evidence), evidence), *of_network)
+        own = aimed((*found, *self._informed(ideas(evidence), evidence)), evidence)
+        return (*own, *of_network)
 
     def _of_the_network(
         self, reference: Recipe, ladder: Mapping[str, RunRecord]
@@ -110,10 +171,15 @@ class ProjectBench:
         if not networks:
             return ()
         record = self.record(self.project.folder.runs / networks[-1])
-        if is_classic(record.recipe):
-            return ()
+        return () if is_classic(record.recipe) else self._seen_from(reference, record, ladder)
+
+    def _seen_from(
+        self, reference: Recipe, record: RunRecord, ladder: Mapping[str, RunRecord]
+    ) -> tuple[Finding, ...]:
+        """What may help a run, as changes of the reference that lead to the same recipes."""
         evidence = evidence_of(record, ladder)
         found = self._informed((*prescribed(evidence), *ideas(evidence)), evidence)
+        found = aimed(found, evidence)
         return tuple(rebased(finding, record.recipe, reference) for finding in found)
 
     def _informed(
@@ -123,9 +189,26 @@ class ProjectBench:
         tried = experience(self.project.notebook)
         return informed(findings, evidence.recipe, tried, error=remaining_error(evidence))
 
-    def judge(self, reference: Trial, challenger: Trial) -> Judgement:
-        """The paired comparison; counts as a look at the validation part."""
-        return judge(self.of(reference), self.of(challenger), self.project.notebook)
+    def judge(self, reference: Trial, challenger: Trial, *, among: int = 1) -> Judgement:
+        """The paired comparison; counts as `among` looks, of which the challenger is the best."""
+        sides = self.of(reference), self.of(challenger)
+        honest = self._honest.get(challenger.recipe.digest)
+        if honest is not None:
+            return judge_ensemble(*sides, honest, self.project.notebook)
+        return judge(*sides, self.project.notebook, among=among)
+
+    def combined(self, reference: Trial) -> tuple[Candidate, Recipe] | None:
+        """The ensemble of the project's finished runs that answers best, if one does."""
+        if any(covers(pin, "predict.ensemble") for pin in self.pins):
+            return None
+        runs = self.project.folder.runs
+        names = dict.fromkeys(run for run, role in self.project.notebook.runs() if role != ROLE)
+        done = [self.record(runs / name) for name in names if is_done(runs / name)]
+        found = combination(done, self.of(reference), self.problem.schema)
+        if found is None:
+            return None
+        self._honest[found.recipe.digest] = found.honest
+        return found.candidate, found.recipe
 
     def tried_digests(self) -> set[str]:
         """Digests of the recipes that were tried as changes.
@@ -141,7 +224,11 @@ class ProjectBench:
             for run, role in self.project.notebook.runs()
             if role not in apart and (role != "candidate" or run in judged)
         )
-        return {self.record(path).recipe.digest for path in known if is_done(path)}
+        return {
+            self.record(path).recipe.digest
+            for path in known
+            if is_done(path) or path.name in judged
+        }
 
     def of(self, trial: Trial) -> RunRecord:
         """The full record behind a trial."""
@@ -152,3 +239,7 @@ class ProjectBench:
         if path.name not in self._records:
             self._records[path.name] = read_run(path)
         return self._records[path.name]
+
+
+def _learns_as(recipe: Recipe) -> tuple[str, bool, str]:
+    return recipe.model.name, recipe.model.pretrained, recipe.model.transfer

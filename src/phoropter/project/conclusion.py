@@ -8,7 +8,7 @@ from phoropter.comparison.methods import on_same_samples
 from phoropter.comparison.paired import compare
 from phoropter.core.records import Comparison, Metric
 from phoropter.metrics import named
-from phoropter.project.results import Step
+from phoropter.project.results import STEERING, Step
 from phoropter.project.run_record import RunRecord
 from phoropter.training.execute import is_classic
 
@@ -48,6 +48,10 @@ def best_simple(ladder: Mapping[str, RunRecord]) -> RunRecord | None:
 
 
 def _on_changes(steps: Sequence[Step]) -> str:
+    words = sum(step.finding == STEERING for step in steps)
+    if words:
+        tried = _on_changes([step for step in steps if step.finding != STEERING])
+        return f"{tried} You decided {words} of the steps yourself."
     accepted = [step for step in steps if step.accepted]
     if not steps:
         return "No change was tried: the budget left no time for one, or none was worth trying."

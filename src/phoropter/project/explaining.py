@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -26,7 +28,8 @@ _STRONGEST = 0.7  # share of colour where the heat is greatest, so that the imag
 def maps_of(record: RunRecord, problem: Problem, rows: Rows) -> dict[str, bytes]:
     """Small JPEG files by sample identifier, orange where the network found its answer.
 
-    Empty for numbers, tables, and models whose answer has no slope (trees, neighbours).
+    Empty for numbers, tables, and models whose answer has no slope (trees, neighbours). Of an
+    ensemble, the maps are those of its first member that has some, for the ensemble's answers.
 
     Args:
         record: The run that answers.
@@ -36,7 +39,18 @@ def maps_of(record: RunRecord, problem: Problem, rows: Rows) -> dict[str, bytes]
     predictions = record.predictions
     if not isinstance(predictions, ClassPredictions) or record.preprocessing.columns:
         return {}
-    network, recipe, _, preprocessing = restored(record.path)
+    for name in dict.fromkeys(record.summary.members or (record.path.name,)):
+        found = _maps_by(record.path.parent / name, predictions, problem, rows)
+        if found:
+            return found
+    return {}
+
+
+def _maps_by(
+    path: Path, predictions: ClassPredictions, problem: Problem, rows: Rows
+) -> dict[str, bytes]:
+    """How the model of one run explains these answers."""
+    network, recipe, _, preprocessing = restored(path)
     images = open_images(recipe, problem, listener=silent)
     places = _places(problem, predictions.ids[rows])
     rows, places = rows[places >= 0], places[places >= 0]

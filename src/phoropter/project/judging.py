@@ -12,6 +12,7 @@ from phoropter.comparison.plan import plan
 from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener, silent
 from phoropter.core.files import write_json
+from phoropter.core.predictions import Predictions
 from phoropter.core.records import Comparison, Finding, Metric
 from phoropter.diagnosis.curves_file import read_curves
 from phoropter.diagnosis.diagnose import diagnose
@@ -24,6 +25,7 @@ from phoropter.improvement.prescriptions.prescribe import prescribe
 from phoropter.improvement.trial import Judgement
 from phoropter.metrics import named
 from phoropter.project.collecting import measure_curve
+from phoropter.project.combination import ALPHA
 from phoropter.project.experience import experience
 from phoropter.project.folder import Folder, locked, run_folder
 from phoropter.project.notebook import Notebook
@@ -224,15 +226,36 @@ def compare_runs(
             rivals = whole_runs(folder, notebook)
         finally:
             notebook.close()
-    pair = {path.name: read_run(path) for path in (first, second)}
-    return within(spread_known(comparison, {**rivals, **pair}), rope)
+    own = {path.name: read_run(path) for path in (first, second)}
+    return within(spread_known(comparison, {**rivals, **own}), rope)
 
 
-def judge(reference: RunRecord, challenger: RunRecord, notebook: Notebook) -> Judgement:
-    """The paired tests of two runs; a pair that was compared before is no new look."""
+def judge_ensemble(
+    reference: RunRecord, challenger: RunRecord, honest: Predictions, notebook: Notebook
+) -> Judgement:
+    """The same of an ensemble, by what it says of samples that did not choose its members.
+
+    Ensembles have looks of their own to spend (see `combination.ALPHA`).
+    """
+    asked = sum("predict.ensemble" in step.change for step in notebook.steps())
+    judgement = judge(reference, replace(challenger, predictions=honest), notebook)
+    return replace(judgement, threshold=threshold(asked + 1, ALPHA))
+
+
+def judge(
+    reference: RunRecord, challenger: RunRecord, notebook: Notebook, *, among: int = 1
+) -> Judgement:
+    """The paired tests of two runs; a pair that was compared before is no new look.
+
+    Args:
+        reference: To be beaten.
+        challenger: The best of `among` runs that were looked at; it counts as so many looks.
+        notebook: Counts them.
+        among: How many.
+    """
     names = (reference.summary.run, challenger.summary.run)
     known = notebook.comparison(*names)
-    looks = known.looks if known is not None else notebook.looks + 1
+    looks = known.looks if known is not None else notebook.looks + among
     comparison = known or compare(
         reference.predictions,
         challenger.predictions,

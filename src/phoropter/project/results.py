@@ -223,13 +223,17 @@ class Scores:
     metrics: tuple[Metric, ...]
 
 
+STEERING = "steering"
+"""What steps that the user decided have in the place of a finding."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One turn of the loop: a finding, the change it led to, and the verdict.
 
     Args:
         number: From 1.
-        finding: The code that led to the change, or "idea".
+        finding: The code that led to the change, or "idea", "search", "ensemble", "steering".
         change: Dotted recipe keys with their new values.
         advice: The change in words.
         a: Run identifier of the reference.

@@ -14,19 +14,23 @@ from typing import Any
 from phoropter.core.errors import InputError
 from phoropter.core.events import Listener, Note
 from phoropter.improvement.loop import Loop, Turn
+from phoropter.improvement.search import has_search
 from phoropter.improvement.trial import Trial
 from phoropter.metrics import named
 from phoropter.project.baseline import Plan, first_recipe, ladder
 from phoropter.project.bench import ProjectBench
-from phoropter.project.closing import close_project
+from phoropter.project.closing import baseline_run, close_project
 from phoropter.project.experience import share_experience
 from phoropter.project.folder import Folder
 from phoropter.project.looking import look_and_note
 from phoropter.project.opened import Project, check_seed, existing, started
 from phoropter.project.options import Options
+from phoropter.project.pins import keep_pins, read_pins
 from phoropter.project.results import ProjectResult, Step
+from phoropter.project.searching import ProjectSearcher
+from phoropter.project.steering import Steering, steered
 from phoropter.project.tracking import tracked
-from phoropter.project.transfer import weighed
+from phoropter.project.transfer import enlarged, sized, weighed
 from phoropter.training.problem import Problem
 
 _BASELINE_SHARE = 0.4
@@ -81,6 +85,7 @@ def run_project(options: Options, *, budget_s: float, listener: Listener) -> Pro
         look_and_note(project, problem.split, budget_s=0.2 * budget_s)
         plan = planned_baseline(project, problem, options)
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
+        bench.pins = read_pins(project.folder)
         baseline = make_baseline(bench, plan, options, budget)
         reference = led_to(project, bench, baseline.run)
         loop = improve_from(bench, reference, budget, own=None)
@@ -91,6 +96,7 @@ def improve_project(
     place: str | Path,
     own: Mapping[str, Any],
     *,
+    steering: Steering,
     budget_s: float,
     track: str | None,
     listener: Listener,
@@ -102,7 +108,8 @@ def improve_project(
         project.check_images()
         problem = project.problem()
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
-        reference = reference_so_far(project, bench)
+        bench.pins = keep_pins(folder, pin=steering.pin, unpin=steering.unpin)
+        reference = steered(bench, reference_so_far(project, bench), steering)
         loop = improve_from(bench, reference, budget, own=own or None)
         return close_project(project, problem, bench, loop, spent_s=lambda: budget.spent_s)
 
@@ -132,7 +139,9 @@ def planned_baseline(project: Project, problem: Problem, options: Options) -> Pl
 def make_baseline(bench: ProjectBench, plan: Plan, options: Options, budget: Budget) -> Trial:
     """The ladder of simple models, then the first recipe, shortened to its share of the time."""
     listener = bench.project.listener
-    for recipe in ladder(plan.recipe):
+    for larger in (sized, enlarged):
+        plan = larger(plan, options, bench.problem, seconds=budget.left_s, listener=listener)
+    for recipe in ladder(plan.recipe, samples=len(bench.problem.rows("train"))):
         trial = bench.run(recipe, role="ladder")
         listener(Note(f"{recipe.model.name}: {_score(trial)}."))
     chosen = weighed(plan, options, bench.problem, listener=listener)
@@ -147,12 +156,15 @@ def improve_from(
 ) -> Loop:
     """The loop, each turn noted in the notebook; returns it with its final reference."""
     project = bench.project
+    first = bench.record(project.folder.runs / baseline_run(project)).recipe
     loop = Loop(
         bench=bench,
         reference=reference,
         greater_is_better=named(bench.problem.metric).greater_is_better,
         seconds_left=lambda: budget.left_s,
         tried=bench.tried_digests(),
+        searcher=ProjectSearcher(bench, first) if has_search() else None,
+        combiner=bench,
     )
     begun = time.monotonic()
     for turn in loop.turns(own):
@@ -208,8 +220,7 @@ def led_to(project: Project, bench: ProjectBench, run: str) -> Trial:
     for step in project.notebook.steps():
         if step.accepted and step.a == run:
             run = step.b
-    record = bench.record(project.folder.runs / run)
-    return Trial(record.summary.run, record.recipe, record.score, record.summary.seconds)
+    return bench.trial(project.folder.runs / run)
 
 
 def _score(trial: Trial) -> str:

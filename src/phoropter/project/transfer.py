@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from phoropter.core.events import Listener, Note
-from phoropter.improvement.prescriptions.changes import fine_tuning
-from phoropter.models.catalog import frozen_trunk, is_classic
+from phoropter.improvement.prescriptions.changes import PATCH_PX, fine_tuning, on_pretrained
+from phoropter.models.catalog import frozen_trunk, is_classic, offline_weights_installed
 from phoropter.project.baseline import Plan
 from phoropter.project.options import Options
-from phoropter.training.estimate import forward_s
+from phoropter.training.estimate import features_s, forward_s
 from phoropter.training.problem import Problem
 
 MEASURED = 200
@@ -17,6 +17,89 @@ MEASURED = 200
 
 _PASS = 4
 """A pass in forward passes of the training images: backward counts two, the measuring one."""
+
+
+LARGER_PX = 288
+"""Side of images for frozen features of a network trained at 224 px. Random crops showed it
+objects larger than whole images do, and enlarging makes up for that (Touvron et al. 2019)."""
+
+_FEATURES_SHARE = 0.15
+"""Of the time left, that the features at the larger size may take."""
+
+
+def sized(
+    plan: Plan, options: Options, problem: Problem, *, seconds: float, listener: Listener
+) -> Plan:
+    """The plan with larger images, where frozen features of them can be afforded.
+
+    What the user decided about the images stays as it is.
+
+    Args:
+        plan: The first recipe.
+        options: What the user asked for.
+        problem: On what.
+        seconds: That are left for everything.
+        listener: Told of decoding and the like.
+    """
+    recipe = plan.recipe
+    decided = options.recipe is not None or "data.size" in options.settings
+    trunk = frozen_trunk(recipe)
+    if decided or trunk in {"", "pixels"} or recipe.data.size >= LARGER_PX:
+        return plan
+    larger = recipe.changed({"data.size": LARGER_PX})
+    if features_s(larger, problem, listener=listener) > _FEATURES_SHARE * seconds:
+        return plan
+    reason = (
+        f"Images of {LARGER_PX} px instead of {recipe.data.size}: there is time, and the network "
+        "has learnt from enlarged ones."
+    )
+    listener(Note(reason))
+    return replace(plan, recipe=larger, reasons=(*plan.reasons, reason))
+
+
+ENLARGED_PX = (128, 96)
+"""Sides to which tiny images in colour are enlarged for a network trained on photographs."""
+
+_ENLARGED_SHARE = 0.35
+"""Of the time left, that their features may take."""
+
+_ENLARGED_PATIENCE = 5
+
+
+def enlarged(
+    plan: Plan, options: Options, problem: Problem, *, seconds: float, listener: Listener
+) -> Plan:
+    """The plan with frozen features instead of a small network, where images are tiny photographs.
+
+    Those in colour: grey ones are mostly signs and scans, which a small network learns well. What
+    the user decided about the model or the images stays as it is.
+
+    Args:
+        plan: The first recipe.
+        options: What the user asked for.
+        problem: On what.
+        seconds: That are left for everything.
+        listener: Told of decoding and the like.
+    """
+    recipe = plan.recipe
+    decided = options.recipe is not None or any(
+        key.startswith(("model.", "data.")) for key in options.settings
+    )
+    fitting = recipe.model.name == "cnn" and recipe.data.channels == 3
+    if decided or not fitting or recipe.data.size < PATCH_PX or not offline_weights_installed():
+        return plan
+    largest = recipe.changed(on_pretrained(size=ENLARGED_PX[0]))
+    needed = features_s(largest, problem, listener=listener)
+    for side in ENLARGED_PX:
+        if needed * (side / ENLARGED_PX[0]) ** 2 <= _ENLARGED_SHARE * seconds:
+            change = {"data.size": side, "train.patience": _ENLARGED_PATIENCE}
+            reason = (
+                f"Tiny photographs, enlarged to {side} px: frozen EfficientNet-Lite0 features, for "
+                "which there is time, instead of a small network from scratch."
+            )
+            listener(Note(reason))
+            return replace(plan, recipe=largest.changed(change), reasons=(*plan.reasons, reason))
+    return plan
 
 
 def weighed(plan: Plan, options: Options, problem: Problem, *, listener: Listener) -> Plan:

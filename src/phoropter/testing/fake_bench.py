@@ -30,11 +30,11 @@ class FakeBench:
     left: float = 100.0
     ran: list[Recipe] = field(default_factory=list)
 
-    def planned(self, recipe: Recipe, *, seconds: float) -> Recipe | None:
+    def planned(self, recipe: Recipe, *, seconds: float, like: Recipe) -> Recipe | None:  # noqa: ARG002
         """The recipe as it is, if one run still fits."""
         return recipe if seconds >= self.seconds else None
 
-    def run(self, recipe: Recipe) -> Trial:
+    def run(self, recipe: Recipe, *, against: Trial | None = None) -> Trial:  # noqa: ARG002
         """A trial with the score from the table."""
         self.ran.append(recipe)
         self.left -= self.seconds
@@ -45,10 +45,10 @@ class FakeBench:
         """The findings from the table."""
         return self.found(trial.recipe)
 
-    def judge(self, reference: Trial, challenger: Trial) -> Judgement:
+    def judge(self, reference: Trial, challenger: Trial, *, among: int = 1) -> Judgement:
         """The verdict by the p-value from the table."""
         delta = challenger.score.value - reference.score.value
-        looks = len(self.ran)
+        looks = len(self.ran) + among - 1
         p_value = self.p_value(delta)
         verdict: Verdict = "undecided" if p_value > 0.01 else ("better" if delta > 0 else "worse")
         comparison = Comparison(

@@ -107,7 +107,8 @@ def _direct(
 
     And of the same layers in every step: none is released, or put into eval mode, as it goes.
     """
-    if recipe.train.unfreeze or keeps_statistics(recipe, batch_size=plan.batch_size):
+    released = recipe.train.unfreeze or recipe.train.frozen
+    if released or keeps_statistics(recipe, batch_size=plan.batch_size):
         return False
     flat = data.inputs.batch(data.train_rows[:1]).ndim == 2
     alone = accelerator.num_processes == 1 and accelerator.device.type == "cpu"

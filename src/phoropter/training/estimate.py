@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from torch import nn
 
 from phoropter.core.events import Listener
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Rows
+from phoropter.data.memory import MemoryInputs
 from phoropter.models.build import build
 from phoropter.models.catalog import frozen_trunk
 from phoropter.models.network import Network
@@ -19,7 +22,16 @@ from phoropter.prediction.run import outputs
 from phoropter.prediction.views import further_views
 from phoropter.training.execute import is_classic, training_data
 from phoropter.training.feed import Feed
-from phoropter.training.numerics import unmeasured
+from phoropter.training.head_start import as_frozen, starts_head
+from phoropter.training.numerics import (
+    LEAST_PLANNED_S,
+    MOST_MEASURING_S,
+    MOST_MEASURING_SHARE,
+    Numerics,
+    Trial,
+    has_bfloat16,
+    unmeasured,
+)
 from phoropter.training.plan import Plan, make_plan
 from phoropter.training.problem import Problem
 from phoropter.training.records import TrainingData
@@ -30,7 +42,7 @@ from phoropter.training.team import assembled
 _LEAST_EPOCHS = 3
 """A shorter run cannot finish its warm-up and decay, and says nothing about the change."""
 
-_LEAST_SHARE = 0.6
+LEAST_SHARE = 0.6
 """Share of the wanted epochs below which a comparison would be one of run lengths."""
 
 _MARGIN = 0.85
@@ -39,10 +51,14 @@ _MARGIN = 0.85
 _CHEAP_S = 5.0
 """Enough for a model on features that are kept already."""
 
+_CLASSIC_S = 1.5
+"""Of a classic model's fit, its predictions and its records."""
+
+_AROUND_S = 2.5
+"""Of the checks before training, of building the network and of writing records."""
 
 _PROBED = 8
 """Images in the first of two timed calls; the second has three times as many."""
-
 
 _PROBED_NUMBERS = 2**20
 """Pixels of a forward pass that is timed: enough that starting it does not count."""
@@ -65,7 +81,7 @@ def shortened(
     problem: Problem,
     *,
     seconds: float,
-    least_share: float = _LEAST_SHARE,
+    least_share: float = LEAST_SHARE,
     listener: Listener,
 ) -> Recipe | None:
     """The recipe with as many epochs as fit into `seconds`; None if too few do.
@@ -142,17 +158,32 @@ def forward_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
     return _forward_s(network, source, rows) * len(train)
 
 
+def expected_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
+    """Seconds that a run will take, what is kept on disk already left out.
+
+    Classic models are counted with what their features take and a constant: their fits are short
+    where there are few samples, and nobody can tell how many passes they need where there are many.
+    """
+    waiting = features_s(recipe, problem, listener=listener)
+    if is_classic(recipe):
+        return waiting + _CLASSIC_S
+    if starts_head(recipe):
+        waiting += features_s(as_frozen(recipe), problem, listener=listener)
+    return waiting + estimate(recipe, problem, listener=listener).total(recipe.train.epochs)
+
+
 def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimate:
-    """Times training steps and an evaluation batch of a network on images."""
-    source = open_images(recipe, problem, listener=listener)
+    """Times training steps and an evaluation batch of a network, or of a head on features."""
     network = build(recipe, problem.schema)
+    source = _stand_in(recipe, problem, network, listener=listener)
+    learner: nn.Module = network.head if source.features else network
     data = training_data(recipe, problem, source)
     accelerator = Accelerator()
-    network.to(accelerator.device)
+    learner.to(accelerator.device)
     plan = make_plan(recipe.train, samples=len(data.train_rows))
     rehearse = rehearsal(
-        problem.task.objective(network, recipe, problem.schema),
-        network,
+        problem.task.objective(learner, recipe, problem.schema),
+        learner,
         data,
         recipe=recipe,
         plan=plan,
@@ -161,12 +192,40 @@ def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimat
     )
     numerics = unmeasured(network, images=True, threads=torch.get_num_threads())
     feed = Feed(data, plan, seed=recipe.seed, device=accelerator.device, numerics=numerics)
-    step_s = rehearse(numerics).seconds + plan.accumulate * _serving_s(feed, data, plan)
-    rows = data.train_rows[: plan.batch_size]
-    eval_s = _forward_s(network, source, rows)
+    step_s, measuring_s = _step_s(rehearse, recipe, plan, numerics)
+    step_s += plan.accumulate * _serving_s(feed, data, plan)
+    eval_s = _forward_s(learner, source, data.train_rows[: plan.batch_size])
     judged = len(data.val_rows) + len(data.train_eval_rows)
     epoch_s = plan.steps_per_epoch * step_s + judged * eval_s
-    return Estimate(epoch_s, 2 * judged * eval_s + 1.0)
+    return Estimate(epoch_s, 4 * judged * eval_s + measuring_s + _AROUND_S)
+
+
+def _step_s(
+    rehearse: Callable[[Numerics], Trial], recipe: Recipe, plan: Plan, plain: Numerics
+) -> tuple[float, float]:
+    """Seconds of a step, and those that the run will spend on finding the fastest numerics.
+
+    Where the run is long enough for it to be asked, the likeliest gain is tried here as well.
+    """
+    step_s = rehearse(plain).seconds
+    planned = step_s * plan.total_steps
+    if recipe.train.numerics != "auto" or planned < LEAST_PLANNED_S:
+        return step_s, 0.0
+    measuring_s = min(MOST_MEASURING_S, MOST_MEASURING_SHARE * planned)
+    if has_bfloat16(Accelerator().device):
+        likely = replace(plain, autocast=True, channels_last=True)
+        step_s = min(step_s, rehearse(likely).seconds)
+    return step_s, measuring_s
+
+
+def _stand_in(recipe: Recipe, problem: Problem, network: Network, *, listener: Listener) -> Source:
+    """The images, or numbers in the place of features that are not there yet."""
+    trunk = frozen_trunk(recipe)
+    images = open_images(recipe, problem, listener=listener)
+    if not trunk:
+        return images
+    values = np.zeros((len(problem.dataset), network.feature_count), dtype=np.float32)
+    return Source(MemoryInputs(values), images.preprocessing, None, trunk)
 
 
 def _batch(recipe: Recipe, rows: Rows) -> int:
@@ -186,7 +245,7 @@ def _serving_s(feed: Feed, data: TrainingData, plan: Plan) -> float:
     return min(spent)
 
 
-def _forward_s(network: Network, source: Source, rows: Rows) -> float:
+def _forward_s(network: nn.Module, source: Source, rows: Rows) -> float:
     """Seconds an image takes, the better of two calls: the first one allocates."""
     spent = []
     for _ in range(2):

@@ -7,8 +7,10 @@ a frozen trunk, and a network trained on images. They differ in `_fitted` alone.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +35,23 @@ from phoropter.models.build import build, build_trunk, untrained
 from phoropter.models.catalog import frozen_trunk
 from phoropter.models.classic import classic_from_state, fit_classic
 from phoropter.models.network import Network
+from phoropter.prediction.averaging import mean_predictions
 from phoropter.prediction.run import outputs
 from phoropter.prediction.views import FixedView
 from phoropter.training.checkpoint import read_weights, weights_of, write_weights
 from phoropter.training.decoding import applied, check_decoding, fit_and_apply
+from phoropter.training.ensembles import averaged_network, check_no_pass, execute_ensemble
 from phoropter.training.gates import input_ignored, read_gates, run_gates, write_gates
+from phoropter.training.head_start import start_head
 from phoropter.training.loop import fit
 from phoropter.training.problem import Problem, own_sources, run_id
-from phoropter.training.records import FitOutcome, TrainingData, Watch, sample_train_eval_rows
+from phoropter.training.records import (
+    FitOutcome,
+    Losing,
+    TrainingData,
+    Watch,
+    sample_train_eval_rows,
+)
 from phoropter.training.sources import (
     Source,
     frozen,
@@ -79,6 +90,7 @@ def execute(
     runs: Path,
     deadline: float | None = None,
     keep: int = 1,
+    losing: Losing | None = None,
     listener: Listener = silent,
 ) -> Path:
     """Carries out a recipe, or finds it done, and returns the run's folder.
@@ -90,6 +102,7 @@ def execute(
         deadline: Reading of `time.monotonic` at which training must end; None: no limit.
         keep: How many of the passes with the lowest validation losses leave their weights. It
             decides nothing about the run, so it is no part of the recipe.
+        losing: Asked after every pass whether the rest is worth its time; None: it is.
         listener: Told about the progress.
 
     Raises:
@@ -101,6 +114,11 @@ def execute(
         _tell_if_fewer(folder, keep, listener)
         return folder
     check_decoding(recipe, problem)
+    if recipe.predict.ensemble:
+        made = partial(
+            execute, problem=problem, runs=runs, deadline=deadline, keep=keep, listener=listener
+        )
+        return execute_ensemble(recipe, problem, runs=runs, execute=made)
     begun = time.monotonic()
     if (folder / SUMMARY).exists():
         begun -= read_summary(folder).seconds
@@ -111,7 +129,7 @@ def execute(
         problem=problem,
         folder=folder,
         source=open_for_training(recipe, problem, listener=listener),
-        watch=Watch(listener=listener, deadline=deadline, keep=keep),
+        watch=Watch(listener=listener, deadline=deadline, keep=keep, losing=losing),
     )
     listener(RunBegun(folder.name, recipe))
     network, outcome = _fitted(carried)
@@ -134,7 +152,7 @@ def _tell_if_fewer(folder: Path, keep: int, listener: Listener) -> None:
 
 def restored(
     folder: Path, *, epoch: int | None = None
-) -> tuple[Network, Recipe, RunSummary, Preprocessing]:
+) -> tuple[nn.Module, Recipe, RunSummary, Preprocessing]:
     """The whole network of a finished run, from files alone, with what it needs to be used.
 
     Args:
@@ -149,6 +167,10 @@ def restored(
     recipe = read_recipe(folder / "recipe.yaml")
     summary = read_summary(folder)
     how = read_preprocessing(folder)
+    if summary.members:
+        check_no_pass(folder, epoch)
+        members = [restored(folder.parent / name) for name in dict.fromkeys(summary.members)]
+        return averaged_network(members, summary.members).eval(), recipe, summary, how
     _check_own(recipe, summary)
     name = weights_of(summary.kept, epoch)
     check_files(folder, ("recipe.yaml", name))
@@ -186,15 +208,22 @@ def predicted(
     listener: Listener = silent,
 ) -> Predictions:
     """What a finished run says of these rows of the data, with the weights of a kept pass."""
+    summary = read_summary(folder)
+    if summary.members:
+        check_no_pass(folder, epoch)
+        counts = Counter(summary.members)
+        said = [predicted(folder.parent / name, problem, rows) for name in counts]
+        return applied(mean_predictions(said, list(counts.values())), folder)
     network, recipe, summary, _ = restored(folder, epoch=epoch)
     source = open_source(recipe, problem, listener=listener)
-    learner = network.head if summary.features else network
+    learner = network.head if summary.features and isinstance(network, Network) else network
     return applied(_spoken(learner, source, recipe, problem, rows), folder)
 
 
 def is_classic(recipe: Recipe) -> bool:
     """Whether the model is fitted by scikit-learn instead of trained."""
-    return recipe.model.name in registry.names("phoropter.classics")
+    alone = not recipe.predict.ensemble
+    return alone and recipe.model.name in registry.names("phoropter.classics")
 
 
 def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:
@@ -211,6 +240,7 @@ def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:
         gates = run_gates(
             learner, data, recipe, task=problem.task, schema=problem.schema, watch=carried.watch
         )
+    start_head(learner, recipe, problem, listener=carried.watch.listener)
     team = assembled()
     team.told(Job(recipe, problem, carried.folder))
     outcome = fit(

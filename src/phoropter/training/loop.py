@@ -31,6 +31,7 @@ from phoropter.training.rehearsal import memory_format, own_randomness, threads_
 from phoropter.training.run import Parts, Run, identity, terms
 from phoropter.training.signals import FILE as SIGNALS
 from phoropter.training.signals import write_signals
+from phoropter.training.summary import UNFINISHED
 from phoropter.training.team import Team
 from phoropter.training.unfreezing import unfreezing
 
@@ -192,7 +193,7 @@ def _closed(run: Run) -> FitOutcome:
     sums = checksums(parts.folder, _files(outcome.kept))
     own = identity(parts.recipe, parts.data)
     write_record(parts.folder / OUTCOME, {"identity": own, "files": sums, **record})
-    if outcome.stopped_by != "budget":
+    if outcome.stopped_by not in UNFINISHED:
         drop_state(parts.folder)
     return outcome
 
@@ -206,7 +207,7 @@ def _finished(
     try:
         record = read_record(folder / OUTCOME)
         same = record.pop("identity") == identity(recipe, data)
-        if not same or record["stopped_by"] == "budget":
+        if not same or record["stopped_by"] in UNFINISHED:
             return None
         kept = tuple(KeptPass(**values) for values in record.pop("kept"))
         check_unchanged(folder, record.pop("files"), _files(kept), hint="")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ whole of a small set, the measurements took a third of the time of ResNet-18's t
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 Drawn = Callable[[Rows, torch.Generator], Tensor]
+Losing = Callable[[Sequence[Epoch]], bool]
 OutputMetric = Callable[[NDArray[np.float32], Rows], float]
 
 
@@ -92,12 +93,15 @@ class Watch:
         deadline: Reading of `clock` at which the run must be over; None: no limit.
         clock: Seconds, monotonic.
         keep: How many of the passes with the lowest validation losses leave their weights.
+        losing: Asked after every pass, with the history so far, whether the run is clearly losing,
+            and the rest not worth its time.
     """
 
     listener: Listener = silent
     deadline: float | None = None
     clock: Callable[[], float] = time.monotonic
     keep: int = 1
+    losing: Losing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ class FitOutcome:
         best_epoch: The pass whose weights were kept.
         seconds: Wall time, of all sessions if the run was resumed.
         samples_per_second: Training throughput, evaluation not counted.
-        stopped_by: "finished", "patience", "budget" or "diverged".
+        stopped_by: "finished", "patience", "budget", "losing" or "diverged".
         numerics: What was chosen, why, and the measurements behind it.
         waiting: Share of the training time in which the network waited for its next batch.
         kept: The passes whose weights are on disk, the best first.

@@ -23,6 +23,7 @@ from phoropter.training.optimizers import make_optimizers
 from phoropter.training.plan import Plan
 from phoropter.training.records import TrainingData
 from phoropter.training.team import Team
+from phoropter.training.unfreezing import unfreezing
 
 TIMED_STEPS = 3
 ENOUGH_S = 0.5  # of timed steps: what takes longer is known well enough after fewer
@@ -74,6 +75,7 @@ def rehearsal(
         twin.to(memory_format=memory_format(numerics)).train()
         device = accelerator.device
         feed = Feed(data, plan, seed=recipe.seed, device=device, numerics=numerics, team=team)
+        unfreezing(twin, recipe, plan).apply(plan.total_steps)
         step = make_stepper(
             aim,
             make_optimizers(aim, recipe.train, network=twin),

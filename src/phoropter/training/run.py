@@ -237,8 +237,12 @@ class Run:
         if self.stopped_by is None:
             self.epoch, self.position = self.epoch + 1, 0
             self.meter.clear()
-            if self._now - self._saved >= self._saving_s / SAVING_SHARE:
+            asked = parts.watch.losing
+            losing = parts.team.any(asked is not None and asked(self.history))[0]
+            if losing or self._now - self._saved >= self._saving_s / SAVING_SHARE:
                 self.save()
+            if losing:
+                self.stopped_by = "losing"
 
     def _interrupt(self) -> None:
         """Keeps everything and ends the process's work on the run."""

@@ -20,7 +20,7 @@ from phoropter.training.history import HISTORY
 from phoropter.training.signals import FILE as SIGNALS
 
 SUMMARY = "run.json"
-_LATER = ("own", "waiting", "kept")
+_LATER = ("own", "waiting", "kept", "members")
 """Fields that the records of older versions lack."""
 
 RECORDS = (
@@ -38,7 +38,7 @@ RECORDS = (
 TEST_PREDICTIONS = "test_predictions.parquet"
 """There once the seal was opened for the run."""
 
-UNFINISHED = ("budget", "interrupted")
+UNFINISHED = ("budget", "losing", "interrupted")
 """Ends that more time would have changed; such a run goes on when it is asked for again."""
 
 
@@ -72,7 +72,9 @@ def read_summary(folder: Path) -> RunSummary:
             if field.name in facts or field.name not in _LATER
         }
         kept = tuple(KeptPass(**one) for one in values.pop("kept", ()))
-        return RunSummary(**{**values, "schema": _schema(values["schema"]), "kept": kept})
+        members = tuple(values.pop("members", ()))
+        schema = _schema(values.pop("schema"))
+        return RunSummary(**values, schema=schema, kept=kept, members=members)
 
 
 def check_files(folder: Path, names: Iterable[str]) -> None:

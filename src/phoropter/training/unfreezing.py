@@ -30,11 +30,15 @@ class Unfreezing:
     Args:
         layers: From the input to the head.
         steps: After which all are trained; 0: all from the start.
+        never: How many of them, from the input on, are not trained at all.
         kept: Whether batch normalisation stays in eval mode in the layers that are trained, too.
     """
 
-    def __init__(self, layers: Sequence[LayerGroup], *, steps: float, kept: bool) -> None:
+    def __init__(
+        self, layers: Sequence[LayerGroup], *, steps: float, kept: bool, never: int = 0
+    ) -> None:
         self._layers = layers
+        self._most = len(layers) - min(never, max(len(layers) - 1, 0))
         self._steps = steps if len(layers) > 1 else 0.0
         self._kept = kept
         self._trained = len(layers)
@@ -45,13 +49,12 @@ class Unfreezing:
         >>> [Unfreezing(range(4), steps=6, kept=False).trained(step) for step in range(8)]
         [1, 1, 2, 2, 3, 3, 4, 4]
         """
-        count = len(self._layers)
         if step >= self._steps:
-            return count
-        return 1 + int(step * (count - 1) / self._steps)
+            return self._most
+        return 1 + int(step * (self._most - 1) / self._steps)
 
     def complete(self, step: int) -> bool:
-        """Whether all layers are trained in this step."""
+        """Whether all layers that ever will be are trained in this step."""
         return step >= self._steps
 
     def apply(self, step: int) -> bool:
@@ -59,7 +62,8 @@ class Unfreezing:
 
         To be called before every step: an evaluation puts the whole network into train mode.
         """
-        if not self._kept and self._trained == len(self._layers) and self.complete(step):
+        all_trained = self._trained == self._most == len(self._layers)
+        if not self._kept and all_trained and self.complete(step):
             return False
         before, self._trained = self._trained, self.trained(step)
         frozen = len(self._layers) - self._trained
@@ -83,8 +87,9 @@ def unfreezing(network: nn.Module, recipe: Recipe, plan: Plan) -> Unfreezing:
     """What the recipe asks for, for a network of which everything is trainable yet."""
     steps = recipe.train.unfreeze * plan.total_steps
     kept = keeps_statistics(recipe, batch_size=plan.batch_size)
-    layers = layer_groups(network) if steps or kept else ()
-    return Unfreezing(layers, steps=steps, kept=kept)
+    share = recipe.train.frozen
+    layers = layer_groups(network) if steps or kept or share else ()
+    return Unfreezing(layers, steps=steps, kept=kept, never=round(share * len(layers)))
 
 
 def keeps_statistics(recipe: Recipe, *, batch_size: int) -> bool:

@@ -140,7 +140,8 @@ def test_fine_tuning_brings_the_rates_it_needs(evidence):
     found = prescribe(_finding("underfit"), evidence()).prescriptions
     change = next(item.change for item in found if "model.transfer" in item.change)
     assert 1e-4 <= change["train.lr"] <= 1e-3
-    assert change["train.head_lr_factor"] == 10
+    assert change["train.head_start"]
+    assert 0 < change["train.frozen"] < 1
 
 
 def test_frozen_features_are_never_told_to_augment(evidence):

@@ -28,10 +28,14 @@ FINE_TUNE_LR = {  # the pretrained layers' rate
     "rmsprop": 3e-4,
     "sgd": 3e-2,
 }
-HEAD_FACTOR = 10.0
 LONG = 4  # times the epochs from which more variation goes along
-FINE_TUNE_BATCH = 32  # that those rates are for
+FINE_TUNE_BATCH = 16  # that those rates are for
 FINE_TUNE_EPOCHS = 15
+UPPER_EPOCHS = 5
+UPPER_SHARE = 0.1  # of the error: half of what all layers may bring
+UPPER_PASS_COST = 1.5  # backward ends where the frozen layers begin
+LOWER_LAYERS = 0.6
+"""Share of the layers that stay as they are: of EfficientNet-Lite0 most of the work of a step."""
 PASS_COST = 3.0  # forward and backward, against one forward pass for frozen features
 MAX_WIDTH = 512
 WIDE_ENOUGH_PX = 128  # pretrained trunks see little below it
@@ -94,17 +98,31 @@ def less_augmentation(evidence: RunEvidence) -> Iterator[Prescription]:
 
 
 def fine_tune(evidence: RunEvidence) -> Iterator[Prescription]:
-    """All layers instead of the head alone, with the rates that this needs: one idea, some keys."""
+    """More layers than the head alone, with the rates that this needs: one idea, some keys."""
     recipe = evidence.recipe
     if not is_frozen(recipe) or not _is_network(evidence):
         return
+    upper = {
+        **fine_tuning(recipe),
+        "train.frozen": LOWER_LAYERS,
+        "train.epochs": min(recipe.train.epochs, UPPER_EPOCHS),
+    }
+    yield prescription(
+        evidence,
+        "finetune",
+        upper,
+        f"Train the upper layers too, at a small rate ({upper['train.lr']:g}) and from a head "
+        "that is fitted on the frozen features.",
+        cost=UPPER_PASS_COST * upper["train.epochs"],
+        share=UPPER_SHARE,
+    )
     change = fine_tuning(recipe)
     yield prescription(
         evidence,
         "finetune",
         change,
-        f"Train all layers instead of the head alone; pretrained layers want a small rate "
-        f"({change['train.lr']:g}, the head ten times that) and a warm-up.",
+        f"Train all layers instead of the head alone, at a small rate ({change['train.lr']:g}) "
+        "and from a head that is fitted on the frozen features.",
         cost=PASS_COST * change["train.epochs"],
     )
 
@@ -117,7 +135,7 @@ def fine_tuning(recipe: Recipe) -> dict[str, Any]:
     return {
         "model.transfer": "finetune",
         "train.lr": matching_rate(usual, used, of=FINE_TUNE_BATCH),
-        "train.head_lr_factor": HEAD_FACTOR,
+        "train.head_start": True,
         "train.warmup": max(recipe.train.warmup, 0.1),
         "train.batch_size": used,
         "train.epochs": min(recipe.train.epochs, FINE_TUNE_EPOCHS),
@@ -131,25 +149,29 @@ def pretrained_trunk(evidence: RunEvidence) -> Iterator[Prescription]:
     recipe = evidence.recipe
     if not is_small_net(recipe) or recipe.data.size < PATCH_PX or weights_file() is None:
         return
-    change = {
+    yield prescription(
+        evidence,
+        "pretrained",
+        on_pretrained(size=max(recipe.data.size, WIDE_ENOUGH_PX)),
+        "Put a linear layer on the features of a pretrained network instead of training a small "
+        "one from scratch.",
+        cost=2.0,
+    )
+
+
+def on_pretrained(*, size: int) -> dict[str, Any]:
+    """What is to be changed of a small network's recipe so that it is a head on frozen features."""
+    return {
         "model.name": "efficientnet_lite0",
         "model.pretrained": True,
         "model.transfer": "features",
-        "data.size": max(recipe.data.size, WIDE_ENOUGH_PX),
+        "data.size": size,
         "data.channels": 3,
         "data.normalize": "weights",
         "data.augment.preset": "none",
         "train.optimizer": "adamw",
         "train.lr": 3e-3,
     }
-    yield prescription(
-        evidence,
-        "pretrained",
-        change,
-        "Put a linear layer on the features of a pretrained network instead of training a small "
-        "one from scratch.",
-        cost=2.0,
-    )
 
 
 def wider(evidence: RunEvidence) -> Iterator[Prescription]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from phoropter.core.events import Listener, silent
@@ -72,19 +72,40 @@ def improve(
     project: Place,
     *,
     settings: Mapping[str, Any] | None = None,
+    accept: int | None = None,
+    refuse: int | None = None,
+    pin: Sequence[str] = (),
+    unpin: Sequence[str] = (),
     budget_s: float = 600.0,
     track: str | None = None,
     listener: Listener = silent,
 ) -> ProjectResult:
     """Goes on with the loop of a project; `settings` are tried first, as your own idea.
 
+    Args:
+        project: Its folder.
+        settings: Dotted recipe keys and the values to try.
+        accept: Number of a refused step whose run is to be the reference all the same.
+        refuse: Number of an accepted step to go back behind.
+        pin: Recipe keys, or sections such as "train", that the loop is to leave alone from now on.
+        unpin: Those that it may change again.
+        budget_s: Seconds it may take.
+        track: The tracker that the curves go to as well.
+        listener: Told what is going on.
+
     Raises:
-        PhoropterError: If the folder is no project.
+        PhoropterError: If the folder is no project, or there is no such step or key.
     """
+    from phoropter.project.steering import Steering
     from phoropter.project.steps import improve_project
 
     return improve_project(
-        project, settings or {}, budget_s=budget_s, track=track, listener=listener
+        project,
+        settings or {},
+        steering=Steering(accept, refuse, tuple(pin), tuple(unpin)),
+        budget_s=budget_s,
+        track=track,
+        listener=listener,
     )
 
 

@@ -1,0 +1,134 @@
+"""Ensembles of runs on an opened project: made, compared, tested, exported, rebuilt."""
+
+import numpy as np
+import pytest
+
+import phoropter
+from phoropter.bundle.load import load
+from phoropter.core.errors import UsageError
+from phoropter.core.predictions import read_predictions
+from phoropter.core.recipe import Recipe
+from phoropter.project.bench import ProjectBench
+from phoropter.project.opened import started
+from phoropter.project.options import Options
+from phoropter.project.run_record import read_run
+from phoropter.training.execute import predicted
+
+MLP = Recipe().changed(
+    {
+        "data.size": 8,
+        "data.channels": 1,
+        "data.resize": "stretch",
+        "data.normalize": "data",
+        "model.name": "mlp",
+        "model.pretrained": False,
+        "train.epochs": 12,
+        "train.patience": 0,
+        "train.numerics": "float32",
+    }
+)
+FOREST = {"model.name": "random_forest", "data.normalize": "none"}
+
+
+def make_project(folder, write_digits):
+    """Three members, which normalise differently, and their ensemble."""
+    options = Options(write_digits(folder / "d", each=40), folder / "p.phoropter")
+    with started(options, listener=lambda event: None) as project:
+        bench = ProjectBench(project, project.problem(), lambda: 60.0, None)
+        reference = bench.run(MLP, role="baseline")
+        bench.run(MLP.changed({"seed": 1}))
+        bench.run(MLP.changed(FOREST), role="ladder")
+        both = MLP.changed({"predict.ensemble": [{"seed": 1}, FOREST, FOREST]})
+        trial = bench.run(both)
+        return reference.run, trial.run
+
+
+@pytest.fixture(scope="module")
+def made(shared, write_digits):
+    """The project, the reference and the ensemble; not to be changed."""
+    folder, names = shared("ensemble", lambda folder: make_project(folder, write_digits))
+    return folder / "p.phoropter", *names
+
+
+def test_its_predictions_are_the_mean_of_its_members(made):
+    project, _, run = made
+    record = read_run(project / "runs" / run)
+    parts = [
+        read_predictions(project / "runs" / name / "predictions.parquet")
+        for name in record.summary.members
+    ]
+    assert len(parts) == 4
+    assert len(set(record.summary.members)) == 3
+    expected = sum(part.probabilities for part in parts) / 4
+    np.testing.assert_allclose(record.predictions.probabilities, expected, atol=1e-12)
+    assert record.recipe.members[2] == MLP.changed(FOREST)
+
+
+def test_a_bundle_answers_as_the_members_do_together(made, tmp_path):
+    project, _, run = made
+    exported = phoropter.export(run, project=project, to=tmp_path / "bundle")
+    assert exported.verified > 0
+    with started(Options(project.parent / "d", project), listener=lambda event: None) as opened:
+        problem = opened.problem()
+        said = predicted(project / "runs" / run, problem, problem.rows("val"))
+    files = [project.parent / "d" / name for name in said.ids]
+    for runtime in ("onnx", "torch"):
+        bundle = load(tmp_path / "bundle", runtime=runtime)
+        assert bundle.verify() < 1e-4
+        rows = bundle.predict(files)
+        spoken = [[row["probabilities"][name] for name in said.classes] for row in rows]
+        np.testing.assert_allclose(spoken, said.probabilities, atol=1e-4)
+    assert "4 members" in (tmp_path / "bundle" / "README.md").read_text("utf-8")
+
+
+def test_it_is_evaluated_diagnosed_and_compared_like_any_run(made):
+    project, reference, run = made
+    result = phoropter.evaluate(run, project=project)
+    assert result.epochs == 0
+    assert phoropter.diagnose(run, project=project).run == run
+    verdict = phoropter.compare(reference, run, project=project)
+    assert (
+        verdict.delta
+        == pytest.approx(
+            result.metrics[0].value
+            - phoropter.evaluate(reference, project=project).metrics[0].value
+        )
+        or verdict.metric != result.metrics[0].name
+    )
+    with pytest.raises(UsageError, match="is an ensemble"):
+        phoropter.evaluate(run, project=project, epoch=3)
+
+
+def test_what_was_trained_anyway_is_put_together(made):
+    project, _, _ = made
+    with started(Options(project.parent / "d", project), listener=lambda event: None) as opened:
+        bench = ProjectBench(opened, opened.problem(), lambda: 60.0, None)
+        trial = bench.run(MLP, role="baseline")
+        for name in ("logistic", "knn"):
+            bench.run(MLP.changed({**FOREST, "model.name": name}), role="ladder")
+        found = bench.combined(trial)
+        assert found is not None
+        candidate, recipe = found
+        assert MLP.changed(candidate.change) == recipe
+        names = {member.model.name for member in recipe.members}
+        assert len(recipe.members) > 1
+        assert names <= {"mlp", "random_forest", "logistic", "knn"}
+        judged = bench.judge(trial, bench.run(recipe))
+        assert judged.threshold == pytest.approx(0.005)
+        assert judged.score_delta < 0
+
+
+def test_members_must_see_the_same_pixels(made):
+    project, _, _ = made
+    with started(Options(project.parent / "d", project), listener=lambda event: None) as opened:
+        bench = ProjectBench(opened, opened.problem(), lambda: 60.0, None)
+        with pytest.raises(UsageError, match="must see the same pixels"):
+            bench.run(MLP.changed({"predict.ensemble": [{**FOREST, "data.size": 4}]}))
+
+
+@pytest.mark.parametrize(
+    "members", [[{"predict.ensemble": []}], [{"task": "regression"}], [{"train.lrr": 1}]]
+)
+def test_what_no_member_can_be(members):
+    with pytest.raises(UsageError, match=r"ensemble|train\.lrr"):
+        MLP.changed({"predict.ensemble": members})
