@@ -37,6 +37,7 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
 from PIL import Image
 from sklearn.datasets import load_digits
@@ -86,10 +87,11 @@ class Arena:
                 with started(options, listener=silent) as project:
                     metric, target = project.problem().metric, project.dataset.targets[0]
                     table = project.dataset.table
-                    parts = read_split(project.folder.split).table
+                    split = read_split(project.folder.split).table
+                    parts = split.select("id", pl.col("part").alias("drawn"))
                     for row in table.join(parts, on="id").iter_rows(named=True):
                         name = str(row["path"]).replace("/", "_")
-                        to = folder / row["part"] / str(row[target]) / name
+                        to = folder / row["drawn"] / str(row[target]) / name
                         to.parent.mkdir(parents=True, exist_ok=True)
                         shutil.copyfile(project.dataset.root / row["path"], to)
             known.write_text(metric)

@@ -107,6 +107,23 @@ def test_without_an_accepted_step_a_run_leads_to_itself(bench):
     assert led_to(bench.project, bench, trial.run) == trial
 
 
+def test_a_challenger_that_clearly_loses_is_stopped_and_continued_when_asked(bench, tmp_path):
+    reference = bench.run(MLP.changed({"train.lr": 0.02}), role="baseline")
+    hopeless = MLP.changed({"train.lr": 1e-7})
+    stopped = bench.run(hopeless, against=reference)
+    assert bench.of(stopped).summary.stopped_by == "losing"
+    assert bench.of(stopped).summary.epochs < 20
+    assert not stopped.cut
+    assert bench.judge(reference, stopped).comparison.delta < 0
+    bench.project.notebook.record_step(turn_with(stopped.run))
+    assert hopeless.digest in bench.tried_digests()
+    whole = bench.run(hopeless)
+    assert (whole.run, bench.of(whole).summary.epochs) == (stopped.run, 20)
+    fresh = execute(hopeless, bench.problem, runs=tmp_path / "fresh")
+    names = ("predictions.parquet", "history.jsonl")
+    assert all((bench.of(whole).path / n).read_bytes() == (fresh / n).read_bytes() for n in names)
+
+
 def test_what_was_tried_corrects_what_is_expected(bench):
     trial = bench.run(MLP, role="baseline")
 
@@ -130,20 +147,3 @@ def test_what_was_tried_corrects_what_is_expected(bench):
     assert after.measured == "Tried once here: -0.0500 on average."
     kinds = [one.measured for one in offered().values()]
     assert kinds.count("") == len(before) - 1
-
-
-def test_a_challenger_that_clearly_loses_is_stopped_and_continued_when_asked(bench, tmp_path):
-    reference = bench.run(MLP.changed({"train.lr": 0.02}), role="baseline")
-    hopeless = MLP.changed({"train.lr": 1e-7})
-    stopped = bench.run(hopeless, against=reference)
-    assert bench.of(stopped).summary.stopped_by == "losing"
-    assert bench.of(stopped).summary.epochs < 20
-    assert not stopped.cut
-    assert bench.judge(reference, stopped).comparison.delta < 0
-    bench.project.notebook.record_step(turn_with(stopped.run))
-    assert hopeless.digest in bench.tried_digests()
-    whole = bench.run(hopeless)
-    assert (whole.run, bench.of(whole).summary.epochs) == (stopped.run, 20)
-    fresh = execute(hopeless, bench.problem, runs=tmp_path / "fresh")
-    names = ("predictions.parquet", "history.jsonl")
-    assert all((bench.of(whole).path / n).read_bytes() == (fresh / n).read_bytes() for n in names)

@@ -8,6 +8,7 @@ from phoropter.bundle.load import load
 from phoropter.core.errors import UsageError
 from phoropter.core.predictions import read_predictions
 from phoropter.core.recipe import Recipe
+from phoropter.models.build import build_trunk
 from phoropter.project.bench import ProjectBench
 from phoropter.project.opened import started
 from phoropter.project.options import Options
@@ -79,6 +80,37 @@ def test_a_bundle_answers_as_the_members_do_together(made, tmp_path):
         spoken = [[row["probabilities"][name] for name in said.classes] for row in rows]
         np.testing.assert_allclose(spoken, said.probabilities, atol=1e-4)
     assert "4 members" in (tmp_path / "bundle" / "README.md").read_text("utf-8")
+
+
+def test_heads_on_one_frozen_trunk_share_it(write_digits, tmp_path):
+    """Two classic models and a head on the same features: one trunk in the file, not three."""
+    frozen = Recipe().changed(
+        {
+            "data.size": 32,
+            "train.epochs": 3,
+            "train.lr": 0.01,
+            "predict.ensemble": [
+                {"model.name": "logistic", "model.backbone": "efficientnet_lite0"},
+                {"model.name": "knn", "model.backbone": "efficientnet_lite0"},
+            ],
+        }
+    )
+    options = Options(write_digits(tmp_path / "d", each=12), tmp_path / "p.phoropter")
+    with started(options, listener=lambda event: None) as project:
+        bench = ProjectBench(project, project.problem(), lambda: 60.0, None)
+        run = bench.run(frozen).run
+        problem = project.problem()
+        said = predicted(project.folder.runs / run, problem, problem.rows("val"))
+    together = phoropter.export(run, project=tmp_path / "p.phoropter", to=tmp_path / "together")
+    assert together.verified > 0
+    trunk, _ = build_trunk("efficientnet_lite0", pretrained=False, channels=3, size=32)
+    trunk_bytes = sum(tensor.nbytes for tensor in trunk.state_dict().values())
+    assert (tmp_path / "together" / "model.safetensors").stat().st_size < 1.2 * trunk_bytes
+    files = [tmp_path / "d" / name for name in said.ids]
+    for runtime in ("onnx", "torch"):
+        rows = load(tmp_path / "together", runtime=runtime).predict(files)
+        spoken = [[row["probabilities"][name] for name in said.classes] for row in rows]
+        np.testing.assert_allclose(spoken, said.probabilities, atol=2e-4)
 
 
 def test_it_is_evaluated_diagnosed_and_compared_like_any_run(made):

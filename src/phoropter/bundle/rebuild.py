@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -19,7 +19,8 @@ from phoropter.models.build import build, build_trunk, untrained
 from phoropter.models.catalog import is_classic
 from phoropter.models.classic import classic_from_state
 from phoropter.models.network import Network
-from phoropter.prediction.averaging import Averaged, Member
+from phoropter.prediction.averaging import Averaged, Chorus, Member
+from phoropter.training.ensembles import sharing
 
 _HEAD = "head."
 
@@ -65,20 +66,43 @@ def _check_code(folder: Path, manifest: Manifest, *, allowed: bool) -> None:
 
 def _empty(manifest: Manifest, state: Mapping[str, Tensor]) -> nn.Module:
     counts = Counter(member.digest for member in manifest.recipe.members)
-    recipes = {member.digest: member for member in manifest.recipe.members}
     if len(manifest.recipe.members) == 1:
         return _alone(untrained(manifest.recipe), manifest.schema, state)
+    recipes = {member.digest: member for member in manifest.recipe.members}
     members = []
-    for at, (digest, recipe) in enumerate(recipes.items()):
-        start = f"networks.{at}."
-        own = {key.removeprefix(start): state[key] for key in state if key.startswith(start)}
-        network = _alone(untrained(recipe), manifest.schema, own)
+    for at, group in enumerate(sharing(list(recipes.values()), lambda recipe: recipe)):
+        network = _together(group, manifest.schema, _below(state, f"networks.{at}."))
         how = manifest.preprocessing.normalization  # the weights hold each member's own
-        members.append(Member(network, how, recipe.predict.tta, counts[digest]))
+        voices = tuple(counts[recipe.digest] for recipe in group)
+        members.append(Member(network, how, group[0].predict.tta, voices))
     return Averaged(members, kind=manifest.schema.kind)
 
 
-def _alone(recipe: Recipe, schema: TargetSchema, state: Mapping[str, Tensor]) -> nn.Module:
+def _together(
+    recipes: Sequence[Recipe], schema: TargetSchema, state: Mapping[str, Tensor]
+) -> nn.Module:
+    """One model, or several heads on the trunk that they share."""
+    if len(recipes) == 1:
+        return _alone(untrained(recipes[0]), schema, state)
+    networks = [
+        _alone(untrained(recipe), schema, _renamed(state, f"heads.{at}.", _HEAD))
+        for at, recipe in enumerate(recipes)
+    ]
+    return Chorus(networks[0].trunk, [network.head for network in networks])
+
+
+def _below(state: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
+    return _renamed(state, start, "")
+
+
+def _renamed(state: Mapping[str, Tensor], start: str, to: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `start`, beginning with `to` instead."""
+    return {
+        to + key.removeprefix(start): value for key, value in state.items() if key.startswith(start)
+    }
+
+
+def _alone(recipe: Recipe, schema: TargetSchema, state: Mapping[str, Tensor]) -> Network:
     """One model without its weights; a classic one's shape is read off them."""
     if not is_classic(recipe.model.name):
         return build(recipe, schema)
@@ -89,5 +113,5 @@ def _alone(recipe: Recipe, schema: TargetSchema, state: Mapping[str, Tensor]) ->
         size=recipe.data.size,
         like=recipe.model,
     )
-    own = {key.removeprefix(_HEAD): state[key] for key in state if key.startswith(_HEAD)}
-    return Network(trunk, classic_from_state(recipe.model.name, own), feature_count)
+    head = classic_from_state(recipe.model.name, _below(state, _HEAD))
+    return Network(trunk, head, feature_count)

@@ -149,7 +149,7 @@ class TrainRecipe(Section):
         "auto",
         description="What batch normalisation works by in training: the statistics of each batch, "
         "or those it starts with. auto: kept where pretrained networks are trained in batches of "
-        "fewer than 16, else batch.",
+        "fewer than 16 or from a fitted head, else batch.",
     )
     weight_decay: float = Field(
         0.01,

@@ -40,21 +40,42 @@ def mean_predictions(said: Sequence[Predictions], counts: Sequence[int]) -> Pred
     return replace(first, values=np.einsum("m,mnt->nt", shares, np.stack(values)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Member:
-    """One of the models of an ensemble.
+class Chorus(nn.Module):
+    """Several heads on one trunk, which runs once for all of them.
 
     Args:
-        network: Normalised float images (n, c, s, s) to raw outputs (n, outputs).
+        trunk: Normalised float images (n, c, s, s) to features (n, d).
+        heads: Features (n, d) to raw outputs (n, outputs), each.
+    """
+
+    def __init__(self, trunk: nn.Module, heads: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.heads = nn.ModuleList(heads)
+
+    @override
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Images (n, c, s, s) to the raw outputs of all heads side by side (n, heads x outputs)."""
+        features = self.trunk(inputs)
+        return torch.cat([head(features) for head in self.heads], dim=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """A model of an ensemble, or several that share a trunk.
+
+    Args:
+        network: Normalised float images (n, c, s, s) to raw outputs (n, outputs), or those of
+            several heads side by side.
         normalization: What its images are normalised by.
         tta: Views that are averaged.
-        count: How often it counts.
+        counts: How often each head counts.
     """
 
     network: nn.Module
     normalization: Normalization
     tta: int
-    count: int
+    counts: tuple[int, ...]
 
 
 class Averaged(nn.Module):
@@ -76,8 +97,8 @@ class Averaged(nn.Module):
         self.networks = nn.ModuleList(member.network for member in members)
         self.kind = kind
         self.views = [member.tta for member in members]
-        total = sum(member.count for member in members)
-        self.shares = [member.count / total for member in members]
+        total = sum(sum(member.counts) for member in members)
+        self.shares = [[count / total for count in member.counts] for member in members]
         own = [member.normalization for member in members]
         mean, std = (torch.tensor([getattr(n, what) for n in own]) for what in ("mean", "std"))
         shape = (len(own), 1, -1, 1, 1)
@@ -88,12 +109,16 @@ class Averaged(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Images (n, c, s, s), normalised for the first member, to raw outputs (n, outputs)."""
         answers = [
-            share * self._answer(at, inputs * self.scale[at] + self.shift[at])
-            for at, share in enumerate(self.shares)
+            share * answer
+            for at, shares in enumerate(self.shares)
+            for share, answer in zip(shares, self._answers(at, inputs), strict=True)
         ]
         total = torch.stack(answers).sum(dim=0)
         return total.clamp_min(_TINY).log() if self.kind == "classes" else total
 
-    def _answer(self, at: int, images: Tensor) -> Tensor:
+    def _answers(self, at: int, inputs: Tensor) -> list[Tensor]:
+        """What each head of a member says of the images."""
+        images = inputs * self.scale[at] + self.shift[at]
         raw = averaged(self.networks[at], images, tta=self.views[at])
-        return raw.softmax(dim=1) if self.kind == "classes" else raw
+        parts = raw.chunk(len(self.shares[at]), dim=1)
+        return [part.softmax(dim=1) if self.kind == "classes" else part for part in parts]

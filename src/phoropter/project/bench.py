@@ -157,8 +157,8 @@ class ProjectBench:
         of_network: tuple[Finding, ...] = ()
         if is_classic(record.recipe):
             of_network = self._of_the_network(record.recipe, ladder)
-        own = aimed((*found, *self._informed(ideas(evidence), evidence)), evidence)
-        return (*own, *of_network)
+        generic = self._informed(ideas(evidence), evidence)
+        return (*aimed((*found, *generic), evidence), *of_network)
 
     def _of_the_network(
         self, reference: Recipe, ladder: Mapping[str, RunRecord]
@@ -179,8 +179,9 @@ class ProjectBench:
         """What may help a run, as changes of the reference that lead to the same recipes."""
         evidence = evidence_of(record, ladder)
         found = self._informed((*prescribed(evidence), *ideas(evidence)), evidence)
-        found = aimed(found, evidence)
-        return tuple(rebased(finding, record.recipe, reference) for finding in found)
+        return tuple(
+            rebased(finding, record.recipe, reference) for finding in aimed(found, evidence)
+        )
 
     def _informed(
         self, findings: tuple[Finding, ...], evidence: RunEvidence

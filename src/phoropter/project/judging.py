@@ -217,8 +217,8 @@ def compare_runs(
         )
     if wanted.what != "samples":
         with existing(folder, listener=listener) as opened:
-            pair = (read_run(first), read_run(second))
-            return within(compared_again(opened, *pair, wanted), rope)
+            sides = read_run(first), read_run(second)
+            return within(compared_again(opened, *sides, wanted), rope)
     with locked(folder):
         notebook = Notebook(folder.notebook)
         try:

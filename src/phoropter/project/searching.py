@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from phoropter.core.errors import UsageError
 from phoropter.core.events import Note
@@ -33,6 +33,7 @@ class ProjectSearcher:
 
     bench: ProjectBench
     base: Recipe
+    _too_dear: set[tuple[str, str]] = field(default_factory=set)
 
     def searched(self, reference: Trial, *, seconds_left: Callable[[], float]) -> Searched | None:
         """The trial with the least validation loss, told one line a trial."""
@@ -61,14 +62,23 @@ class ProjectSearcher:
         return Searched(Candidate(CODE, change, advice, 0.0, 0.0), best, len(trials))
 
     def _tried(self, recipe: Recipe, left_s: float) -> Trial | None:
-        """What came of a recipe; None where there is no time for it or it fits nothing here."""
+        """What came of a recipe; None where there is no time for it or it fits nothing here.
+
+        What did not fit once will not fit later: its like are left out at once.
+        """
+        kind = (recipe.model.name, recipe.model.transfer)
+        if kind in self._too_dear:
+            return None
         try:
             planned = self.bench.planned(recipe, seconds=left_s, like=self.base)
-            trial = None if planned is None else self.bench.run(planned)
+            if planned is None:
+                self._too_dear.add(kind)
+                return None
+            trial = self.bench.run(planned)
         except UsageError as error:
             self.bench.project.listener(Note(f"Left out of the search: {error}"))
             return None
-        return None if trial is None or trial.cut else trial
+        return None if trial.cut else trial
 
     def _told(self, trial: Trial, number: int) -> None:
         changed = difference(self.base, trial.recipe)

@@ -36,6 +36,9 @@ from phoropter.training.problem import Problem
 _BASELINE_SHARE = 0.4
 """Share of the time left that the first network may take; the rest is the loop's."""
 
+_LADDER_SHARE = 0.2
+"""Share of the time left after which no further simple model is fitted."""
+
 _CLOSING_SHARE = 0.12
 """Share of the budget kept for the test, the report and the bundle."""
 
@@ -141,9 +144,15 @@ def make_baseline(bench: ProjectBench, plan: Plan, options: Options, budget: Bud
     listener = bench.project.listener
     for larger in (sized, enlarged):
         plan = larger(plan, options, bench.problem, seconds=budget.left_s, listener=listener)
-    for recipe in ladder(plan.recipe, samples=len(bench.problem.rows("train"))):
+    simple = ladder(plan.recipe, samples=len(bench.problem.rows("train")))
+    begun, allowed = time.monotonic(), _LADDER_SHARE * budget.left_s
+    for at, recipe in enumerate(simple):
         trial = bench.run(recipe, role="ladder")
         listener(Note(f"{recipe.model.name}: {_score(trial)}."))
+        rest = ", ".join(other.model.name for other in simple[at + 1 :])
+        if rest and time.monotonic() - begun > allowed:
+            listener(Note(f"Left out, to save time for networks: {rest}."))
+            break
     chosen = weighed(plan, options, bench.problem, listener=listener)
     recipe = bench.planned_baseline(chosen.recipe, seconds=_BASELINE_SHARE * budget.left_s)
     trial = bench.run(recipe, role="baseline")

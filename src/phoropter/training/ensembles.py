@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from torch import nn
@@ -16,8 +17,11 @@ from phoropter.core.files import write_text
 from phoropter.core.predictions import Predictions, read_predictions, write_predictions
 from phoropter.core.recipe import Recipe, to_yaml
 from phoropter.core.records import Preprocessing
+from phoropter.core.references import is_reference
 from phoropter.core.run_records import RunSummary
-from phoropter.prediction.averaging import Averaged, Member, mean_predictions
+from phoropter.models.catalog import frozen_trunk
+from phoropter.models.network import Network
+from phoropter.prediction.averaging import Averaged, Chorus, Member, mean_predictions
 from phoropter.training.decoding import applied, fit_and_apply
 from phoropter.training.problem import Problem, run_id
 from phoropter.training.summary import (
@@ -70,13 +74,40 @@ def averaged_network(members: Sequence[Restored], runs: Sequence[str]) -> Averag
         runs: The names of their runs as the ensemble counts them.
     """
     counts = Counter(runs)
-    return Averaged(
-        [
-            Member(network, how.normalization, recipe.predict.tta, counts[summary.run])
-            for network, recipe, summary, how in members
-        ],
-        kind=members[0][2].schema.kind,
-    )
+    by_digest = {recipe.digest: one for one in members for recipe in [one[1]]}
+    parts = []
+    for group in sharing(list(by_digest.values()), lambda one: one[1]):
+        network, recipe, _, how = group[0]
+        voices = tuple(counts[summary.run] for _, _, summary, _ in group)
+        together = network if len(group) == 1 else _chorus([one[0] for one in group])
+        parts.append(Member(together, how.normalization, recipe.predict.tta, voices))
+    return Averaged(parts, kind=members[0][2].schema.kind)
+
+
+T = TypeVar("T")
+
+
+def sharing(members: Sequence[T], recipe_of: Callable[[T], Recipe]) -> list[list[T]]:
+    """The members in groups that can share a frozen trunk: the same one, on the same images.
+
+    >>> one = Recipe()
+    >>> two, three = one.changed({"train.lr": 0.1}), one.changed({"data.size": 288})
+    >>> [len(group) for group in sharing([one, three, two], lambda recipe: recipe)]
+    [2, 1]
+    """
+    groups: dict[str, list[T]] = {}
+    for at, member in enumerate(members):
+        recipe = recipe_of(member)
+        trunk = frozen_trunk(recipe)
+        alone = trunk in {"", "pixels"} or is_reference(trunk) or recipe.model.weights is not None
+        key = f"{trunk} {recipe.data.model_dump_json()} {recipe.predict.tta}"
+        groups.setdefault(str(at) if alone else key, []).append(member)
+    return list(groups.values())
+
+
+def _chorus(networks: Sequence[nn.Module]) -> Chorus:
+    whole = [network for network in networks if isinstance(network, Network)]
+    return Chorus(whole[0].trunk, [network.head for network in whole])
 
 
 def check_no_pass(folder: Path, epoch: int | None) -> None:

@@ -141,11 +141,13 @@ def features_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float
 def least_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
     """Seconds below which the run will hardly end, from a forward pass of a few images.
 
-    A training step is about three forward passes; two are counted, for the bound to be one from
-    below. So a second tells that a large network will not fit, where timing its training steps
-    would take longer than is left.
+    A training step is about three forward passes, and little more than one where the lower layers
+    stay as they are; one less is counted, for the bound to be one from below. So a second tells
+    that a large network will not fit, where timing its training steps would take longer than is
+    left.
     """
-    return 2 * forward_s(recipe, problem, listener=listener) * recipe.train.epochs
+    passes = 1 if recipe.train.frozen else 2
+    return passes * forward_s(recipe, problem, listener=listener) * recipe.train.epochs
 
 
 def forward_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
@@ -190,7 +192,7 @@ def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimat
         accelerator=accelerator,
         team=assembled(),
     )
-    numerics = unmeasured(network, images=True, threads=torch.get_num_threads())
+    numerics = unmeasured(learner, images=not source.features, threads=torch.get_num_threads())
     feed = Feed(data, plan, seed=recipe.seed, device=accelerator.device, numerics=numerics)
     step_s, measuring_s = _step_s(rehearse, recipe, plan, numerics)
     step_s += plan.accumulate * _serving_s(feed, data, plan)

@@ -96,10 +96,11 @@ def keeps_statistics(recipe: Recipe, *, batch_size: int) -> bool:
     """Whether batch normalisation works by the statistics it starts with, as in eval mode.
 
     Those of small batches are noisy, and the training then differs from the answering (Wu &
-    Johnson 2021, arXiv:2105.07576, section 3). What was measured is in docs/transfer.md.
+    Johnson 2021, arXiv:2105.07576, section 3). A head that was fitted on frozen features was fitted
+    on those statistics. What was measured is in docs/transfer.md.
     """
     choice = recipe.train.norm_statistics
     if choice != "auto":
         return choice == "kept"
     fine_tuned = recipe.model.transfer == "finetune" and starts_from_weights(recipe.model)
-    return fine_tuned and batch_size < LEAST_BATCH
+    return fine_tuned and (batch_size < LEAST_BATCH or recipe.train.head_start)

@@ -29,7 +29,8 @@ FINE_TUNE_LR = {  # the pretrained layers' rate
     "sgd": 3e-2,
 }
 LONG = 4  # times the epochs from which more variation goes along
-FINE_TUNE_BATCH = 16  # that those rates are for
+FINE_TUNE_BATCH = 32  # that those rates are for
+SHORT_BATCH = 16  # so that a few passes are enough steps
 FINE_TUNE_EPOCHS = 15
 UPPER_EPOCHS = 5
 UPPER_SHARE = 0.1  # of the error: half of what all layers may bring
@@ -130,7 +131,7 @@ def fine_tune(evidence: RunEvidence) -> Iterator[Prescription]:
 def fine_tuning(recipe: Recipe) -> dict[str, Any]:
     """What is to be changed of a recipe for frozen features so that it trains all layers."""
     batch = recipe.train.batch_size
-    used = min(batch, FINE_TUNE_BATCH) if isinstance(batch, int) else FINE_TUNE_BATCH
+    used = min(batch, SHORT_BATCH) if isinstance(batch, int) else SHORT_BATCH
     usual = recipe.changed({"train.lr": FINE_TUNE_LR[recipe.train.optimizer]})
     return {
         "model.transfer": "finetune",
