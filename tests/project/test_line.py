@@ -142,9 +142,12 @@ def test_the_simple_models_were_fitted_first(project):
 
 
 def test_what_is_concluded(result):
-    on_changes, on_simple = result.conclusion
+    on_changes, *others = result.conclusion
     assert f"{len(result.steps)} changes tried" in on_changes
-    assert "simple model" in on_simple
+    judged = [sentence for sentence in others if sentence.startswith("How changes were judged: ")]
+    assert len(judged) == bool(result.steps)
+    assert any("simple model" in sentence for sentence in others)
+    assert all("flatters" in sentence for sentence in others[len(judged) + 1 :])
 
 
 def test_the_files_of_a_project(project, result):

@@ -151,8 +151,8 @@ def _diagnosis(name: str, evidence: RunEvidence, found: tuple[Finding, ...]) -> 
 def read_ladder(folder: Folder, notebook: Notebook) -> dict[str, RunRecord]:
     """The finished classic baselines of a project, by model name."""
     records: dict[str, RunRecord] = {}
-    for run, role in dict.fromkeys(notebook.runs()):
-        if role == "ladder" and (folder.runs / run / "run.json").exists():
+    for run in dict.fromkeys(run for run, role, _ in notebook.runs() if role == "ladder"):
+        if (folder.runs / run / "run.json").exists():
             record = read_run(folder.runs / run)
             records[record.recipe.model.name] = record
     return records

@@ -135,7 +135,7 @@ def _runs(project: Project, outcome: Outcome) -> Iterable[ReportRun]:
     """Every trained run, oldest first, each with what it changed against the first."""
     first: RunRecord | None = None
     apart = {"ladder", ROLE}
-    for run in dict.fromkeys(run for run, role in project.notebook.runs() if role not in apart):
+    for run in dict.fromkeys(run for run, role, _ in project.notebook.runs() if role not in apart):
         path = project.folder.runs / run
         if not (path / "run.json").exists():
             continue

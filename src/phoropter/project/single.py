@@ -156,7 +156,7 @@ def report_on(place: str | Path | None, *, lang: str) -> ReportResult:
 
 def _outcome(project: Project, record: RunRecord) -> Outcome:
     ladder = read_ladder(project.folder, project.notebook)
-    looped = any(role == "baseline" for _, role in project.notebook.runs())
+    looped = any(role == "baseline" for _, role, _ in project.notebook.runs())
     among = chosen_among(record, project.folder, project.notebook)
     steps = project.notebook.steps()
     sentences = conclude(record, ladder, steps, among=among) if looped else ()
@@ -169,11 +169,11 @@ def _chosen(project: Project, run: str | Path | None) -> RunRecord:
     """The run that was named, the loop's reference, or the latest single run."""
     if run is not None:
         return read_run(run_folder(run, project.folder.path)[1])
-    roles = dict.fromkeys(role for _, role in project.notebook.runs())
+    roles = dict.fromkeys(role for _, role, _ in project.notebook.runs())
     if "baseline" in roles:
         bench = ProjectBench(project, project.problem(), lambda: 0.0, None)
         return bench.of(reference_so_far(project, bench))
-    singles = [name for name, role in project.notebook.runs() if role == "single"]
+    singles = [name for name, role, _ in project.notebook.runs() if role == "single"]
     if not singles:
         raise UsageError(
             f"The project {str(project.folder.path)!r} has no run yet.",

@@ -135,7 +135,7 @@ def chosen_among(
     own = record.predictions
     if not isinstance(own, ClassPredictions):
         return None
-    names = dict.fromkeys(run for run, role in notebook.runs() if role not in {ROLE, REPEAT})
+    names = dict.fromkeys(run for run, role, _ in notebook.runs() if role not in {ROLE, REPEAT})
     finished = [folder.runs / run for run in names if (folder.runs / run / SUMMARY).exists()]
     rivals = [read_run(path).predictions for path in finished]
     losses = np.array([mistakes(item) for item in rivals if np.array_equal(item.ids, own.ids)])
