@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from phoropter.project.api import lr_range as lr_range
     from phoropter.project.api import models as models
     from phoropter.project.api import predict as predict
+    from phoropter.project.api import replay as replay
     from phoropter.project.api import report as report
     from phoropter.project.api import run as run
     from phoropter.project.api import split as split
@@ -50,6 +51,7 @@ _HOMES = {
     "test": _API,
     "predict": _API,
     "export": _API,
+    "replay": _API,
     "report": _API,
     "convert": _API,
     "augment": _API,
@@ -77,6 +79,7 @@ __all__ = [
     "lr_range",
     "models",
     "predict",
+    "replay",
     "report",
     "run",
     "split",

@@ -26,6 +26,7 @@ from phoropter.cli.models import models
 from phoropter.cli.options import command
 from phoropter.cli.output import discard_stdout
 from phoropter.cli.predict import predict
+from phoropter.cli.replay import replay
 from phoropter.cli.report import report
 from phoropter.cli.run import run
 from phoropter.cli.split import split
@@ -51,6 +52,7 @@ COMMANDS = (
     diagnose,
     improve,
     compare,
+    replay,
     test,
     predict,
     export,

@@ -17,5 +17,6 @@ from phoropter.project.api.runs import diagnose as diagnose
 from phoropter.project.api.runs import evaluate as evaluate
 from phoropter.project.api.runs import export as export
 from phoropter.project.api.runs import predict as predict
+from phoropter.project.api.runs import replay as replay
 from phoropter.project.api.runs import report as report
 from phoropter.project.api.runs import test as test

@@ -11,6 +11,7 @@ from phoropter.project.options import Place
 
 if TYPE_CHECKING:
     from phoropter.core.records import Comparison
+    from phoropter.project.replay_result import ReplayResult
     from phoropter.project.results import (
         DiagnoseResult,
         ExportResult,
@@ -85,6 +86,19 @@ def compare(
     from phoropter.project.judging import compare_runs
 
     return compare_runs(a, b, project, over=over, rope=rope, listener=listener)
+
+
+def replay(
+    run: Place, *, project: Place | None = None, listener: Listener = silent
+) -> ReplayResult:
+    """Makes a finished run again from its record and compares them number by number.
+
+    Raises:
+        PhoropterError: If there is no such run, or its data are gone or are other samples.
+    """
+    from phoropter.project.replaying import replay_run
+
+    return replay_run(run, project, listener=listener)
 
 
 def test(project: Place, *, run: Place | None = None, listener: Listener = silent) -> TestResult:
