@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phoropter.core.events import Listener
-from phoropter.core.files import storage_errors
+from phoropter.core.files import read_json, storage_errors, write_json
 from phoropter.core.predictions import ClassPredictions, Predictions
 from phoropter.core.records import Metric
 from phoropter.core.run_records import Epoch
@@ -23,6 +23,8 @@ from phoropter.project.replay_result import Compared, ReplayResult
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.training.conditions import DECIDING
 from phoropter.training.replay import made_again, weights
+
+FILE = "replay.json"
 
 Numbers = Mapping[str, NDArray[Any]]
 
@@ -36,7 +38,10 @@ _CHANGED = {
 
 
 def replay_run(run: str | Path, project: str | Path | None, *, listener: Listener) -> ReplayResult:
-    """Makes a finished run again and compares it with what it left; the record is not touched."""
+    """Makes a finished run again and compares it with what it left, which is not touched.
+
+    How it went is written beside it (`replay.json`).
+    """
     begun = time.monotonic()
     folder, path = run_folder(run, project)
     record = read_run(path)
@@ -48,17 +53,24 @@ def replay_run(run: str | Path, project: str | Path | None, *, listener: Listene
         ):
             again = read_run(made_again(path, problem, within=Path(within), listener=listener))
             compared = tuple(_compared(record, again))
-    changed = changes(record.summary.made_of, again.summary.made_of)
-    identical = all(item.different == 0 for item in compared)
-    return ReplayResult(
-        run=record.summary.run,
-        project=str(folder.path),
-        identical=identical,
-        compared=compared,
-        changed=changed,
-        because=_because(record, identical=identical, changed=changed),
-        seconds=time.monotonic() - begun,
-    )
+        changed = changes(record.summary.made_of, again.summary.made_of)
+        identical = all(item.different == 0 for item in compared)
+        result = ReplayResult(
+            run=record.summary.run,
+            project=str(folder.path),
+            identical=identical,
+            compared=compared,
+            changed=changed,
+            because=_because(record, identical=identical, changed=changed),
+            seconds=time.monotonic() - begun,
+        )
+        write_json(path / FILE, result)
+    return result
+
+
+def replayed(path: Path) -> bool | None:
+    """Whether the last replay of the run in this folder gave the same bits; None without one."""
+    return bool(read_json(path / FILE)["identical"]) if (path / FILE).exists() else None
 
 
 def changes(then: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[str, str]]:
