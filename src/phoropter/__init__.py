@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from phoropter.core.errors import PhoropterError as PhoropterError
     from phoropter.core.recipe import Recipe as Recipe
     from phoropter.project.api import augment as augment
+    from phoropter.project.api import checklist as checklist
     from phoropter.project.api import compare as compare
     from phoropter.project.api import convert as convert
     from phoropter.project.api import diagnose as diagnose
@@ -53,6 +54,7 @@ _HOMES = {
     "export": _API,
     "replay": _API,
     "report": _API,
+    "checklist": _API,
     "convert": _API,
     "augment": _API,
     "lr_range": _API,
@@ -68,6 +70,7 @@ __all__ = [
     "Recipe",
     "__version__",
     "augment",
+    "checklist",
     "compare",
     "convert",
     "diagnose",

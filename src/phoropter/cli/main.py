@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from phoropter.cli.augment import augment
+from phoropter.cli.checklist import checklist
 from phoropter.cli.compare import compare
 from phoropter.cli.convert import convert
 from phoropter.cli.diagnose import diagnose
@@ -57,6 +58,7 @@ COMMANDS = (
     predict,
     export,
     report,
+    checklist,
     convert,
     models,
     doctor,

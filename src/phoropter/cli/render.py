@@ -20,7 +20,6 @@ if TYPE_CHECKING:
         Rejected,
     )
     from phoropter.core.run_records import SliceScore
-    from phoropter.project.replay_result import Compared, ReplayResult
     from phoropter.project.results import (
         AugmentResult,
         ConvertResult,
@@ -182,24 +181,6 @@ def augment(result: AugmentResult) -> str:
         [] if result.seen else [unseen],
         f"page {result.page}",
     )
-
-
-def replay(result: ReplayResult) -> str:
-    """The answer of `phoropter replay`."""
-    same = "every number is the same to the bit" if result.identical else "the numbers differ"
-    rows = [
-        (item.name, f"{item.numbers:,}", f"{item.different:,} differ", _where(item))
-        for item in result.compared
-    ]
-    return joined(
-        f"run {result.run} made again in {spoken(result.seconds)}: {same}",
-        table(rows),
-        result.because,
-    )
-
-
-def _where(item: Compared) -> str:
-    return f"first in {item.first}, at most by {number(item.largest)}" if item.different else ""
 
 
 def diagnosis(result: DiagnoseResult) -> str:

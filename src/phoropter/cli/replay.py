@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from phoropter.cli import render
+from phoropter.cli import render_record
 from phoropter.cli.console import listening
 from phoropter.cli.options import ProjectOption, Run, Speech
 from phoropter.cli.output import show
@@ -18,6 +18,6 @@ def replay(run: Run, *, project: ProjectOption = None, speech: Speech) -> None:
 
     with listening(quiet=speech.quiet) as listener:
         result = api.replay(run, project=project, listener=listener)
-    show(result, speech, render.replay)
+    show(result, speech, render_record.replay)
     if not result.identical:
         raise typer.Exit(DIFFERENT)

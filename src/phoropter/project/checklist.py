@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from phoropter.bundle.manifest import MANIFEST
 from phoropter.core.checklist import Checklist, Item, Stage
-from phoropter.core.records import Finding
+from phoropter.core.records import PARTS, Finding
 from phoropter.metrics import named
-from phoropter.project.bench import ProjectBench
 from phoropter.project.collecting import read_collected
 from phoropter.project.conclusion import best_simple
-from phoropter.project.folder import project_of
 from phoropter.project.judging import evidence_of, prescribed, read_ladder
-from phoropter.project.opened import Project, existing
+from phoropter.project.opened import Project
 from phoropter.project.replaying import FILE as REPLAY
 from phoropter.project.replaying import replayed
-from phoropter.project.run_record import RunRecord, read_run
-from phoropter.project.steps import reference_so_far
+from phoropter.project.run_record import RunRecord
 from phoropter.training.execute import is_classic
 from phoropter.training.gates import FILE as GATES
 from phoropter.training.summary import TEST_PREDICTIONS
@@ -45,13 +41,6 @@ class Known:
     findings: tuple[Finding, ...]
 
 
-def checklist_of(place: str | Path | None) -> Checklist:
-    """The checklist of a project, from its records alone; nothing is trained or opened."""
-    folder = project_of(place)
-    with existing(folder) as project:
-        return checklist(project, leading(project))
-
-
 def checklist(project: Project, chosen: RunRecord | None) -> Checklist:
     """The items in the order of the work.
 
@@ -72,19 +61,6 @@ def checklist(project: Project, chosen: RunRecord | None) -> Checklist:
     return Checklist(str(project.folder.path), sum(item.done for item in items), items)
 
 
-def leading(project: Project) -> RunRecord | None:
-    """The run that the loop has led to, else the latest single one; None before the first."""
-    roles = project.notebook.runs()
-    finished = [
-        (run, role) for run, role in roles if (project.folder.runs / run / "run.json").exists()
-    ]
-    if any(role == "baseline" for _, role in finished):
-        bench = ProjectBench(project, project.problem(), lambda: 0.0, None)
-        return bench.of(reference_so_far(project, bench))
-    singles = [run for run, role in finished if role == "single"]
-    return read_run(project.folder.runs / singles[-1]) if singles else None
-
-
 def _item(  # one line an item below
     stage: Stage, what: str, *, evidence: str, rests_on: str, todo: str, done: bool
 ) -> Item:
@@ -93,7 +69,6 @@ def _item(  # one line an item below
 
 def _problem(known: Known) -> Iterator[Item]:
     project = known.project
-    data = project.settings.data
     yield _item(
         "problem",
         "It is settled what is to be predicted.",
@@ -110,13 +85,27 @@ def _problem(known: Known) -> Iterator[Item]:
         done=choice is not None,
         evidence=f"{choice.name}: {choice.reason}" if choice else "",
         rests_on="project.yaml" if project.settings.metric else (SPLIT if choice else ""),
-        todo=f"phoropter split {data}",
+        todo=_on_data(project, "split"),
     )
+
+
+def _on_data(project: Project, command: str) -> str:
+    words = ("phoropter", command, project.settings.data, "--project", str(project.folder.path))
+    return " ".join(words)
+
+
+def _on_run(project: Project, command: str, run: str, *options: str) -> str:
+    words = ("phoropter", command, run or "RUN", "--project", str(project.folder.path), *options)
+    return " ".join(words)
+
+
+def _on_project(project: Project, command: str) -> str:
+    return " ".join(("phoropter", command, str(project.folder.path)))
 
 
 def _data(known: Known) -> Iterator[Item]:
     project = known.project
-    data, findings = project.settings.data, project.notebook.data_findings()
+    findings = project.notebook.data_findings()
     looked = project.folder.issues.exists()
     yield _item(
         "data",
@@ -126,16 +115,18 @@ def _data(known: Known) -> Iterator[Item]:
         if looked
         else "",
         rests_on=ISSUES if looked else "",
-        todo=f"phoropter look {data}",
+        todo=_on_data(project, "look"),
     )
     grave = [finding.code for finding in findings if finding.severity == "critical"]
     yield _item(
         "data",
         "Nothing grave was found in the data.",
         done=looked and not grave,
-        evidence=f"Critical: {', '.join(grave)}." if grave else "No critical finding.",
+        evidence=_grave(grave) if looked else "",
         rests_on=ISSUES if looked else "",
-        todo=f"phoropter look {data}" if not looked else "Mend what is critical, in a new project.",
+        todo=_on_data(project, "look")
+        if not looked
+        else "Mend what is critical, in a new project.",
     )
     parts = _parts(project)
     held = bool(parts.get("val")) and bool(parts.get("test"))
@@ -147,20 +138,24 @@ def _data(known: Known) -> Iterator[Item]:
         if parts
         else "",
         rests_on=SPLIT if parts else "",
-        todo=f"phoropter split {data}" if not parts else "Start a project with a test part.",
+        todo=_on_data(project, "split") if not parts else "Start a project with a test part.",
     )
+
+
+def _grave(codes: list[str]) -> str:
+    return f"Critical: {', '.join(codes)}." if codes else "No critical finding."
 
 
 def _parts(project: Project) -> dict[str, int]:
     if not project.folder.split.exists():
         return {}
-    counts = project.split().table["part"].value_counts()
-    return {str(part): int(count) for part, count in sorted(counts.iter_rows())}
+    given = project.split().table["part"].to_list()
+    return {part: given.count(part) for part in PARTS}
 
 
 def _baseline(known: Known) -> Iterator[Item]:
     project, chosen = known.project, known.chosen
-    run = f"phoropter run {project.settings.data}"
+    run = _on_data(project, "run")
     simple = best_simple(known.ladder)
     yield _item(
         "baseline",
@@ -170,22 +165,14 @@ def _baseline(known: Known) -> Iterator[Item]:
         rests_on=simple.summary.run if simple else "",
         todo=run,
     )
-    gates = () if chosen is None else chosen.gates
-    failed = [gate.name for gate in gates if not gate.passed]
-    exempt = chosen is not None and is_classic(chosen.recipe)
+    sound, told = _set_up(chosen)
     yield _item(
         "baseline",
         "The set-up passed the checks before training.",
-        done=exempt or (bool(gates) and not failed),
-        evidence="A simple model has no set-up to check."
-        if exempt
-        else f"Failed: {', '.join(failed)}."
-        if failed
-        else f"{len(gates)} checks passed."
-        if gates
-        else "",
-        rests_on=f"{chosen.summary.run}/{GATES}" if chosen and gates else "",
-        todo=run if not gates else "Mend what failed before anything is tuned.",
+        done=sound,
+        evidence=told,
+        rests_on=f"{chosen.summary.run}/{GATES}" if chosen and chosen.gates else "",
+        todo="Mend what failed before anything is tuned." if told else run,
     )
     better = chosen is not None and simple is not None and _ahead(chosen, simple)
     yield _item(
@@ -196,6 +183,18 @@ def _baseline(known: Known) -> Iterator[Item]:
         rests_on=chosen.summary.run if chosen and simple else "",
         todo=run if simple is None or chosen is None else "Take the simple model.",
     )
+
+
+def _set_up(chosen: RunRecord | None) -> tuple[bool, str]:
+    """Whether the checks before training passed, and what they say."""
+    if chosen is None:
+        return False, ""
+    if is_classic(chosen.recipe):
+        return True, "A simple model has no set-up to check."
+    failed = [gate.name for gate in chosen.gates if not gate.passed]
+    if failed:
+        return False, f"Failed: {', '.join(failed)}."
+    return bool(chosen.gates), f"{len(chosen.gates)} checks passed." if chosen.gates else ""
 
 
 def _ahead(chosen: RunRecord, simple: RunRecord) -> bool:
@@ -213,7 +212,7 @@ def _scored(record: RunRecord | None) -> str:
 
 def _improvement(known: Known) -> Iterator[Item]:
     project, chosen = known.project, known.chosen
-    place, run = project.folder.path, "" if chosen is None else chosen.summary.run
+    run = "" if chosen is None else chosen.summary.run
     diagnosed = chosen is not None and (chosen.path / "findings.json").exists()
     yield _item(
         "improvement",
@@ -221,16 +220,16 @@ def _improvement(known: Known) -> Iterator[Item]:
         done=diagnosed,
         evidence=_told(known.findings) if diagnosed else "",
         rests_on=f"{run}/findings.json" if diagnosed else "",
-        todo=f"phoropter diagnose {run or 'RUN'} --project {place}",
+        todo=_on_run(project, "diagnose", run),
     )
     open_ones = [item.code for item in known.findings if item.severity != "info"]
     yield _item(
         "improvement",
-        "Nothing is left that holds the chosen run back for certain.",
+        "Nothing that is found for certain holds the chosen run back.",
         done=diagnosed and not open_ones,
-        evidence=f"Left: {', '.join(open_ones)}." if open_ones else "No warning.",
+        evidence=_left(open_ones) if diagnosed else "",
         rests_on=f"{run}/findings.json" if diagnosed else "",
-        todo=f"phoropter improve {place}",
+        todo=_improve(project),
     )
     steps = project.notebook.steps()
     accepted = sum(step.accepted for step in steps)
@@ -242,7 +241,7 @@ def _improvement(known: Known) -> Iterator[Item]:
         if steps
         else "",
         rests_on=", ".join(step.b for step in steps if step.b),
-        todo=f"phoropter improve {place}",
+        todo=_improve(project),
     )
     collected = None if chosen is None else read_collected(chosen.path)
     yield _item(
@@ -251,8 +250,23 @@ def _improvement(known: Known) -> Iterator[Item]:
         done=collected is not None,
         evidence="Continued from parts of the training data." if collected else "",
         rests_on=run if collected else "",
-        todo=f"phoropter diagnose {run or 'RUN'} --project {place} --collect",
+        todo=_on_run(project, "diagnose", run, "--collect"),
     )
+
+
+def _improve(project: Project) -> str:
+    """What goes on with the loop, or begins it."""
+    if any(role == "baseline" for _, role in project.notebook.runs()):
+        return _on_project(project, "improve")
+    return _on_data(project, "run")
+
+
+def _left(codes: list[str]) -> str:
+    return f"Left: {', '.join(codes)}." if codes else "No warning."
+
+
+def _calibrated(*, doubtful: bool) -> str:
+    return "The run is miscalibrated." if doubtful else "No miscalibration was found."
 
 
 def _told(findings: tuple[Finding, ...]) -> str:
@@ -261,27 +275,29 @@ def _told(findings: tuple[Finding, ...]) -> str:
 
 def _prediction(known: Known) -> Iterator[Item]:
     project, chosen = known.project, known.chosen
-    place, run = project.folder.path, "" if chosen is None else chosen.summary.run
+    run = "" if chosen is None else chosen.summary.run
     openings = project.notebook.openings
     tested = chosen is not None and (chosen.path / TEST_PREDICTIONS).exists()
     yield _item(
         "prediction",
         "The sealed test part was opened once, for the chosen run.",
         done=tested and openings == 1,
-        evidence=f"Opened {openings} times." if openings else "",
+        evidence=("Opened once." if openings == 1 else f"Opened {openings} times.")
+        if openings
+        else "",
         rests_on=run if tested else "",
         todo="What was opened stays open: a new test part alone would tell more."
         if openings
-        else f"phoropter test {place}",
+        else _on_project(project, "test"),
     )
     doubtful = [item.code for item in known.findings if item.code == "miscalibrated"]
     yield _item(
         "prediction",
         "Stated probabilities come true.",
         done=chosen is not None and not doubtful,
-        evidence="The run is miscalibrated." if doubtful else "No miscalibration was found.",
+        evidence=_calibrated(doubtful=bool(doubtful)) if run else "",
         rests_on=f"{run}/findings.json" if run else "",
-        todo=f"phoropter improve {place}",
+        todo=_improve(project),
     )
     manifest = project.folder.bundle / MANIFEST
     yield _item(
@@ -290,7 +306,7 @@ def _prediction(known: Known) -> Iterator[Item]:
         done=manifest.exists(),
         evidence="Written and checked." if manifest.exists() else "",
         rests_on=f"{project.folder.bundle.name}/{MANIFEST}" if manifest.exists() else "",
-        todo=f"phoropter export {run or 'RUN'} --project {place}",
+        todo=_on_run(project, "export", run),
     )
     same = None if chosen is None else replayed(chosen.path)
     yield _item(
@@ -299,5 +315,5 @@ def _prediction(known: Known) -> Iterator[Item]:
         done=bool(same),
         evidence="" if same is None else "To the bit." if same else "The numbers differed.",
         rests_on=f"{run}/{REPLAY}" if same is not None else "",
-        todo=f"phoropter replay {run or 'RUN'} --project {place}",
+        todo=_on_run(project, "replay", run),
     )

@@ -11,7 +11,7 @@ class Compared:
     """Numbers of one kind, of a run and of its replay.
 
     Args:
-        name: "history", "weights", "training predictions", "predictions" or "metrics".
+        name: "history", "weights", "train_predictions", "predictions" or "metrics".
         numbers: How many there are.
         different: How many are not the same to the bit.
         largest: The largest difference, absolute.

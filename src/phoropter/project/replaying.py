@@ -108,7 +108,7 @@ def _compared(record: RunRecord, again: RunRecord) -> Iterator[Compared]:
         yield compare_numbers("history", _of_history(record.history), _of_history(again.history))
     yield compare_numbers("weights", weights(record.path), weights(again.path))
     for name, one, other in (
-        ("training predictions", record.train_predictions, again.train_predictions),
+        ("train_predictions", record.train_predictions, again.train_predictions),
         ("predictions", record.predictions, again.predictions),
     ):
         if one is not None and other is not None:

@@ -10,6 +10,7 @@ from phoropter.core.events import Listener, silent
 from phoropter.project.options import Place
 
 if TYPE_CHECKING:
+    from phoropter.core.checklist import Checklist
     from phoropter.core.records import Comparison
     from phoropter.project.replay_result import ReplayResult
     from phoropter.project.results import (
@@ -136,6 +137,17 @@ def export(
     from phoropter.project.single import export_run
 
     return export_run(run, project, to, epoch)
+
+
+def checklist(project: Place | None = None) -> Checklist:
+    """What a sound project has done, and what of it the project's records show.
+
+    Raises:
+        PhoropterError: If the folder is no project.
+    """
+    from phoropter.project.single import checklist_of
+
+    return checklist_of(project)
 
 
 def report(project: Place | None = None, *, lang: str = "en") -> ReportResult:
