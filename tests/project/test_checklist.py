@@ -3,12 +3,12 @@ from phoropter.core.checklist import STAGES
 
 SMALL = {
     "model.name": "cnn",
-    "model.width": 4,
+    "model.width": 8,
     "model.depth": 1,
     "model.pretrained": False,
     "data.size": 8,
     "data.channels": 1,
-    "train.epochs": 2,
+    "train.epochs": 12,
 }
 
 
@@ -28,7 +28,7 @@ def by_start(found, start):
 
 
 def test_each_stage_ticks_its_own_and_names_what_it_rests_on(tmp_path, write_digits):
-    data, project = write_digits(tmp_path / "digits", each=30), tmp_path / "p"
+    data, project = write_digits(tmp_path / "digits", each=60), tmp_path / "p"
     phoropter.split(data, project=project)
     found = items(project)
     assert {item.what for item in found.values() if item.done} == {
