@@ -95,8 +95,8 @@ BY_COMMAND = {
     "replay": ReplayResult(
         "a1b2",
         "p",
-        False,
-        (Compared("history", 40, 3, 0.25, "pass 2"), Compared("metrics", 8, 0, 0.0, "")),
+        True,
+        (Compared("history", 40, 0, 0.0, ""), Compared("metrics", 8, 0, 0.0, "")),
         {"torch": ("2.6", "2.7")},
         ("Then the run was computed with torch 2.6, now with 2.7.",),
         3.2,

@@ -115,14 +115,16 @@ def test_a_comparison_says_its_method_and_whether_the_two_are_equal(samples):
 
 
 def test_a_replay_says_where_the_numbers_part_and_why(samples):
-    lines = render_record.replay(samples.BY_COMMAND["replay"]).splitlines()
-    assert lines == [
+    same = samples.BY_COMMAND["replay"]
+    history, metrics = same.compared
+    apart = replace(history, different=3, largest=0.25, first="pass 2")
+    found = replace(same, identical=False, compared=(apart, metrics))
+    assert render_record.replay(found).splitlines() == [
         "run a1b2 made again in 3.2 s: the numbers differ",
         "history  40  3 differ  first in pass 2, at most by 0.25",
         "metrics  8   0 differ",
         "Then the run was computed with torch 2.6, now with 2.7.",
     ]
-    same = replace(samples.BY_COMMAND["replay"], identical=True)
     assert "same to the bit" in render_record.replay(same)
 
 

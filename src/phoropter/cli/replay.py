@@ -9,11 +9,11 @@ from phoropter.cli.console import listening
 from phoropter.cli.options import ProjectOption, Run, Speech
 from phoropter.cli.output import show
 
-DIFFERENT = 1  # the exit code, as of `diff`
+DIFFERENT = 4  # the exit code: done, and the answer is no
 
 
 def replay(run: Run, *, project: ProjectOption = None, speech: Speech) -> None:
-    """Make a run again from its record; exit code 1 unless every number is the same to the bit."""
+    """Make a run again from its record; exit code 4 unless every number is the same to the bit."""
     from phoropter.project import api
 
     with listening(quiet=speech.quiet) as listener:
