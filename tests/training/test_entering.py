@@ -1,16 +1,19 @@
+from dataclasses import replace
+
 import pytest
 import torch
+from torch import nn
 
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Normalization
 from phoropter.models.preprocessing import preprocessing
-from phoropter.training.entering import preprocessing_gate
+from phoropter.training.entering import first_input, preprocessing_gate
 
 
 def of_weights(**change):
     recipe = Recipe().changed(change)
     how = preprocessing(recipe, pixel_mean=(0.48, 0.46, 0.41), pixel_std=(0.23, 0.22, 0.22))
-    return preprocessing_gate(recipe, how, None)
+    return preprocessing_gate(recipe, how, nn.Identity(), None)
 
 
 def test_the_weights_own_statistics_pass():
@@ -35,9 +38,10 @@ def inputs(mean, std, *, shape=(32, 1, 8, 8)):
     return torch.randn(*shape, generator=draws) * std + mean
 
 
-def from_scratch(numbers):
+def from_scratch(numbers, *before):
     recipe = Recipe().changed({"model.name": "cnn"})
-    return preprocessing_gate(recipe, preprocessing(recipe), numbers)
+    network = nn.Sequential(*before, nn.Conv2d(1, 2, 3) if numbers.ndim == 4 else nn.Linear(20, 2))
+    return preprocessing_gate(recipe, preprocessing(recipe), network.eval(), numbers)
 
 
 @pytest.mark.parametrize(("mean", "std"), [(0, 1), (0.3, 0.35), (0.9, 0.25), (-2, 0.5)])
@@ -67,21 +71,40 @@ def test_a_blank_input_fails_and_a_single_blank_column_does_not():
     assert from_scratch(numbers).passed
 
 
+class Scaled(nn.Module):
+    def forward(self, inputs):
+        return inputs * 255
+
+
+def test_what_the_network_does_to_its_input_itself_counts():
+    assert not from_scratch(inputs(0.3, 0.3), Scaled()).passed
+    assert from_scratch(inputs(0.3, 0.3).div_(255), Scaled(), nn.Dropout(0.5)).passed
+    assert from_scratch(inputs(128, 60), nn.BatchNorm2d(1)) is None
+
+
+def test_nothing_behind_the_first_layer_is_computed_and_hooks_are_gone():
+    class Wrong(nn.Module):
+        def forward(self, inputs):
+            raise AssertionError
+
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 4), Wrong())
+    images = inputs(0, 1)
+    assert torch.equal(first_input(network, images), images.flatten(1))
+    assert not any(module._forward_pre_hooks for module in network.modules())
+    assert first_input(nn.Identity(), images) is None
+
+
 def test_features_and_networks_of_ones_own_are_not_judged_by_weights():
     recipe = Recipe().changed({"model.name": "cnn"})
-    assert preprocessing_gate(recipe, preprocessing(recipe), None) is None
+    assert preprocessing_gate(recipe, preprocessing(recipe), nn.Linear(2, 2), None) is None
     own = Recipe().changed({"model.name": "net.py:Net"})
-    assert preprocessing_gate(own, preprocessing(own), None) is None
-    assert preprocessing_gate(own, preprocessing(own), inputs(0, 1)).evidence["from"] == "inputs"
+    network = nn.Conv2d(1, 2, 3)
+    assert preprocessing_gate(own, preprocessing(own), network, None) is None
+    gate = preprocessing_gate(own, preprocessing(own), network, inputs(0, 1))
+    assert gate.evidence["from"] == "inputs"
 
 
 def test_the_statistics_that_count_are_those_of_the_record():
     recipe = Recipe()
-    how = preprocessing(recipe)
-    strange = type(how)(
-        **{
-            **{f: getattr(how, f) for f in how.__slots__},
-            "normalization": Normalization((0.0,) * 3, (1.0,) * 3),
-        }
-    )
-    assert not preprocessing_gate(recipe, strange, None).passed
+    how = replace(preprocessing(recipe), normalization=Normalization((0.0,) * 3, (1.0,) * 3))
+    assert not preprocessing_gate(recipe, how, nn.Identity(), None).passed

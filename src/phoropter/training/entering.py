@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
 
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Preprocessing
 from phoropter.core.references import is_reference
 from phoropter.core.run_records import Gate
 from phoropter.models.catalog import card, starts_from_weights
+
+_LINEAR = (nn.Linear, _ConvNd)
+_NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm)
 
 TOLERANCE = 0.25
 """Standard deviations that the mean, and natural logarithms that the spread of a channel may be off
@@ -27,20 +34,55 @@ FARTHEST = 10.0
 square of it, times as many steps (LeCun et al. 1998, "Efficient BackProp", section 5.1)."""
 
 
-def preprocessing_gate(recipe: Recipe, how: Preprocessing, inputs: Tensor | None) -> Gate | None:
+def preprocessing_gate(
+    recipe: Recipe, how: Preprocessing, network: nn.Module, inputs: Tensor | None
+) -> Gate | None:
     """The gate "preprocessing-mismatch", or None where nothing is known to be expected.
 
     Args:
         recipe: Of the run.
         how: What leads to the network's input.
+        network: In eval mode; its first layer is asked what reaches it.
         inputs: Of a few training samples as the network gets them, unvaried, (n, c, ...); None
             where it sees features.
     """
     if starts_from_weights(recipe.model) and not is_reference(recipe.model.name):
         return _against_weights(recipe, how)
-    if inputs is None or not inputs.is_floating_point() or len(inputs) < 2:
+    if inputs is None or len(inputs) < 2:
         return None
-    return _against_unit(inputs)
+    reached = first_input(network, inputs)
+    return None if reached is None else _against_unit(reached)
+
+
+class _ReachedError(Exception):
+    """Ends a forward pass: the first layer has been reached."""
+
+
+def first_input(network: nn.Module, inputs: Tensor) -> Tensor | None:
+    """What reaches the first layer with weights; None if that is a normalisation, or there is none.
+
+    A network may scale its input itself, rightly or wrongly. Nothing behind that layer is computed.
+    """
+    found: list[tuple[nn.Module, Tensor]] = []
+
+    def note(module: nn.Module, given: tuple[Any, ...]) -> None:
+        if given and isinstance(given[0], Tensor):
+            found.append((module, given[0]))
+            raise _ReachedError
+
+    layers = (module for module in network.modules() if isinstance(module, (*_LINEAR, *_NORMS)))
+    handles = [module.register_forward_pre_hook(note) for module in layers]
+    try:
+        with torch.no_grad():
+            network(inputs.clone())
+    except _ReachedError:
+        module, reached = found[0]
+        sound = isinstance(module, _LINEAR) and reached.is_floating_point()
+        return reached.clone() if sound else None
+    finally:
+        for handle in handles:
+            handle.remove()
+    return None
 
 
 def _against_weights(recipe: Recipe, how: Preprocessing) -> Gate:

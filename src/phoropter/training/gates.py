@@ -87,11 +87,12 @@ def run_gates(
     with own_randomness(recipe.seed, "gate", "modes"):
         apart = answering(twin, _inputs(feed, rows[:SAMPLES]))
     survived = _surviving(recipe, data, schema, seconds=end - watch.clock())
+    entering = _entering(recipe, how, twin, feed, unvaried)
     quietened(twin)
     initial = _loss_at_init(objective, twin, unvaried, feed, schema=schema, watch=watch)
     memorised = memorise(objective, twin, feed, rows, recipe=plain, end=end, clock=watch.clock)
     return (
-        *_entering(recipe, how, feed, unvaried),
+        *entering,
         *initial,
         _overfitted(memorised),
         _reached(memorised, network, recipe),
@@ -175,14 +176,18 @@ def _inputs(feed: Feed, rows: Rows) -> Tensor:
 
 
 def _entering(
-    recipe: Recipe, how: Preprocessing | None, feed: Feed, data: TrainingData
+    recipe: Recipe,
+    how: Preprocessing | None,
+    twin: nn.Module,
+    feed: Feed,
+    data: TrainingData,
 ) -> tuple[Gate, ...]:
     """Whether the input is what the weights, or a network without any, are made for."""
     if how is None:
         return ()
     features = frozen_trunk(recipe) != ""
     chosen = generator(0, "gate", "entering").permutation(data.train_eval_rows)[:INITIAL_CHUNK]
-    found = preprocessing_gate(recipe, how, None if features else _inputs(feed, chosen))
+    found = preprocessing_gate(recipe, how, twin, None if features else _inputs(feed, chosen))
     return () if found is None else (found,)
 
 
