@@ -119,13 +119,13 @@ def _against_unit(inputs: Tensor) -> Gate:
     flat = numbers.transpose(0, 1).flatten(1)
     varied = flat.std(1) > 0  # a column that is the same everywhere says nothing, and spoils little
     if not bool(varied.any()):
-        evidence = {"from": "inputs", "mean": flat.mean(1).tolist(), "std": [0.0] * len(flat)}
-        return Gate("preprocessing-mismatch", 0.0, FLATTEST, False, evidence)
+        blank = {"from": "inputs", "mean": flat.mean(1).tolist(), "std": [0.0] * len(flat)}
+        return Gate("preprocessing-mismatch", 0.0, FLATTEST, False, blank)
     mean, std = flat.mean(1)[varied], flat.std(1)[varied]
     spread = float(std.square().mean().sqrt())
     farthest = float((mean.abs() / std.clamp(min=1e-12)).median())
     passed = FLATTEST <= spread <= STEEPEST and farthest <= FARTHEST
-    evidence = {
+    evidence: dict[str, object] = {
         "from": "inputs",
         "mean": [round(value, 4) for value in mean[:8].tolist()],
         "std": [round(value, 4) for value in std[:8].tolist()],

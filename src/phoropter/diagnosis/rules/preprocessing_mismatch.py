@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from phoropter.core.records import Finding
+from phoropter.core.records import Finding, Severity
 from phoropter.core.run_records import Gate
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.gates import failed
@@ -19,7 +19,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         against_weights = gate.evidence.get("from") == "weights"
         message = _of_weights(gate) if against_weights else _of_inputs(gate)
         slight = against_weights and gate.measured < CERTAIN
-        severity = "info" if slight else "warning"
+        severity: Severity = "info" if slight else "warning"
         yield Finding("preprocessing-mismatch", severity, 0.9, message, numbers)
 
 
