@@ -106,7 +106,8 @@ def _compared(record: RunRecord, again: RunRecord) -> Iterator[Compared]:
     """Every kind of number that a run leaves, the earliest first: there the difference began."""
     if record.history or again.history:
         yield compare_numbers("history", _of_history(record.history), _of_history(again.history))
-    yield compare_numbers("weights", weights(record.path), weights(again.path))
+    if not record.summary.members:  # an ensemble has none of its own
+        yield compare_numbers("weights", weights(record.path), weights(again.path))
     for name, one, other in (
         ("train_predictions", record.train_predictions, again.train_predictions),
         ("predictions", record.predictions, again.predictions),

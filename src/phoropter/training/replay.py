@@ -15,12 +15,13 @@ from phoropter.core.files import storage_errors, write_text
 from phoropter.core.recipe import read_recipe, to_yaml
 from phoropter.training.batch_size import FILE as BATCH_SIZE
 from phoropter.training.checkpoint import read_weights
+from phoropter.training.ensembles import execute_ensemble
 from phoropter.training.execute import Carried, carry_out
 from phoropter.training.numerics import FILE as NUMERICS
 from phoropter.training.problem import Problem
 from phoropter.training.records import Watch
 from phoropter.training.sources import open_for_training
-from phoropter.training.summary import read_summary
+from phoropter.training.summary import UNFINISHED, read_summary
 
 
 def made_again(folder: Path, problem: Problem, *, within: Path, listener: Listener) -> Path:
@@ -28,7 +29,8 @@ def made_again(folder: Path, problem: Problem, *, within: Path, listener: Listen
 
     Images are decoded and features computed anew. What the run had measured before its first step,
     its numerics and its batch size, is taken from the record, for a clock decides it; a run that
-    its budget ended is ended after as many steps.
+    its budget, or a comparison, ended is ended after as many steps. Of an ensemble every member is
+    made again.
 
     Args:
         folder: Of the finished run; only read.
@@ -40,7 +42,18 @@ def made_again(folder: Path, problem: Problem, *, within: Path, listener: Listen
         PhoropterError: If the recipe no longer fits the data or the machine.
     """
     begun = time.monotonic()
+    fresh = replace(problem, cache=within / "cache")
     recipe, summary = read_recipe(folder / "recipe.yaml"), read_summary(folder)
+    if summary.members:
+        places = [folder.parent / name for name in dict.fromkeys(summary.members)]
+        made = {
+            read_recipe(place / "recipe.yaml").digest: made_again(
+                place, problem, within=within, listener=listener
+            )
+            for place in places
+        }
+        runs = within / "runs"
+        return execute_ensemble(recipe, fresh, runs=runs, execute=lambda one: made[one.digest])
     again = within / "runs" / folder.name
     with storage_errors(again):
         again.mkdir(parents=True)
@@ -48,7 +61,6 @@ def made_again(folder: Path, problem: Problem, *, within: Path, listener: Listen
             if (folder / name).exists():
                 shutil.copyfile(folder / name, again / name)
     write_text(again / "recipe.yaml", to_yaml(recipe))
-    fresh = replace(problem, cache=within / "cache")
     carried = Carried(
         recipe=recipe,
         problem=fresh,
@@ -57,7 +69,7 @@ def made_again(folder: Path, problem: Problem, *, within: Path, listener: Listen
         watch=Watch(
             listener=listener,
             keep=max(1, len(summary.kept)),
-            steps=summary.steps if summary.stopped_by == "budget" else None,
+            steps=summary.steps if summary.stopped_by in UNFINISHED else None,
         ),
     )
     return carry_out(carried, begun=begun)
