@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from phoropter.core.errors import PhoropterError as PhoropterError
     from phoropter.core.recipe import Recipe as Recipe
     from phoropter.project.api import augment as augment
+    from phoropter.project.api import checklist as checklist
     from phoropter.project.api import compare as compare
     from phoropter.project.api import convert as convert
     from phoropter.project.api import diagnose as diagnose
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from phoropter.project.api import lr_range as lr_range
     from phoropter.project.api import models as models
     from phoropter.project.api import predict as predict
+    from phoropter.project.api import replay as replay
     from phoropter.project.api import report as report
     from phoropter.project.api import run as run
     from phoropter.project.api import split as split
@@ -50,7 +52,9 @@ _HOMES = {
     "test": _API,
     "predict": _API,
     "export": _API,
+    "replay": _API,
     "report": _API,
+    "checklist": _API,
     "convert": _API,
     "augment": _API,
     "lr_range": _API,
@@ -66,6 +70,7 @@ __all__ = [
     "Recipe",
     "__version__",
     "augment",
+    "checklist",
     "compare",
     "convert",
     "diagnose",
@@ -77,6 +82,7 @@ __all__ = [
     "lr_range",
     "models",
     "predict",
+    "replay",
     "report",
     "run",
     "split",

@@ -97,7 +97,7 @@ class Gate:
     """The outcome of one check made before training.
 
     Args:
-        name: "loss-at-init", "cannot-overfit-batch", "input-ignored", "no-gradient".
+        name: The finding code that it stands for: "loss-at-init", "batch-mixing", ...
         measured: What was measured.
         expected: What a sound set-up shows.
         passed: Whether it is sound.
@@ -133,6 +133,8 @@ class RunSummary:
         own: Hash of the source of each part of the user's own, by its recipe key.
         kept: The passes whose weights were kept, the best first; empty for classic models.
         members: The runs whose answers an ensemble averages, one as often as it counts.
+        made_of: Hashes of what decides the numbers, and the programs and the machine that computed
+            them, by name; empty in records of older versions.
     """
 
     run: str
@@ -150,6 +152,7 @@ class RunSummary:
     waiting: float = 0.0
     kept: tuple[KeptPass, ...] = ()
     members: tuple[str, ...] = ()
+    made_of: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     "cannot-overfit-batch": _NOTHING_LEARNT,
     "no-gradient": _NOTHING_LEARNT,
     "input-ignored": _NOTHING_LEARNT,
+    "wrong-step": _NOTHING_LEARNT,
+    "mode-mixup": frozenset({"batch-mixing"}),
     "diverged": _SYMPTOMS | {"lr-too-low", "undertrained", "class-imbalance", "classic-wins"},
     "lr-too-high": _SYMPTOMS - {"overfit"} | {"lr-too-low", "undertrained", "class-imbalance"},
     "lr-too-low": _SYMPTOMS | {"undertrained", "class-imbalance"},

@@ -10,6 +10,7 @@ from pathlib import Path
 from phoropter.core.recipe import difference
 from phoropter.data.decode import decode
 from phoropter.metrics import named
+from phoropter.project.checklist import checklist
 from phoropter.project.collecting import ROLE
 from phoropter.project.explaining import maps_of
 from phoropter.project.judging import evidence_of, prescribed
@@ -42,6 +43,7 @@ def write_project_report(
         content,
         pictures=pictures_of(project, wanted_pictures(content)),
         slices=slices_of(content.validation, project.dataset, by=[ALL], primary=problem.metric),
+        checklist=checklist(project, outcome.final).items,
         maps=maps_of(outcome.final, problem, worst_rows(content.validation)),
     )
     write_report(content, project.folder.report, lang=lang)

@@ -6,12 +6,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from phoropter.core.checklist import Checklist
 from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener, silent
 from phoropter.core.records import PARTS, Split
 from phoropter.data.folds import make_folds, write_folds
 from phoropter.data.split import digest, rows
 from phoropter.project.bench import ProjectBench
+from phoropter.project.checklist import checklist
 from phoropter.project.closing import write_bundle
 from phoropter.project.conclusion import conclude
 from phoropter.project.folder import Folder, project_of, run_folder
@@ -34,6 +36,7 @@ from phoropter.project.seal import open_seal, read_opening
 from phoropter.project.steps import planned_baseline, reference_so_far
 from phoropter.project.transfer import weighed
 from phoropter.project.yardsticks import chosen_among
+from phoropter.training.summary import SUMMARY
 
 
 def look_at(options: Options, *, lang: str, listener: Listener) -> LookResult:
@@ -152,6 +155,20 @@ def report_on(place: str | Path | None, *, lang: str) -> ReportResult:
             project, project.problem(), outcome, bundle=bundle, seconds=seconds, lang=lang
         )
         return ReportResult(str(folder.path), str(page))
+
+
+def checklist_of(place: str | Path | None) -> Checklist:
+    """The checklist of a project, from its records alone; nothing is trained or opened."""
+    with existing(project_of(place)) as project:
+        return checklist(project, _chosen(project, None) if _has_run(project) else None)
+
+
+def _has_run(project: Project) -> bool:
+    """Whether there is a finished run that leads: a baseline, or a single one."""
+    return any(
+        role in {"baseline", "single"} and (project.folder.runs / run / SUMMARY).exists()
+        for run, role, _ in project.notebook.runs()
+    )
 
 
 def _outcome(project: Project, record: RunRecord) -> Outcome:

@@ -10,7 +10,9 @@ from phoropter.core.events import Listener, silent
 from phoropter.project.options import Place
 
 if TYPE_CHECKING:
+    from phoropter.core.checklist import Checklist
     from phoropter.core.records import Comparison
+    from phoropter.project.replay_result import ReplayResult
     from phoropter.project.results import (
         DiagnoseResult,
         ExportResult,
@@ -87,6 +89,19 @@ def compare(
     return compare_runs(a, b, project, over=over, rope=rope, listener=listener)
 
 
+def replay(
+    run: Place, *, project: Place | None = None, listener: Listener = silent
+) -> ReplayResult:
+    """Makes a finished run again from its record and compares them number by number.
+
+    Raises:
+        PhoropterError: If there is no such run, or its data are gone or are other samples.
+    """
+    from phoropter.project.replaying import replay_run
+
+    return replay_run(run, project, listener=listener)
+
+
 def test(project: Place, *, run: Place | None = None, listener: Listener = silent) -> TestResult:
     """Opens the seal for the project's chosen run, or for `run`; the opening is recorded.
 
@@ -122,6 +137,17 @@ def export(
     from phoropter.project.single import export_run
 
     return export_run(run, project, to, epoch)
+
+
+def checklist(project: Place | None = None) -> Checklist:
+    """What a sound project has done, and what of it the project's records show.
+
+    Raises:
+        PhoropterError: If the folder is no project.
+    """
+    from phoropter.project.single import checklist_of
+
+    return checklist_of(project)
 
 
 def report(project: Place | None = None, *, lang: str = "en") -> ReportResult:
