@@ -23,7 +23,7 @@ from phoropter.prediction.run import outputs
 from phoropter.tasks.classification import Classification
 from phoropter.training.dynamics import read_dynamics
 from phoropter.training.loop import fit
-from phoropter.training.records import TrainingData, Watch
+from phoropter.training.records import FitOutcome, TrainingData, Watch
 from phoropter.training.signals import read_signals
 
 PLAIN = {
@@ -80,64 +80,69 @@ def run_on(
     images: np.ndarray, labels: np.ndarray, recipe: Recipe, *, train: int, val: int
 ) -> RunEvidence:
     """The records of a run on some images (n, c, h, w)."""
-    rows = np.arange(len(labels))
     classes = int(labels.max()) + 1
     counts = np.bincount(labels[:train], minlength=classes)
     schema = TargetSchema("classes", tuple(map(str, range(classes))), tuple(counts.tolist()))
-    channels = (0, 2, 3)
-    pixels = images[:train] / 255.0
-    normal = Normalization(
-        tuple(pixels.mean(channels).tolist()), tuple(np.maximum(pixels.std(channels), 1e-3))
-    )
-    inputs = MemoryInputs(images)
-    fixed = rows[: min(train, 500)]
-    augment = recipe.data.augment
-    data = TrainingData(
-        inputs=inputs,
-        targets=torch.from_numpy(labels),
-        train_rows=rows[:train],
-        val_rows=rows[-val:],
-        train_eval_rows=fixed,
-        metric=lambda raw, chosen: float((raw.argmax(1) == labels[chosen]).mean()),
-        normalization=normal,
-        augment=augmenter(augment, size=recipe.data.size, channels=recipe.data.channels),
-    )
+    data = _samples(images, labels, recipe, train=train, val=val)
     torch.set_num_threads(1)
     network = build(recipe, schema)
-    objective = Classification().objective(network, recipe, schema, mix=mixer(augment))
+    mix = mixer(recipe.data.augment)
+    objective = Classification().objective(network, recipe, schema, mix=mix)
     with TemporaryDirectory() as place:
         folder = Path(place)
         outcome = fit(objective, network, data, recipe, folder=folder, watch=Watch())
         signals, dynamics = read_signals(folder), read_dynamics(folder)
 
-    def said(chosen: np.ndarray) -> Any:
-        raw = outputs(network, inputs, chosen, normalization=normal)
-        names = [str(row) for row in chosen]
-        return Classification().predictions(names, labels[chosen], raw, schema)
+    def said(rows: np.ndarray) -> Any:
+        raw = outputs(network, data.inputs, rows, normalization=data.normalization)
+        return Classification().predictions(list(map(str, rows)), labels[rows], raw, schema)
 
     return RunEvidence(
-        summary=RunSummary(
-            run="0" * 16,
-            metric="accuracy",
-            epochs=outcome.epochs,
-            steps=outcome.steps,
-            best_epoch=outcome.best_epoch,
-            seconds=outcome.seconds,
-            samples_per_second=outcome.samples_per_second,
-            stopped_by=outcome.stopped_by,
-            numerics=outcome.numerics,
-            schema=schema,
-            features="",
-        ),
+        summary=_summary(outcome, schema),
         recipe=recipe,
         history=outcome.history,
         gates=(),
-        predictions=said(rows[-val:]),
-        train_predictions=said(fixed),
+        predictions=said(data.val_rows),
+        train_predictions=said(data.train_eval_rows),
         metric="accuracy",
         greater_is_better=True,
         signals=signals,
         dynamics=dynamics,
+    )
+
+
+def _samples(
+    images: np.ndarray, labels: np.ndarray, recipe: Recipe, *, train: int, val: int
+) -> TrainingData:
+    pixels = images[:train] / 255.0
+    mean, std = pixels.mean((0, 2, 3)), np.maximum(pixels.std((0, 2, 3)), 1e-3)
+    rows = np.arange(len(labels))
+    how = recipe.data
+    return TrainingData(
+        inputs=MemoryInputs(images),
+        targets=torch.from_numpy(labels),
+        train_rows=rows[:train],
+        val_rows=rows[-val:],
+        train_eval_rows=rows[: min(train, 500)],
+        metric=lambda raw, chosen: float((raw.argmax(1) == labels[chosen]).mean()),
+        normalization=Normalization(tuple(mean.tolist()), tuple(std.tolist())),
+        augment=augmenter(how.augment, size=how.size, channels=how.channels),
+    )
+
+
+def _summary(outcome: FitOutcome, schema: TargetSchema) -> RunSummary:
+    return RunSummary(
+        run="0" * 16,
+        metric="accuracy",
+        epochs=outcome.epochs,
+        steps=outcome.steps,
+        best_epoch=outcome.best_epoch,
+        seconds=outcome.seconds,
+        samples_per_second=outcome.samples_per_second,
+        stopped_by=outcome.stopped_by,
+        numerics=outcome.numerics,
+        schema=schema,
+        features="",
     )
 
 
