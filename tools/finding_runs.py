@@ -27,6 +27,7 @@ from phoropter.core.records import Finding
 from phoropter.project.run_record import RunRecord, read_run
 
 RECIPE = PAGES / "digits.yaml"
+TITLE = "## A healthy and a sick run"
 FIGURES = {"curves": curves_figure, "norms": norms_figure, "shares": shares_figure}
 
 
@@ -161,28 +162,38 @@ def train(code: str, side: int, work: Path) -> Shown:
     )
 
 
-def refresh(code: str, work: Path) -> None:
-    """Trains the pair of a code and writes what came of it into its page.
+def both(code: str, work: Path) -> tuple[Shown, Shown]:
+    """The healthy and the sick run of a code.
 
     Raises:
-        RuntimeError: If the sick run lacks the finding or the healthy one has it.
+        RuntimeError: If the sick run lacks the finding, or the healthy one has it or any warning.
     """
     healthy, sick = train(code, 0, work), train(code, 1, work)
-    if sick.finding is None or healthy.finding is not None:
+    spoilt = any("(info)" not in item for item in healthy.codes)
+    if sick.finding is None or healthy.finding is not None or spoilt:
         message = f"{code}: healthy {healthy.codes}, sick {sick.codes}"
         raise RuntimeError(message)
+    return healthy, sick
+
+
+def refresh(code: str, work: Path) -> None:
+    """Trains the pair of a code and writes what came of it into its page."""
+    healthy, sick = both(code, work)
     drawn = FIGURES[PAIRS[code].figure](healthy.record, sick.record)
     (PAGES / f"{code}.svg").write_text(drawn, "utf-8")
     place = PAGES / f"{code}.md"
-    text = place.read_text("utf-8").partition("\n## A healthy and a sick run")[0].rstrip()
-    place.write_text(f"{text}\n\n{_section(code, healthy, sick, sick.finding)}", "utf-8")
+    text = place.read_text("utf-8").partition(f"\n{TITLE}")[0].rstrip()
+    place.write_text(f"{text}\n\n{_section(code, healthy, sick)}", "utf-8")
 
 
-def _section(code: str, healthy: Shown, sick: Shown, finding: Finding) -> str:
+def _section(code: str, healthy: Shown, sick: Shown) -> str:
+    finding = sick.finding
+    if finding is None:
+        raise ValueError(code)
     numbers = [_numbers(run) for run in (healthy, sick)]
     cures = [cure for cure in finding.prescriptions if cure.change] or finding.prescriptions
     lines = [
-        "## A healthy and a sick run",
+        TITLE,
         "",
         f"{PAIRS[code].about} The recipe is [digits.yaml](digits.yaml).",
         "",
