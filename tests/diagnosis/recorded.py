@@ -178,6 +178,15 @@ SICK: Mapping[str, Setup] = {
     "label-noise": Setup(MLP, wrong=0.2),
     "label-noise, a tenth": Setup(CNN, wrong=0.1),
     "augmentation-too-strong": Setup({**CNN, **NOISY, "data.augment.policy_magnitude": 30}),
+    "augmentation-too-strong, no image left": Setup(
+        {
+            **CNN,
+            **NOISY,
+            "data.augment.policy_magnitude": 30,
+            "data.augment.preset": "strong",
+            "data.augment.erasing": 1.0,
+        }
+    ),
     "augmentation-too-weak": Setup({**MLP, "train.epochs": 30}, samples=100),
 }
 

@@ -36,6 +36,7 @@ SICK = (
     "label-noise",
     "label-noise, a tenth",
     "augmentation-too-strong",
+    "augmentation-too-strong, no image left",
     "augmentation-too-weak",
 )
 INSIDE = sorted({name.partition(",")[0] for name in SICK})

@@ -24,7 +24,7 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     "vanishing-gradient": _NOT_REACHED | {"miscalibrated", "class-imbalance"},
     "batch-too-small": _SYMPTOMS | {"lr-too-high", "undertrained"},
     "batch-too-large": _SYMPTOMS - {"overfit"} | {"undertrained", "lr-too-low"},
-    "augmentation-too-strong": _NOTHING_LEARNT | {"undertrained", "miscalibrated"},
+    "augmentation-too-strong": _NOTHING_LEARNT | {"lr-too-low", "undertrained", "miscalibrated"},
     "label-noise": frozenset({"overfit", "underfit", "miscalibrated", "capacity-limited"}),
     "cannot-overfit-batch": _NOTHING_LEARNT,
     "no-gradient": _NOTHING_LEARNT,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from phoropter.core.run_records import PassSignals
 from phoropter.diagnosis.evidence import RunEvidence
@@ -32,6 +34,21 @@ def loss_left(evidence: RunEvidence) -> float | None:
     if level is None or level <= 0 or not len(losses):
         return None
     return float(np.median(losses.values[-3:])) / level
+
+
+def in_training_and_in_use(evidence: RunEvidence) -> NDArray[np.float64]:
+    """Of each pass the running loss and the plain training loss to compare it with, shape (k, 2).
+
+    A pass begins with the loss before it and ends with that after it. Its running loss is set
+    against the higher of the two, so that a falling loss does not look like a hard training.
+    """
+    rows = [row for row in evidence.history if row.train_loss is not None]
+    pairs = [
+        (row.running_loss, max(before.train_loss or 0.0, row.train_loss or 0.0))
+        for before, row in pairwise(rows)
+        if row.running_loss is not None
+    ]
+    return np.array(pairs, dtype=np.float64).reshape(-1, 2)
 
 
 def samples_a_step(evidence: RunEvidence) -> int | None:

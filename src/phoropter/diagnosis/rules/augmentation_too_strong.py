@@ -9,45 +9,48 @@ import numpy as np
 from phoropter.core.recipe import AugmentRecipe
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.passes import in_training_and_in_use
 from phoropter.diagnosis.scores import gap
-from phoropter.diagnosis.signals import chance_loss, curve
+from phoropter.diagnosis.signals import chance_loss
 
-HARDER = 0.25  # loss that the variation adds, in units of a constant prediction's
-MOST_OF_IT = 0.5  # likewise: the running loss itself, at the end
+SHOWN = 0.5  # of what is known of plain images, the share that varied ones still show
+KNOWN = 0.03  # loss below a constant prediction's on plain images, in units of the latter
 LOW_SKILL = 0.8  # of the way from a constant prediction to a perfect one, on plain training samples
 ERRORS = 2.0  # standard errors of the training score, and of the gap
 SMALL_GAP = 0.05  # training score minus validation score: there is no overfitting to be fought
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
-    """Speaks if varied images are far harder than plain ones, and even those are not learnt.
+    """Speaks if varied images show less than half of what is known of plain ones, which is little.
 
     That varied images are harder is the purpose of varying them. It is too much where the model
-    falls short on its plain training images without overfitting them.
+    falls short on its plain training images without overfitting them. What it knows is the loss
+    that it has gained on a constant prediction.
     """
     level, found = chance_loss(evidence), gap(evidence)
     if level is None or level <= 0 or found is None or not _varied(evidence):
         return
-    running, plain = curve(evidence, "running_loss"), curve(evidence, "train_loss")
-    if len(running) < 3 or len(plain) < 3:
+    passes = in_training_and_in_use(evidence)
+    if len(passes) < 3:
         return
-    varied = float(np.median(running.values[-3:])) / level
-    excess = varied - float(np.median(plain.values[-3:])) / level
+    varied, loss = np.median(passes[-3:], axis=0).tolist()
+    known, shown = level - loss, level - varied
     learnt = found.train.skill + ERRORS * found.train.error >= LOW_SKILL
     fits = found.value > max(SMALL_GAP, ERRORS * found.error)
-    if excess < HARDER or varied < MOST_OF_IT or learnt or fits:
+    if known < KNOWN * level or shown > SHOWN * known or learnt or fits:
         return
     yield Finding(
         "augmentation-too-strong",
         "warning",
         0.8,
         "The training images are varied too much: the loss on them is "
-        f"{excess * level:.2g} above that on the plain ones, of which the model gets only "
+        f"{varied - loss:.2g} above that on the plain ones, of which the model gets only "
         f"{found.train.value:.1%} right.",
         {
-            "running_loss": varied * level,
-            "excess": excess * level,
+            "running_loss": varied,
+            "train_loss": loss,
             "chance_loss": level,
+            "shown": max(shown, 0.0) / known,
             "train_score": found.train.value,
             "val_score": found.val.value,
         },
@@ -60,4 +63,5 @@ def _varied(evidence: RunEvidence) -> bool:
     augment = recipe.data.augment
     mixed = augment.mixup > 0 or augment.cutmix > 0 or recipe.train.label_smoothing > 0
     plain = AugmentRecipe(flip=augment.flip)
-    return not mixed and augment != plain and not evidence.summary.features
+    usual = recipe.train.loss in {"auto", "cross_entropy", "mse"}
+    return usual and not mixed and augment != plain and not evidence.summary.features

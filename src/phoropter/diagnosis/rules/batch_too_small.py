@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import numpy as np
 
@@ -11,7 +10,12 @@ from phoropter.core.records import Finding
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.norms import usual_rates
-from phoropter.diagnosis.passes import gradient_cosine, loss_left, samples_a_step
+from phoropter.diagnosis.passes import (
+    gradient_cosine,
+    in_training_and_in_use,
+    loss_left,
+    samples_a_step,
+)
 from phoropter.diagnosis.signals import chance_loss, curve
 
 FEW = 16  # samples below which batch statistics are noise (Tuning Playbook, P37; Wu & He 2018)
@@ -52,14 +56,10 @@ def _cost_of_statistics(evidence: RunEvidence, level: float) -> float | None:
     """
     if not _normalises_batches(evidence) or not _comparable(evidence):
         return None
-    rows = [row for row in evidence.history if row.train_loss is not None]
-    excess = [
-        row.running_loss - max(before.train_loss or 0.0, row.train_loss or 0.0)
-        for before, row in pairwise(rows)
-        if row.running_loss is not None
-    ]
+    losses = in_training_and_in_use(evidence)
+    excess = losses[:, 0] - losses[:, 1]
     half = excess[len(excess) // 2 :]
-    return float(np.median(half)) / level if half else None
+    return float(np.median(half)) / level if len(half) else None
 
 
 def _normalises_batches(evidence: RunEvidence) -> bool:
