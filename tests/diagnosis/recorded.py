@@ -148,7 +148,12 @@ def _summary(outcome: FitOutcome, schema: TargetSchema) -> RunSummary:
 
 PLAIN_NET = {**MLP, "model.norm": "none"}
 DEEP = {**PLAIN_NET, "model.depth": 8}
-NOISY = {"data.augment.policy": "randaugment", "data.augment.policy_ops": 4}
+NOISY = {
+    "data.augment.policy": "randaugment",
+    "data.augment.policy_ops": 4,
+    "data.augment.policy_magnitude": 30,
+    "train.epochs": 6,
+}
 FEW = {"train.epochs": 8, "train.batch_size": 400}
 
 HEALTHY: Mapping[str, Setup] = {
@@ -177,12 +182,11 @@ SICK: Mapping[str, Setup] = {
     "batch-too-large, all": Setup({**PLAIN_NET, **FEW, "train.batch_size": "full"}),
     "label-noise": Setup(MLP, wrong=0.2),
     "label-noise, a tenth": Setup(CNN, wrong=0.1),
-    "augmentation-too-strong": Setup({**CNN, **NOISY, "data.augment.policy_magnitude": 30}),
+    "augmentation-too-strong": Setup({**CNN, **NOISY}),
     "augmentation-too-strong, no image left": Setup(
         {
             **CNN,
             **NOISY,
-            "data.augment.policy_magnitude": 30,
             "data.augment.preset": "strong",
             "data.augment.erasing": 1.0,
         }
