@@ -1,7 +1,8 @@
 import pytest
 
 from phoropter.augment.kinds import kinds
-from phoropter.core.recipe import AugmentRecipe, Recipe
+from phoropter.core.augment_recipe import AugmentRecipe
+from phoropter.core.recipe import Recipe
 
 TURN = {"torchvision.RandomRotation": {"degrees": 180}}
 BLUR = {"torchvision.GaussianBlur": {"kernel_size": 3}}

@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 
 from phoropter.augment.policies import augmenter
 from phoropter.augment.survival import at_least, lost_labels
-from phoropter.core.recipe import AugmentRecipe
+from phoropter.core.augment_recipe import AugmentRecipe
 
 TURNED = AugmentRecipe(pipeline=({"torchvision.RandomRotation": {"degrees": [180, 180]}},))
 MIRRORED = AugmentRecipe(pipeline=({"torchvision.RandomHorizontalFlip": {"p": 1.0}},))

@@ -199,12 +199,13 @@ def blocks(names: Sequence[str]) -> dict[str, str]:
         names: Of the parameters, in the order of the network.
     """
     paths = {name: name.split(".")[:-1] or [name] for name in names}
-    deepest = max((len(path) for path in paths.values()), default=0)
-    for depth in range(max(deepest, COARSEST), COARSEST - 1, -1):
+    depth = max((len(path) for path in paths.values()), default=COARSEST)
+    cut = {name: ".".join(path) for name, path in paths.items()}
+    while len(order := list(dict.fromkeys(cut.values()))) > MOST_BLOCKS and depth > COARSEST:
+        depth -= 1
         cut = {name: ".".join(path[:depth]) for name, path in paths.items()}
-        order = list(dict.fromkeys(cut.values()))
-        if len(order) <= MOST_BLOCKS:
-            return cut
+    if len(order) <= MOST_BLOCKS:
+        return cut
     size = -(-len(order) // MOST_BLOCKS)
     firsts = {child: order[at - at % size] for at, child in enumerate(order)}
     return {name: firsts[child] for name, child in cut.items()}

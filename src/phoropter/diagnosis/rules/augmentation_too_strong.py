@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from phoropter.core.recipe import AugmentRecipe
+from phoropter.core.augment_recipe import AugmentRecipe
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.passes import in_training_and_in_use
