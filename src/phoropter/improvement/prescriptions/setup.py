@@ -36,6 +36,14 @@ _ADVICE: Mapping[str, tuple[str, str]] = {
         "Use a local disk, a larger PHOROPTER_STORE_GIB, less data.size or lighter augmentation.",
         "What is waited for is decoding, copying and varying images (docs/training.md).",
     ),
+    "stale-gradient": (
+        "Call optimizer.zero_grad() once a step, before the gradients are computed.",
+        "A step by the sum of all gradients so far is far too long (Karpathy 2018).",
+    ),
+    "unshuffled": (
+        "Shuffle the training samples anew in every pass (DataLoader: shuffle=True).",
+        "Gradients of batches that are no random samples are biased (Bengio 2012).",
+    ),
     "split-leak": (
         "Make the split again with the leaking samples on one side.",
         "What was trained on cannot measure anything.",
