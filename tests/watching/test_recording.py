@@ -90,7 +90,7 @@ def test_signals_are_those_of_the_gradients(make_loop, tmp_path):
             )
         )
     )
-    loop.run(tmp_path)
+    loop.run(tmp_path).close()
 
     [row] = [row for row in read_signals(tmp_path) if row.epoch == 2]
     assert row.blocks == ("0", "3")
@@ -145,7 +145,7 @@ def test_groups_rates_and_frozen_parameters(make_loop, tmp_path):
         )
 
     loop = make_loop(optimize=groups)
-    loop.run(tmp_path)
+    loop.run(tmp_path).close()
 
     watched = read_watched(tmp_path)
     assert watched.recipe.train.lr == 1e-2
@@ -160,7 +160,7 @@ def test_groups_rates_and_frozen_parameters(make_loop, tmp_path):
 
 def test_batches_that_are_added_up_are_one_step(make_loop, tmp_path):
     loop = make_loop(accumulate=3, samples=320, passes=1)
-    loop.run(tmp_path)
+    loop.run(tmp_path).close()
     watched = read_watched(tmp_path)
     assert watched.history[-1].step == 10 // 3
     assert {gate.name: gate.passed for gate in watched.gates}["stale-gradient"]
@@ -177,6 +177,7 @@ def test_copies_and_pickles_of_the_network_are_deaf(make_loop, tmp_path):
         other.train()
         other(loop.x[:4])  # would be a validation in train mode
     watch.epoch(val_loss=1.0)
+    watch.close()
     [gate] = [gate for gate in read_watched(tmp_path).gates if gate.name == "mode-mixup"]
     assert gate.passed
 
@@ -262,6 +263,7 @@ for epoch in range(10**6):
         watch.step(loss)
     watch.epoch(val_loss=loss)
     print(epoch, flush=True)
+    time.sleep(0.05)
 """
 
 
@@ -269,7 +271,7 @@ def test_a_killed_loop_leaves_what_it_had_done(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True
     )
-    for _ in range(20):
+    for _ in range(40):
         done = int(process.stdout.readline())
     process.send_signal(signal.SIGKILL)
     process.communicate()
