@@ -55,10 +55,10 @@ def main() -> None:
     print(f"{'loop':26s} {'expected':18s} {'first finding':18s} right  seconds")
     for name, expected in known.items():
         python = chosen.trainer_python if name.startswith(NEEDS_TRAINER) else sys.executable
-        if python == sys.executable and name.startswith(NEEDS_TRAINER):
-            if find_spec("transformers") is None:
-                print(f"{name:26s} {expected:18s} not run: needs transformers (--trainer-python)")
-                continue
+        alone = name.startswith(NEEDS_TRAINER) and python == sys.executable
+        if alone and find_spec("transformers") is None:
+            print(f"{name:26s} {expected:18s} not run: needs transformers (--trainer-python)")
+            continue
         with tempfile.TemporaryDirectory() as place:
             begun = time.perf_counter()
             found = first_finding(name, Path(place) / "run", python)

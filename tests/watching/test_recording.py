@@ -26,7 +26,8 @@ def bits(loop):
     tensors = [*loop.network.state_dict().values()]
     for state in loop.optimizer.state.values():
         tensors += [value for value in state.values() if isinstance(value, torch.Tensor)]
-    random_states = (torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate())
+    legacy = np.random.mtrand._rand.get_state(legacy=False)["state"]["key"].tolist()
+    random_states = (torch.get_rng_state(), legacy, random.getstate())
     return tensors, random_states
 
 
