@@ -96,3 +96,19 @@ def test_a_run_tells_what_is_named_and_where_it_is_weak(samples):
         replace(samples.RUN, decoding=Decoding(decision=costs))
     )
     assert "named by" not in render.run(samples.RUN)
+
+
+def test_a_comparison_says_its_method_and_whether_the_two_are_equal(samples):
+    plain = samples.BY_COMMAND["compare"]
+    full = replace(plain, rope=0.05, equivalent=True, seed_spread=0.004, method="By a test.")
+    assert render.comparison(full).splitlines()[2:] == [
+        "accuracy spreads by 0.004 over seeds",
+        "as good as equal: differences below 0.05 do not matter",
+        "By a test.",
+    ]
+    other = replace(full, equivalent=False, seed_spread=None, note="Go on.")
+    assert render.comparison(other).splitlines()[2:] == [
+        "not shown to be as good as equal: differences below 0.05 do not matter",
+        "By a test.",
+        "Go on.",
+    ]

@@ -75,6 +75,20 @@ def test_less_noise_means_a_narrower_interval():
     assert many.high - many.low < 0.7 * (few.high - few.low)
 
 
+def test_parts_that_differ_more_than_samples_explain_make_it_wider():
+    """Each training has a luck of its own, the smaller its part, the more."""
+
+    def lucky(spread):
+        draw = np.random.default_rng(4)
+        luck = 1 + spread * draw.normal(size=len(SIZES)) * np.sqrt(125 / SIZES)
+        chances = np.clip(luck * power(SIZES), 0, 1)
+        wrong = draw.random((len(SIZES), 4000)) < chances[:, None]
+        found = forecast(Trained(SIZES, LEVELS, wrong.astype(float), np.ones(4000)))
+        return found.gains[0].error_high - found.gains[0].error_low
+
+    assert lucky(0.2) > 1.5 * lucky(0.0)
+
+
 def test_a_curve_that_rises_is_said_to_and_not_continued():
     found = forecast(trained(lambda size: 0.1 + 0.1 * size / 1000, seed=0))
     assert not found.behaved

@@ -4,7 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
-from phoropter.comparison.learning_curve import FAMILIES, POWERS, SCALES, fit, members, values
+from phoropter.comparison.learning_curve import (
+    FAMILIES,
+    POWERS,
+    PRIOR,
+    SCALES,
+    fit,
+    members,
+    values,
+)
 
 SIZES = np.array([125.0, 250.0, 500.0, 1000.0])
 KNOWN = members(SIZES, present=1000.0)
@@ -65,3 +73,13 @@ def test_no_fit_rises():
     curves = np.random.default_rng(1).uniform(0, 1, (50, 4))
     assert np.all(fit(curves, KNOWN, np.ones(4)).scale >= 0)
     assert np.all(np.diff(values(fit(curves, KNOWN, np.ones(4)), KNOWN), axis=2) <= 1e-12)
+
+
+def test_usual_powers_are_believed_most_and_all_beliefs_sum_to_one():
+    known = members(np.array([100.0, 200.0]), present=200)
+    assert known.prior.sum() == pytest.approx(1)
+    for number, share in enumerate(PRIOR.values()):
+        own = known.prior[known.family == number]
+        assert own.sum() == pytest.approx(share)
+        if len(own) == len(POWERS):
+            assert POWERS[own.argmax()] == pytest.approx(0.3, abs=0.05)

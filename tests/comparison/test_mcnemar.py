@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from phoropter.comparison.mcnemar import discordant, exact_p
+from phoropter.comparison.mcnemar import detectable, discordant, exact_p, power
 
 
 @given(only_a=st.integers(0, 3000), only_b=st.integers(0, 3000))
@@ -48,3 +48,45 @@ def test_discordant_by_hand(rivals):
     right = np.stack([a.predicted == a.truth, b.predicted == b.truth])
     assert discordant(a, b) == (int((right[0] > right[1]).sum()), int((right[1] > right[0]).sum()))
     assert discordant(a, a) == (0, 0)
+
+
+def test_the_power_is_that_of_every_outcome_in_turn():
+    """Three samples kinds: only a right, only b right, neither; all outcomes of 12 samples."""
+    expected, shares = 0.0, np.array([0.1, 0.5, 0.4])
+    for only_a in range(13):
+        for only_b in range(13 - only_a):
+            if only_b > only_a and exact_p(only_a, only_b) <= 0.05:
+                outcome = [only_a, only_b, 12 - only_a - only_b]
+                expected += stats.multinomial.pmf(outcome, 12, shares)
+    assert power(12, 0.1, 0.5, level=0.05) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(("samples", "only_b"), [(5000, 0.059), (50_000, 0.049)])
+def test_on_many_samples_the_power_is_that_of_the_normal_law(samples, only_b):
+    """Connor, "Sample size for testing differences in proportions for the paired-sample design"."""
+    only_a, level = 0.045, 0.05
+    share, delta = only_a + only_b, only_b - only_a
+    limit = stats.norm.isf(level / 2) * share**0.5
+    normal = stats.norm.cdf((samples**0.5 * delta - limit) / (share - delta**2) ** 0.5)
+    assert power(samples, only_a, only_b, level=level) == pytest.approx(normal, abs=0.02)
+
+
+def test_equals_are_found_better_half_as_often_as_the_level():
+    assert 0.01 < power(2000, 0.05, 0.05, level=0.05) <= 0.025
+    assert power(100, 0.0, 0.0, level=0.05) == 0.0
+    assert power(3, 0.0, 1.0, level=0.05) == 0.0  # three of three: p = .25
+
+
+@pytest.mark.parametrize(("samples", "share"), [(200, 0.2), (1000, 0.05), (5000, 0.1)])
+def test_what_is_detectable_is_found_in_four_cases_of_five(samples, share):
+    delta = detectable(samples, share, level=0.0125)
+    reached, below = (
+        power(samples, (share - one) / 2, (share + one) / 2, level=0.0125)
+        for one in (delta, 0.97 * delta)
+    )
+    assert below < 0.8 <= reached
+
+
+def test_too_few_samples_that_tell_two_apart_show_nothing():
+    assert detectable(100, 0.02, level=0.05) is None
+    assert detectable(100, 0.0, level=0.05) is None

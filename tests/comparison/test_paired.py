@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from phoropter.comparison.looks import threshold
-from phoropter.comparison.paired import compare, paired_test, proper_score_test
+from phoropter.comparison.paired import compare, paired_test, proper_score_test, within
 from phoropter.core.errors import UsageError
 from phoropter.core.predictions import ClassPredictions
 from phoropter.metrics import named
@@ -167,3 +167,54 @@ def test_the_seed_decides(rivals):
     first = paired_test(a, b, named("macro_f1"), seed=1)
     assert first == paired_test(a, b, named("macro_f1"), seed=1)
     assert first != paired_test(a, b, named("macro_f1"), seed=2)
+
+
+def test_the_method_is_said(rivals):
+    a, b = rivals(100, seed=2)
+    by_hits, by_swaps = (
+        compare(a, b, metric, names=("a", "b"), looks=1).method
+        for metric in ("accuracy", "macro_f1")
+    )
+    assert by_hits.startswith("Exact McNemar test")
+    assert by_swaps.startswith("Paired permutation test")
+
+
+def test_of_accuracy_it_is_said_what_could_be_seen(rivals):
+    a, b = rivals(500, seed=2)
+    found = [compare(a, b, "accuracy", names=("a", "b"), looks=look) for look in (1, 20)]
+    assert 0.01 < found[0].detectable < found[1].detectable < 0.2
+    assert compare(a, b, "log_loss", names=("a", "b"), looks=1).detectable is None
+
+
+def test_as_good_as_equal_is_more_than_undecided(rivals):
+    few, many = (
+        compare(*rivals(count, seed=0), "accuracy", names=("a", "b"), looks=1)
+        for count in (100, 40_000)
+    )
+    assert (few.verdict, many.verdict) == ("undecided", "undecided")
+    assert (within(few, 0.01).equivalent, within(many, 0.01).equivalent) == (False, True)
+    assert within(many, 0.01).rope == 0.01
+    assert within(within(many, 0.01), None) == many
+
+
+def test_better_may_still_be_as_good_as_equal():
+    a, b = planted(60_000, 0, first=0.900, second=0.905)
+    found = within(compare(a, b, "accuracy", names=("a", "b"), looks=1), 0.01)
+    assert (found.verdict, found.equivalent) == ("better", True)
+
+
+@pytest.mark.parametrize("rope", [0.0, -0.1, float("nan"), float("inf")])
+def test_a_region_needs_a_width(rivals, rope):
+    found = compare(*rivals(50, seed=0), "accuracy", names=("a", "b"), looks=1)
+    with pytest.raises(UsageError, match="region of practical equivalence"):
+        within(found, rope)
+
+
+@pytest.mark.nightly
+def test_two_that_differ_by_the_region_are_rarely_called_equal():
+    called = 0
+    for seed in range(400):
+        a, b = planted(5000, seed, first=0.90, second=0.91)
+        comparison = compare(a, b, "accuracy", names=("a", "b"), looks=1)
+        called += bool(within(comparison, 0.01).equivalent)
+    assert called / 400 <= 0.05

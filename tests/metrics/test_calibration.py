@@ -5,7 +5,8 @@ from torchmetrics.functional.classification.calibration_error import _ce_compute
 
 from phoropter.core.errors import UsageError
 from phoropter.metrics import named
-from phoropter.metrics.calibration import calibration_error, reliability
+from phoropter.metrics.calibration import calibration_ends, calibration_error, reliability
+from phoropter.metrics.interval import interval
 
 
 @pytest.mark.parametrize("bins", [1, 7, 15, 40])
@@ -53,3 +54,43 @@ def test_the_error_is_the_weighted_gap_of_the_table(classifier):
 def test_no_bins_are_refused(classifier):
     with pytest.raises(UsageError, match="0 bins"):
         reliability(classifier(3), bins=0)
+
+
+def spoken(from_probabilities, count, *, sureness, seed):
+    """Classes drawn from the very probabilities, which are then sharpened by `sureness`."""
+    draw = np.random.default_rng(seed)
+    true = draw.dirichlet((1.0, 0.6, 0.4), size=count)
+    truth = (true.cumsum(axis=1) < draw.random((count, 1))).sum(axis=1).clip(max=2)
+    said = true**sureness
+    return from_probabilities(truth, said / said.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("sureness", [1.0, 1.5, 2.5])
+def test_the_interval_holds_the_true_error_of_calibrated_models_too(from_probabilities, sureness):
+    ends, error = calibration_ends(15), calibration_error(15)
+    large = spoken(from_probabilities, 400_000, sureness=sureness, seed=0)
+    truth = error(large)(np.ones((1, 400_000)))[0]
+    held = []
+    for seed in range(100):
+        low, high = ends(spoken(from_probabilities, 300, sureness=sureness, seed=1 + seed))
+        held.append(low <= truth <= high)
+    assert np.mean(held) >= 0.88  # three standard errors below 95 %
+
+
+def test_the_interval_of_a_calibrated_model_reaches_zero(from_probabilities):
+    table = spoken(from_probabilities, 1000, sureness=1.0, seed=3)
+    low, high = interval(named("ece"), table)
+    assert low == 0.0
+    assert high >= named("ece")(table) > 0.01
+    surer = spoken(from_probabilities, 1000, sureness=2.5, seed=3)
+    assert interval(named("ece"), surer)[0] > 0.1
+
+
+def test_of_one_bin_it_is_the_normal_interval(from_probabilities):
+    """With one bin, all gaps of one sign and far from zero, the error is a mean."""
+    table = spoken(from_probabilities, 2000, sureness=2.5, seed=4)
+    low, high = calibration_ends(1)(table)
+    hits = table.predicted == table.truth
+    apart = table.probabilities.max(axis=1) - hits
+    half = 1.96 * apart.std() / np.sqrt(2000)
+    assert (low, high) == pytest.approx((apart.mean() - half, apart.mean() + half), abs=0.002)

@@ -1,6 +1,7 @@
 """Runs made on an opened project, without the line around them."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -103,3 +104,28 @@ def test_a_trial_is_judged_once_and_diagnosed(bench):
 def test_without_an_accepted_step_a_run_leads_to_itself(bench):
     trial = bench.run(MLP.changed({"model.name": "majority"}), role="baseline")
     assert led_to(bench.project, bench, trial.run) == trial
+
+
+def test_what_was_tried_corrects_what_is_expected(bench):
+    trial = bench.run(MLP, role="baseline")
+
+    def offered():
+        return {
+            (finding.code, str(cure.change)): cure
+            for finding in bench.findings(trial)
+            for cure in finding.prescriptions
+            if cure.change and cure.expected_gain
+        }
+
+    before = offered()
+    (code, change), cure = next(iter(before.items()))
+    step = replace(
+        turn_with("other"), finding=code, change=cure.change, a=trial.run, delta=-0.05, low=-0.06,
+        high=-0.04,
+    )  # fmt: skip
+    bench.project.notebook.record_step(step)
+    after = offered()[code, change]
+    assert after.expected_gain < before[code, change].expected_gain
+    assert after.measured == "Tried once here: -0.0500 on average."
+    kinds = [one.measured for one in offered().values()]
+    assert kinds.count("") == len(before) - 1

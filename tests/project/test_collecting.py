@@ -15,6 +15,8 @@ from phoropter.core.records import Finding
 from phoropter.project.collecting import FORECAST, ROLE, TRAIN_DEV, class_weights, read_collected
 from phoropter.project.folder import Folder
 from phoropter.project.notebook import Notebook
+from phoropter.project.repeating import repeats_of, whole_runs
+from phoropter.project.run_record import read_run
 from phoropter.project.yardsticks import labels, people
 
 CLASSIC = {"model.name": "logistic", "data.size": 8, "data.resize": "stretch"}
@@ -73,6 +75,16 @@ def test_the_half_that_was_not_trained_on_is_the_train_dev_part(collected):
     assert sum(after.limits[part] for part in parts) == pytest.approx(1 - run.metrics[0].value)
     (shift,) = (part for part in after.budget if part.name == "shift")
     assert shift.low <= 0 <= shift.high  # the parts were drawn at random
+
+
+def test_parts_are_not_taken_for_repeats_of_the_whole(collected):
+    folder, (run, _, _) = collected
+    notebook = Notebook(Folder(folder / "p").notebook)
+    runs = whole_runs(Folder(folder / "p"), notebook)
+    notebook.close()
+    record = read_run(folder / "p" / "runs" / run.run)
+    assert list(runs) == [run.run]
+    assert repeats_of(record, runs.values()) == [record]
 
 
 def test_asked_again_nothing_is_trained_and_nothing_changes(collected):

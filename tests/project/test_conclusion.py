@@ -1,5 +1,6 @@
 import pytest
 
+from phoropter.core.records import Metric
 from phoropter.project.conclusion import best_simple, conclude
 from phoropter.project.results import Step
 
@@ -39,13 +40,14 @@ def test_without_a_change_and_without_a_ladder(record, spoken):
 
 def test_nothing_helped(record, spoken):
     steps = [step(1, accepted=False), step(2, accepted=False)]
-    [sentence] = conclude(record("net", spoken(0.9)), {}, steps)
+    sentence, method = conclude(record("net", spoken(0.9)), {}, steps)
+    assert method.startswith("How changes were judged: Exact McNemar test")
     assert sentence.startswith("Nothing helped: none of the 2 changes tried")
 
 
 def test_what_helped_is_named(record, spoken):
     steps = [step(1, accepted=True), step(2, accepted=False), step(3, accepted=True, advice="Mix.")]
-    [sentence] = conclude(record("net", spoken(0.9)), {}, steps)
+    sentence, _ = conclude(record("net", spoken(0.9)), {}, steps)
     assert sentence == "2 of 3 changes tried were shown to help: Train for longer. Mix."
 
 
@@ -97,3 +99,9 @@ def test_of_numbers_the_smaller_error_is_better(record, measured):
     behind = record("net", measured(0.9), task="regression")
     _, sentence = conclude(behind, ladder, ())
     assert sentence.startswith("The simple model wins: ridge is ahead")
+
+
+def test_the_best_of_many_is_flattered(record, spoken):
+    flattered = Metric("optimism", 0.0123, 0.0, 0.02, 200)
+    *_, sentence = conclude(record("net", spoken(0.9)), {}, (), among=(7, flattered))
+    assert "of 7 runs, which flatters it by about 0.0123 [0.0000, 0.0200]" in sentence

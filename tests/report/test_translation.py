@@ -24,6 +24,7 @@ SPEAKING = (
     SOURCES / "improvement" / "loop.py",
     SOURCES / "project" / "conclusion.py",
     SOURCES / "metrics" / "primary.py",
+    SOURCES / "comparison" / "methods.py",
     SOURCES / "comparison" / "plan.py",
 )
 SILENT = {

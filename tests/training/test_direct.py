@@ -17,7 +17,7 @@ from phoropter.tasks.classification import Classification
 from phoropter.tasks.regression import Regression
 from phoropter.tasks.supervised import Losses, Supervised
 from phoropter.training.direct import DirectStepper, chain_of, make_stepper
-from phoropter.training.feed import Batch
+from phoropter.training.feed import Batch, Draws
 from phoropter.training.numerics import Numerics, write_numerics
 from phoropter.training.optimizers import make_optimizers
 from phoropter.training.records import Watch
@@ -121,7 +121,7 @@ def batches_for(recipe, sizes, seed):
             if recipe.task == "regression"
             else torch.randint(3, (size,), generator=draws)
         )
-        yield Batch(inputs, targets, draws, size)
+        yield Batch(inputs, targets, Draws(seed), size)
 
 
 @settings(max_examples=150, deadline=None)

@@ -229,7 +229,22 @@ def comparison(result: Comparison) -> str:
         f"{result.metric} {signed(result.delta)} "
         f"[{signed(result.low)}, {signed(result.high)}], p {result.p_value:.2g}, "
         f"look {result.looks} at this validation part",
+        _equivalence(result),
+        [line for line in (result.method, result.note) if line],
     )
+
+
+def _equivalence(result: Comparison) -> list[str]:
+    """What could be seen, how seeds spread, and whether the two are equal where that was asked."""
+    lines = []
+    if result.verdict == "undecided" and result.detectable is not None:
+        lines.append(f"these samples would show a difference of {number(result.detectable)}")
+    if result.seed_spread is not None:
+        lines.append(f"{result.metric} spreads by {number(result.seed_spread)} over seeds")
+    if result.rope is not None:
+        word = "as good as equal" if result.equivalent else "not shown to be as good as equal"
+        lines.append(f"{word}: differences below {number(result.rope)} do not matter")
+    return lines
 
 
 def test(result: TestResult) -> str:
@@ -348,7 +363,9 @@ def _rejected(items: Sequence[Rejected], what: str) -> list[str]:
 
 def _prescription(item: Prescription) -> str:
     change = " ".join(f"--set {key}={_cell(value)}" for key, value in item.change.items())
-    gain = "" if item.expected_gain is None else f" (expected {signed(item.expected_gain)})"
+    told = [] if item.expected_gain is None else [f"expected {signed(item.expected_gain)}"]
+    told += [item.measured.rstrip(".")] if item.measured else []
+    gain = f" ({'; '.join(told)})" if told else ""
     return f"{change}: {item.advice}{gain}" if change else f"{item.advice}{gain}"
 
 

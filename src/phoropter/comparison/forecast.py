@@ -1,9 +1,9 @@
 """What twice and four times as much data would bring, by the scores that parts of it reach.
 
-The curve's points are uncertain for two reasons: other validation samples (bootstrapped, all points
-on the same draw), and other training samples of the same number (the spread of disjoint parts). So
-many curves are drawn; to each, every member of every family is fitted, and one of them is drawn by
-how well it fits. What these say of larger sizes is the forecast; its spread is that of samples and
+The validation samples are the same for all points, so what makes the points uncertain are other
+training samples of the same number: disjoint parts of a size differ by them. So many curves are
+drawn; to each, every member of every family is fitted, and one of them is drawn by how well it
+fits. What these say of larger sizes is the forecast; its spread is that of training samples and
 families together.
 
 Curves that rise where they should fall are not extrapolated: Yan, Mohr and Viering, "LCDB 1.1: a
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from phoropter.comparison.learning_curve import FAMILIES, PRIOR, Floats, fit, members, values
+from phoropter.comparison.learning_curve import FAMILIES, Floats, fit, members, values
 from phoropter.core.forecasts import Forecast, Gain, Level
 from phoropter.core.seed import generator
 
@@ -26,8 +26,15 @@ TIMES = (2, 4)
 LEVEL = 0.90
 RISES_BY_CHANCE = 0.01  # of flat curves are called ill-behaved
 LEAST_LEVELS = 3  # a line through two points is no curve
-BELIEVED_DRAWS = 4  # that the variance over validation samples is worth, as one over trainings
-LEAST_SPREAD = 0.25  # of the variance that samples judged independently would give
+LEAST_SPREAD = 0.25
+"""Of the variance that samples judged independently of each other would give; less is luck."""
+EXCESS = 6.0
+"""By how much more models on the fewest samples differ than samples judged independently explain,
+before it is measured; it halves when the samples double. Seen on ten curves of six data sets whose
+figures are not reported (`benchmarks/forecasts.py`): 10, 3, 1.6 and 0.6 times at 1/32, 1/16, an
+eighth and half of the samples."""
+BELIEVED = 2.0
+"""Degrees of freedom that this is worth against what disjoint parts show."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +54,28 @@ class Trained:
     weight: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class _Noise:
+    """Variance of one model's error over training samples of a given number.
+
+    It is `base` * error (1 - error) * (1 + `excess` * `least` / size).
+
+    Args:
+        base: What samples that models of two sizes judge independently of each other explain.
+        excess: What comes on top of it at `least` samples, as a share of it.
+        least: Samples of the smallest parts.
+    """
+
+    base: float
+    excess: float
+    least: float
+
+    def variance(self, errors: Floats, sizes: Floats | float, *, floor: float) -> Floats:
+        """At these errors and training samples; `floor` bounds error (1 - error) from below."""
+        possible = np.maximum(errors * (1 - errors), floor)
+        return np.asarray(self.base * possible * (1 + self.excess * self.least / sizes))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Curve:
     """The points of a curve, from few samples to all, and how uncertain they are.
@@ -55,19 +84,15 @@ class _Curve:
         sizes: Shape (k,).
         errors: Shape (k,).
         draws: Models behind each, shape (k,).
-        resampled: The same on other validation samples, less what moves all alike, (DRAWS, k).
-        missing: Variance that other training samples bring and `resampled` lacks, shape (k,).
-        variances: Of `errors` as points of a curve, shape (k,).
-        ratio: Variance of one model's error over training samples, in units of error (1 - error).
+        variances: Of `errors`, over training samples, shape (k,).
+        noise: Of one model.
     """
 
     sizes: Floats
     errors: Floats
     draws: NDArray[np.int64]
-    resampled: Floats
-    missing: Floats
     variances: Floats
-    ratio: float
+    noise: _Noise
 
 
 def forecast(trained: Trained, *, seed: int = 0) -> Forecast:
@@ -77,7 +102,7 @@ def forecast(trained: Trained, *, seed: int = 0) -> Forecast:
         trained: Models on parts of the data.
         seed: Decides the draws.
     """
-    curve = _curve(trained, seed)
+    curve = _curve(trained)
     p_rise = rises_by_chance(curve.errors, curve.variances, seed=seed)
     behaved = p_rise >= RISES_BY_CHANCE
     levels = tuple(
@@ -121,69 +146,64 @@ def rises_by_chance(errors: Floats, variances: Floats, *, seed: int = 0) -> floa
     return float(np.mean(steepest(noise * np.sqrt(variances)) >= seen))
 
 
-def _curve(trained: Trained, seed: int) -> _Curve:
+def _curve(trained: Trained) -> _Curve:
     """The points with their noise."""
     order = np.unique(trained.levels)[::-1]
     member = trained.levels == order[:, None]
     draws = member.sum(axis=1)
     mean = member / draws[:, None]
+    sizes, n = mean @ trained.sizes, trained.wrong.shape[1]
     each = (trained.wrong * trained.weight).mean(axis=1)
     errors = mean @ each
-    n = trained.wrong.shape[1]
-    counts = generator(seed, "curve-samples").multinomial(n, np.full(n, 1 / n), size=DRAWS)
-    weight = counts * trained.weight
-    resampled = weight @ trained.wrong.T @ mean.T / weight.sum(axis=1, keepdims=True)
-    resampled -= (resampled - errors).mean(axis=1, keepdims=True)
-    possible = np.maximum(errors * (1 - errors), 1 / n)
-    own = resampled.var(axis=0)
-    ratio = _training_ratio(each, member, errors, possible, own * draws)
-    ratio = max(ratio, LEAST_SPREAD / n)
-    training = ratio * possible
-    return _Curve(
-        sizes=mean @ trained.sizes,
-        errors=errors,
-        draws=draws,
-        resampled=resampled,
-        missing=np.maximum(training / draws - own, 0.0),
-        variances=np.maximum(training / draws, own),
-        ratio=ratio,
+    base = max(_independent(trained, mean, errors), LEAST_SPREAD / n)
+    squares = np.array(
+        [((each[here] - error) ** 2).sum() for here, error in zip(member, errors, strict=True)]
     )
+    squares /= base * np.maximum(errors * (1 - errors), 1 / n)
+    noise = _Noise(base, _excess(squares, draws - 1, sizes[0] / sizes), float(sizes[0]))
+    variances = noise.variance(errors, sizes, floor=1 / n) / draws
+    return _Curve(sizes, errors, draws, variances, noise)
 
 
-def _training_ratio(
-    each: Floats,
-    member: NDArray[np.bool_],
-    errors: Floats,
-    possible: Floats,
-    resampled: Floats,
-) -> float:
-    """Variance of one model's error over training samples in units of `possible`, pooled.
+def _independent(trained: Trained, mean: Floats, errors: Floats) -> float:
+    """Variance of one model's error in units of error (1 - error), were samples independent.
 
-    Models of one size differ by it, as far as several were drawn. Few do, so the estimate is drawn
-    towards the variance over validation samples: where samples are judged independently of each
-    other the two are alike, for both count the samples that models disagree on.
+    On a sample, models of one size differ from the mean of all sizes by some amount; if that has
+    nothing to do with other samples, the variance of the error is the sum of the squares.
     """
-    spare = float((member.sum(axis=1) - 1).sum())
-    squares = sum(
-        float(((each[here] - error) ** 2).sum()) / scale
-        for here, error, scale in zip(member, errors, possible, strict=True)
-    )
-    alike = float(np.median(resampled / possible))
-    return float((squares + BELIEVED_DRAWS * alike) / (spare + BELIEVED_DRAWS))
+    n = trained.wrong.shape[1]
+    apart = mean @ trained.wrong
+    apart -= apart.mean(axis=0)
+    apart -= (apart * trained.weight).mean(axis=1, keepdims=True)
+    own = ((apart * trained.weight) ** 2).mean(axis=1) / n
+    draws = 1 / (mean**2).sum(axis=1)
+    return float(np.median(own * draws / np.maximum(errors * (1 - errors), 1 / n)))
+
+
+def _excess(squares: Floats, freedom: NDArray[np.int64], share: Floats) -> float:
+    """The excess of the smallest size by moments, drawn towards `EXCESS`.
+
+    Args:
+        squares: Of the models' differences from the mean of their size, in units of the variance
+            that independent samples give, shape (k,).
+        freedom: Degrees of freedom of each, shape (k,).
+        share: Samples of the smallest size over those of each, shape (k,).
+    """
+    seen = float((squares - freedom).sum()) + BELIEVED * EXCESS
+    return max(seen / (float(freedom @ share) + BELIEVED), 0.0)
 
 
 def _extrapolated(curve: _Curve, seed: int) -> tuple[tuple[Gain, ...], dict[str, float]]:
     """Gains for all `TIMES`, and how often each family was drawn."""
     draw = generator(seed, "curve-draws")
     present = float(curve.sizes[-1])
-    noise = draw.standard_normal(curve.resampled.shape) * np.sqrt(curve.missing)
-    drawn = curve.resampled + noise
+    normal = draw.standard_normal((DRAWS, len(curve.sizes)))
+    drawn = curve.errors + normal * np.sqrt(curve.variances)
     known = members(curve.sizes, present=present)
     fits = fit(drawn, known, 1 / curve.variances)
     sizes = np.array([1, *TIMES]) * present
     beyond = values(fits, members(sizes, present=present))
-    prior = (np.array(list(PRIOR.values())) / np.bincount(known.family))[known.family]
-    likely = prior * np.exp(-0.5 * (fits.misfit - fits.misfit.min(axis=1, keepdims=True)))
+    likely = known.prior * np.exp(-0.5 * (fits.misfit - fits.misfit.min(axis=1, keepdims=True)))
     likely = np.where(beyond[:, :, -1] > 0, likely, 1e-9 * likely)  # no curve crosses zero
     summed = np.cumsum(likely, axis=1)
     chosen = (summed < draw.random((len(drawn), 1)) * summed[:, -1:]).sum(axis=1)
@@ -200,12 +220,13 @@ def _gain(
     fall = futures[:, 0] - futures[:, place]
     low, high = np.quantile(fall, tails)
     expected = futures[:, place]
-    spread = np.sqrt(curve.ratio * np.maximum(expected * (1 - expected), 1e-12))
+    size = times * float(curve.sizes[-1])
+    spread = np.sqrt(curve.noise.variance(expected, size, floor=1e-12))
     one = np.clip(expected + spread * draw.standard_normal(len(expected)), 0.0, 1.0)
     error_low, error_high = np.quantile(one, tails)
     return Gain(
         times=times,
-        samples=round(times * float(curve.sizes[-1])),
+        samples=round(size),
         error=float(np.median(expected)),
         error_low=float(error_low),
         error_high=float(error_high),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from phoropter.core.records import Metric
-from phoropter.core.seed import generator
+from phoropter.core.seed import derive
 from phoropter.metrics.function import Floats
+from phoropter.metrics.interval import resample_counts
 
 DRAWS = 400
+MANY = 10_000  # samples beyond which fewer draws are as exact
+LEAST_DRAWS = 50
 GROUPS = 20  # left out in turn for the standard error
 _HALF_WIDTH = 1.96  # of a 95 % interval, in standard errors
 
@@ -48,8 +51,17 @@ def _estimate(losses: Floats, seed: int) -> float:
     if len(losses) < 2:
         return 0.0  # nothing was chosen
     n = losses.shape[1]
-    counts = generator(seed, "optimism").multinomial(n, np.full(n, 1 / n), size=DRAWS)
+    draws = min(DRAWS, max(DRAWS * MANY // n, LEAST_DRAWS))
+    judged = [
+        _judged_unseen(losses, counts)
+        for counts in resample_counts(n, draws, derive(seed, "optimism"))
+    ]
+    return max(float(np.concatenate(judged).mean() - losses.mean(axis=1).min()), 0.0)
+
+
+def _judged_unseen(losses: Floats, counts: Floats) -> Floats:
+    """Mean loss on the samples not drawn, of the model that is best on those drawn, (draws,)."""
     chosen = (counts @ losses.T).argmin(axis=1)
     unseen = (counts == 0).astype(np.float64)
-    judged = (unseen @ losses.T)[np.arange(DRAWS), chosen] / np.maximum(unseen.sum(axis=1), 1)
-    return max(float(judged.mean() - losses.mean(axis=1).min()), 0.0)
+    sums = (unseen @ losses.T)[np.arange(len(counts)), chosen]
+    return np.asarray(sums / np.maximum(unseen.sum(axis=1), 1))

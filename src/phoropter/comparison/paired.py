@@ -3,16 +3,21 @@
 Both models are judged on the same samples, so what is hard for both cancels out. Accuracy is
 decided by the exact McNemar test, every other metric by the paired permutation test; the interval
 of the difference is a bootstrap that draws the same samples for both.
+
+"Undecided" is not "equal". That two models are as good as equal is said by the interval: if all of
+it lies within the region of practical equivalence, two one-sided tests at 2.5 % each say so
+(Schuirmann, "A comparison of the two one-sided tests procedure and the power approach", 1987).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phoropter.comparison.alignment import aligned
 from phoropter.comparison.looks import ALPHA, threshold
-from phoropter.comparison.mcnemar import discordant, exact_p
+from phoropter.comparison.mcnemar import detectable, discordant, exact_p
+from phoropter.comparison.methods import on_same_samples
 from phoropter.comparison.permutation import permutation_p
 from phoropter.core.errors import UsageError
 from phoropter.core.predictions import ClassPredictions, Predictions
@@ -72,19 +77,61 @@ def compare(
     >>> compare(wrong, right, "accuracy", names=("old", "new"), looks=1).verdict
     'better'
     """
-    function, limit = named(metric), threshold(looks)
-    test = paired_test(a, b, function, decisive=limit, seed=seed)
+    function = named(metric)
+    test = paired_test(a, b, function, decisive=threshold(looks), seed=seed)
+    method = on_same_samples(function.name)
+    comparison = judged(test, function, names=names, looks=looks, method=method)
+    return replace(comparison, detectable=_detectable(a, b, function, looks))
+
+
+def judged(
+    test: PairedTest, metric: MetricFunction, *, names: tuple[str, str], looks: int, method: str
+) -> Comparison:
+    """The verdict that a test gives at this look, as a record.
+
+    Args:
+        test: Of `metric`, the second run's value minus the first's.
+        metric: What was compared.
+        names: Identifiers of the runs.
+        looks: How many comparisons this validation part has seen, this one included.
+        method: Which test it is and why, one sentence.
+    """
+    verdict = _verdict(test, threshold(looks), greater_is_better=metric.greater_is_better)
     return Comparison(
         a=names[0],
         b=names[1],
-        metric=metric,
+        metric=metric.name,
         delta=test.delta,
         low=test.low,
         high=test.high,
         p_value=test.p_value,
         looks=looks,
-        verdict=_verdict(test, limit, greater_is_better=function.greater_is_better),
+        verdict=verdict,
+        method=method,
     )
+
+
+def within(comparison: Comparison, rope: float | None) -> Comparison:
+    """The comparison, with the word on whether the two are as good as equal.
+
+    It is no verdict: nothing is accepted on account of it, so it is not corrected for looks.
+
+    Args:
+        comparison: With its 95 % interval.
+        rope: Differences smaller than this do not matter, in the metric's unit; None asks nothing.
+
+    Raises:
+        UsageError: If `rope` is not a positive number.
+    """
+    if rope is None:
+        return replace(comparison, rope=None, equivalent=None)
+    if not 0 < rope < math.inf:
+        raise UsageError(
+            f"The region of practical equivalence is {rope}.",
+            hint="Give the smallest difference that matters, such as 0.005.",
+        )
+    inside = -rope < comparison.low and comparison.high < rope
+    return replace(comparison, rope=rope, equivalent=inside)
 
 
 def paired_test(
@@ -143,6 +190,15 @@ def _p_value(
     if by_hits and isinstance(a, ClassPredictions) and isinstance(b, ClassPredictions):
         return exact_p(*discordant(a, b))
     return permutation_p(a, b, metric, decisive=decisive, seed=seed)
+
+
+def _detectable(a: Predictions, b: Predictions, metric: MetricFunction, looks: int) -> float | None:
+    """The smallest difference in accuracy that these samples would show."""
+    a, b = aligned(a, b)
+    by_hits = metric.name == "accuracy"
+    if not (by_hits and isinstance(a, ClassPredictions) and isinstance(b, ClassPredictions)):
+        return None
+    return detectable(len(a), sum(discordant(a, b)) / len(a), level=threshold(looks))
 
 
 def _difference_ends(

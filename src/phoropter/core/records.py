@@ -158,6 +158,7 @@ class Prescription:
         expected_gain: Expected gain of the primary metric, in its own unit; None if unknown.
         cost: Expected cost relative to one run of the present recipe (1.0 is one more such run).
         why: The reason, one sentence, with its source where it has one.
+        measured: What it brought when it was tried before, one sentence, or "".
     """
 
     change: Mapping[str, Any]
@@ -165,6 +166,7 @@ class Prescription:
     expected_gain: float | None
     cost: float
     why: str
+    measured: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,16 @@ class Comparison:
         p_value: Two-sided, before correction for the number of looks.
         looks: How many comparisons this validation part has seen, this one included.
         verdict: "better" or "worse" (of b) only if it survives the correction for looks.
+        method: Which test decided and why, one sentence.
+        trainings: Models of each recipe that were compared; 1 is about these two models alone.
+        seed_spread: Standard deviation of the metric over trainings of one recipe that differ in
+            their seed alone; None where it was not measured.
+        rope: Half the width of the region of practical equivalence, in the metric's unit; None
+            where none was asked for.
+        equivalent: Whether the 95 % interval of `delta` lies within it; None without one.
+        detectable: The smallest difference in accuracy that these samples would show at this look
+            in four cases of five; None for other metrics, or where none would do.
+        note: What else is to be done before anything is claimed, one sentence, or "".
     """
 
     a: str
@@ -213,6 +225,13 @@ class Comparison:
     p_value: float
     looks: int
     verdict: Verdict
+    method: str = ""
+    trainings: int = 1
+    seed_spread: float | None = None
+    rope: float | None = None
+    equivalent: bool | None = None
+    detectable: float | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

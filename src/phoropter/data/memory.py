@@ -33,4 +33,4 @@ class MemoryInputs:
         """The rows at these positions, a fresh tensor of the array's dtype."""
         import torch
 
-        return torch.from_numpy(self._features[rows])
+        return torch.from_numpy(self._features.take(rows, axis=0))

@@ -40,6 +40,8 @@ class MetricFunction:
         needs_probabilities: Whether it reads more than the most probable class. If not, paired
             tests may count samples of one kind together, which is faster.
         reported: Whether it is in the list of metrics of a run unless asked for by name.
+        ends: The ends of its 95 % interval, from predictions without unknown truth; None: by the
+            bootstrap, which fits all metrics that are not biased on few samples.
     """
 
     name: str
@@ -49,6 +51,7 @@ class MetricFunction:
     prepare: Callable[[Any], Weighted]
     needs_probabilities: bool = True
     reported: bool = True
+    ends: Callable[[Any], tuple[float, float]] | None = None
 
     def __call__(self, predictions: Predictions) -> float:
         """The metric's value; NaN where it is not defined.

@@ -72,10 +72,15 @@ def metric_interval(
 ) -> tuple[float, float]:
     """Ends of the 95 % interval of a metric from its bootstrap draws; truth must be known.
 
-    As `bootstrap_ends`, and where no resample differed from the value, as far as unseen errors
-    reach.
+    As `bootstrap_ends`, or the metric's own, widened to hold its value; and where no resample
+    differed from the value, as far as unseen errors reach.
     """
-    low, high = bootstrap_ends(metric.weighted(predictions), draws, len(predictions))
+    if metric.ends is None:
+        low, high = bootstrap_ends(metric.weighted(predictions), draws, len(predictions))
+    else:
+        value = metric(predictions)
+        low, high = metric.ends(predictions)
+        low, high = min(low, value), max(high, value)
     if low == high and isinstance(predictions, ClassPredictions):
         unseen = -math.log((1 - LEVEL) / 2)
         other = low + unseen * (metric(_one_judged_otherwise(predictions)) - low)

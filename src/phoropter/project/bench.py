@@ -8,10 +8,14 @@ from pathlib import Path
 
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding
+from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.improvement.candidates import rebased
+from phoropter.improvement.prescriptions.experience import informed
 from phoropter.improvement.prescriptions.ideas import ideas
+from phoropter.improvement.prescriptions.making import remaining_error
 from phoropter.improvement.trial import Judgement, Trial
 from phoropter.project.collecting import ROLE
+from phoropter.project.experience import experience
 from phoropter.project.judging import (
     evidence_of,
     judge,
@@ -20,6 +24,7 @@ from phoropter.project.judging import (
     write_findings,
 )
 from phoropter.project.opened import Project
+from phoropter.project.repeating import ROLE as REPEAT
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.training.estimate import shortened
 from phoropter.training.execute import execute, is_classic
@@ -86,13 +91,13 @@ class ProjectBench:
         record = self.of(trial)
         ladder = read_ladder(self.project.folder, self.project.notebook)
         evidence = evidence_of(record, ladder)
-        found = prescribed(evidence)
+        found = self._informed(prescribed(evidence), evidence)
         write_findings(record, found)
         self.project.notebook.record_findings(trial.run, found)
         of_network: tuple[Finding, ...] = ()
         if is_classic(record.recipe):
             of_network = self._of_the_network(record.recipe, ladder)
-        return (*found, *ideas(evidence), *of_network)
+        return (*found, *self._informed(ideas(evidence), evidence), *of_network)
 
     def _of_the_network(
         self, reference: Recipe, ladder: Mapping[str, RunRecord]
@@ -108,8 +113,15 @@ class ProjectBench:
         if is_classic(record.recipe):
             return ()
         evidence = evidence_of(record, ladder)
-        found = (*prescribed(evidence), *ideas(evidence))
+        found = self._informed((*prescribed(evidence), *ideas(evidence)), evidence)
         return tuple(rebased(finding, record.recipe, reference) for finding in found)
+
+    def _informed(
+        self, findings: tuple[Finding, ...], evidence: RunEvidence
+    ) -> tuple[Finding, ...]:
+        """The findings with gains that what was tried so far has corrected."""
+        tried = experience(self.project.notebook)
+        return informed(findings, evidence.recipe, tried, error=remaining_error(evidence))
 
     def judge(self, reference: Trial, challenger: Trial) -> Judgement:
         """The paired comparison; counts as a look at the validation part."""
@@ -119,10 +131,10 @@ class ProjectBench:
         """Digests of the recipes that were tried as changes.
 
         The ladder's have yet to compete, runs that the budget cut have yet to be finished, and
-        parts of the data prove nothing about the whole. Those of a turn that was stopped before
-        its verdict have yet to be judged.
+        parts of the data and other seeds prove nothing about the whole. Those of a turn that was
+        stopped before its verdict have yet to be judged.
         """
-        runs, apart = self.project.folder.runs, {"ladder", ROLE}
+        runs, apart = self.project.folder.runs, {"ladder", ROLE, REPEAT}
         judged = {step.b for step in self.project.notebook.steps()}
         known = (
             runs / run

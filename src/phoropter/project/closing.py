@@ -24,6 +24,7 @@ from phoropter.project.reporting import write_project_report
 from phoropter.project.results import ProjectResult, Scores
 from phoropter.project.run_record import RunRecord
 from phoropter.project.seal import open_seal, read_opening
+from phoropter.project.yardsticks import chosen_among
 from phoropter.training.execute import restored
 from phoropter.training.problem import Problem
 from phoropter.training.sources import open_images
@@ -47,7 +48,8 @@ def close_project(
     ladder = read_ladder(project.folder, project.notebook)
     steps = project.notebook.steps()
     opening = read_opening(project, final) or open_seal(project, problem, final)
-    outcome = Outcome(final, ladder, opening, conclude(final, ladder, steps))
+    among = chosen_among(final, project.folder, project.notebook)
+    outcome = Outcome(final, ladder, opening, conclude(final, ladder, steps, among=among))
     bundle = try_bundle(project, problem, outcome)
     report = write_project_report(project, problem, outcome, bundle=bundle, seconds=spent_s())
     baseline = bench.record(project.folder.runs / baseline_run(project))

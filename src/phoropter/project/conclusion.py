@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from phoropter.comparison.methods import on_same_samples
 from phoropter.comparison.paired import compare
-from phoropter.core.records import Comparison
+from phoropter.core.records import Comparison, Metric
 from phoropter.metrics import named
 from phoropter.project.results import Step
 from phoropter.project.run_record import RunRecord
@@ -15,12 +16,26 @@ _LEVEL = 0.05
 
 
 def conclude(
-    final: RunRecord, ladder: Mapping[str, RunRecord], steps: Sequence[Step]
+    final: RunRecord,
+    ladder: Mapping[str, RunRecord],
+    steps: Sequence[Step],
+    *,
+    among: tuple[int, Metric] | None = None,
 ) -> tuple[str, ...]:
-    """One sentence on the changes that were tried and one on the simple models."""
+    """What the changes came to and how they were judged, the simple models, the luck of the best.
+
+    Args:
+        final: The chosen run.
+        ladder: The simple models.
+        steps: Of the loop.
+        among: Of how many runs it has the lowest validation error, and the optimism of that.
+    """
     simple = best_simple(ladder)
     on_simple = () if simple is None else (_on_simple_models(final, simple),)
-    return (_on_changes(steps), *on_simple)
+    on_luck = () if among is None else (_on_luck(*among),)
+    methods = dict.fromkeys(on_same_samples(step.metric) for step in steps)
+    how = (f"How changes were judged: {method}" for method in methods)
+    return (_on_changes(steps), *how, *on_simple, *on_luck)
 
 
 def best_simple(ladder: Mapping[str, RunRecord]) -> RunRecord | None:
@@ -63,6 +78,14 @@ def _on_simple_models(final: RunRecord, simple: RunRecord) -> str:
     return (
         f"The network is not shown to be better than the simple model {name}: {numbers}. "
         "Where cost matters, take the simple one."
+    )
+
+
+def _on_luck(count: int, flattered: Metric) -> str:
+    return (
+        f"It has the lowest validation error of {count} runs, which flatters it by about "
+        f"{flattered.value:.4f} [{flattered.low:.4f}, {flattered.high:.4f}] (the best of resampled "
+        "validation parts, judged on the samples left out); the sealed test is not flattered."
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from phoropter.comparison.looks import threshold
-from phoropter.comparison.paired import compare, proper_score_test
+from phoropter.comparison.paired import compare, proper_score_test, within
 from phoropter.comparison.plan import plan
 from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener, silent
@@ -17,13 +17,17 @@ from phoropter.diagnosis.diagnose import diagnose
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.limits import budget, limits
 from phoropter.diagnosis.scores import BALANCED_METRICS
+from phoropter.improvement.prescriptions.experience import informed
+from phoropter.improvement.prescriptions.making import remaining_error
 from phoropter.improvement.prescriptions.prescribe import prescribe
 from phoropter.improvement.trial import Judgement
 from phoropter.metrics import named
 from phoropter.project.collecting import measure_curve
+from phoropter.project.experience import experience
 from phoropter.project.folder import Folder, locked, run_folder
 from phoropter.project.notebook import Notebook
 from phoropter.project.opened import existing
+from phoropter.project.repeating import compared_again, read_over, spread_known, whole_runs
 from phoropter.project.results import DiagnoseResult, RunResult
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.project.slicing import slices_of
@@ -109,10 +113,10 @@ def diagnose_run(
     try:
         evidence = evidence_of(record, read_ladder(folder, notebook))
         evidence = measured_against(evidence, record, folder, notebook, human=human)
-        steps = notebook.steps()
+        steps, tried = notebook.steps(), experience(notebook)
     finally:
         notebook.close()
-    found = prescribed(evidence)
+    found = informed(prescribed(evidence), record.recipe, tried, error=remaining_error(evidence))
     write_findings(record, found)
     result = diagnosis(record.summary.run, evidence, found)
     if evidence.forecast is None:
@@ -173,12 +177,29 @@ def write_findings(record: RunRecord, findings: tuple[Finding, ...]) -> None:
     write_json(record.path / "findings.json", findings)
 
 
-def compare_runs(a: str | Path, b: str | Path, project: str | Path | None) -> Comparison:
+def compare_runs(
+    a: str | Path,
+    b: str | Path,
+    project: str | Path | None,
+    *,
+    over: str = "samples",
+    rope: float | None = None,
+    listener: Listener = silent,
+) -> Comparison:
     """The verdict on two runs of one project; recorded, and counted as a look.
+
+    Args:
+        a: The reference.
+        b: The challenger.
+        project: Folder of the project.
+        over: "samples", "seeds", "seeds=N" or "folds=K".
+        rope: Differences smaller than this do not matter; None asks nothing.
+        listener: Told what is going on.
 
     Raises:
         UsageError: If the runs belong to different projects.
     """
+    wanted = read_over(over)
     folder, first = run_folder(a, project)
     other, second = run_folder(b, project or folder.path)
     if folder.path != other.path:
@@ -186,12 +207,19 @@ def compare_runs(a: str | Path, b: str | Path, project: str | Path | None) -> Co
             f"{str(a)!r} and {str(b)!r} belong to different projects.",
             hint="Only runs on the same validation samples can be compared.",
         )
+    if wanted.what != "samples":
+        with existing(folder, listener=listener) as opened:
+            pair = (read_run(first), read_run(second))
+            return within(compared_again(opened, *pair, wanted), rope)
     with locked(folder):
         notebook = Notebook(folder.notebook)
         try:
-            return judge(read_run(first), read_run(second), notebook).comparison
+            comparison = judge(read_run(first), read_run(second), notebook).comparison
+            rivals = whole_runs(folder, notebook)
         finally:
             notebook.close()
+    pair = {path.name: read_run(path) for path in (first, second)}
+    return within(spread_known(comparison, {**rivals, **pair}), rope)
 
 
 def judge(reference: RunRecord, challenger: RunRecord, notebook: Notebook) -> Judgement:

@@ -78,10 +78,14 @@ class Notebook:
             self._database.add(OPENINGS, run=run, facts=facts)
 
     def comparison(self, a: str, b: str) -> Comparison | None:
-        """The recorded comparison of this pair, in this order, if there is one."""
+        """The recorded comparison of these two models, in this order, if there is one.
+
+        Those of their recipes, which were trained again for it, are others.
+        """
         query = select(COMPARISONS.c.facts).where(COMPARISONS.c.a == a, COMPARISONS.c.b == b)
-        rows = self._database.rows(query)
-        return Comparison(**rows[-1]) if rows else None
+        found = [Comparison(**row) for row in self._database.rows(query)]
+        models = [comparison for comparison in found if comparison.trainings == 1]
+        return models[-1] if models else None
 
     @property
     def looks(self) -> int:
@@ -101,6 +105,14 @@ class Notebook:
     def runs(self) -> tuple[tuple[str, str], ...]:
         """Pairs (run, role), oldest first; a run is there each time that it was asked for."""
         return tuple(self._database.rows(select(RUNS.c.run, RUNS.c.role).order_by(RUNS.c.number)))
+
+    def run_facts(self) -> dict[str, Mapping[str, Any]]:
+        """What is noted of each run: its recipe and, where it was measured, its score."""
+        rows = self._database.rows(select(RUNS.c.facts).order_by(RUNS.c.number))
+        known: dict[str, Mapping[str, Any]] = {}
+        for (run, _), facts in zip(self.runs(), rows, strict=True):
+            known[run] = {**known.get(run, {}), **facts}
+        return known
 
     def data_findings(self) -> tuple[Finding, ...]:
         """What looking at the data found, each sentence once."""

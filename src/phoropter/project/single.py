@@ -33,6 +33,7 @@ from phoropter.project.run_record import RunRecord, at_pass, read_run
 from phoropter.project.seal import open_seal, read_opening
 from phoropter.project.steps import planned_baseline, reference_so_far
 from phoropter.project.transfer import weighed
+from phoropter.project.yardsticks import chosen_among
 
 
 def look_at(options: Options, *, lang: str, listener: Listener) -> LookResult:
@@ -156,7 +157,9 @@ def report_on(place: str | Path | None, *, lang: str) -> ReportResult:
 def _outcome(project: Project, record: RunRecord) -> Outcome:
     ladder = read_ladder(project.folder, project.notebook)
     looped = any(role == "baseline" for _, role in project.notebook.runs())
-    sentences = conclude(record, ladder, project.notebook.steps()) if looped else ()
+    among = chosen_among(record, project.folder, project.notebook)
+    steps = project.notebook.steps()
+    sentences = conclude(record, ladder, steps, among=among) if looped else ()
     # The seal was opened for the best pass, if at all: another one has no test result.
     opening = read_opening(project, record) if record.epoch is None else None
     return Outcome(record, ladder, opening, sentences)

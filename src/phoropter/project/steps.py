@@ -19,6 +19,7 @@ from phoropter.metrics import named
 from phoropter.project.baseline import Plan, first_recipe, ladder
 from phoropter.project.bench import ProjectBench
 from phoropter.project.closing import close_project
+from phoropter.project.experience import share_experience
 from phoropter.project.folder import Folder
 from phoropter.project.looking import look_and_note
 from phoropter.project.opened import Project, check_seed, existing, started
@@ -161,6 +162,7 @@ def improve_from(
         what = f"Step {step.number} ({step.finding}): {step.advice}"
         project.listener(Note(f"{what} {verb}. {step.reason}"))
         begun = time.monotonic()
+    share_experience(project.notebook)
     project.listener(Note(f"Stopped: {loop.stopped_by}."))
     return loop
 

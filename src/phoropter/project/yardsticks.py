@@ -14,6 +14,7 @@ from phoropter.core.errors import UsageError
 from phoropter.core.predictions import ClassPredictions, read_predictions
 from phoropter.core.records import Finding, Metric
 from phoropter.diagnosis.evidence import HeldOut, RunEvidence
+from phoropter.metrics import named
 from phoropter.project.collecting import (
     ROLE,
     TRAIN_DEV,
@@ -23,6 +24,8 @@ from phoropter.project.collecting import (
 )
 from phoropter.project.folder import Folder
 from phoropter.project.notebook import Notebook
+from phoropter.project.repeating import ROLE as REPEAT
+from phoropter.project.repeating import repeats_of, whole_runs
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.training.summary import SUMMARY
 
@@ -55,12 +58,14 @@ def measured_against(
     if collected is not None and (folder.runs / collected.half / TRAIN_DEV).exists():
         half = folder.runs / collected.half
         held_out = HeldOut(read_predictions(half / TRAIN_DEV), read_run(half).predictions)
+    among = chosen_among(record, folder, notebook)
     return replace(
         evidence,
         floor=_floor(record, notebook, human),
         held_out=held_out,
         forecast=None if collected is None else collected.forecast,
-        optimism=_optimism(record, folder, notebook),
+        optimism=None if among is None else among[1],
+        repeats=_repeated(record, folder, notebook),
     )
 
 
@@ -120,12 +125,17 @@ def labels(findings: Iterable[Finding]) -> Metric | None:
     return Metric("noise_floor", share, low, high, int(n)) if share > 0 else None
 
 
-def _optimism(record: RunRecord, folder: Folder, notebook: Notebook) -> Metric | None:
-    """Of the run with the lowest validation error of several; None for others."""
+def chosen_among(
+    record: RunRecord, folder: Folder, notebook: Notebook
+) -> tuple[int, Metric] | None:
+    """Of how many runs this one has the lowest validation error, and by how much that flatters it.
+
+    None where another has a lower one, or there is no other.
+    """
     own = record.predictions
     if not isinstance(own, ClassPredictions):
         return None
-    names = dict.fromkeys(run for run, role in notebook.runs() if role != ROLE)
+    names = dict.fromkeys(run for run, role in notebook.runs() if role not in {ROLE, REPEAT})
     finished = [folder.runs / run for run in names if (folder.runs / run / SUMMARY).exists()]
     rivals = [read_run(path).predictions for path in finished]
     losses = np.array([mistakes(item) for item in rivals if np.array_equal(item.ids, own.ids)])
@@ -133,4 +143,11 @@ def _optimism(record: RunRecord, folder: Folder, notebook: Notebook) -> Metric |
     mine = (mistakes(own) * class_weights(own.truth, record.summary.metric)).mean()
     if len(losses) < 2 or mine > losses.mean(axis=1).min():
         return None
-    return optimism(losses)
+    return len(losses), optimism(losses)
+
+
+def _repeated(record: RunRecord, folder: Folder, notebook: Notebook) -> tuple[float, ...]:
+    """The primary metric of the same recipe under other seeds, as far as they were trained."""
+    alike = repeats_of(record, whole_runs(folder, notebook).values())
+    metric = named(record.summary.metric)
+    return tuple(metric(other.predictions) for other in alike[1:])

@@ -21,6 +21,7 @@ from phoropter.training.numerics import (
     has_bfloat16,
     measured,
     read_numerics,
+    unmeasured,
     write_numerics,
 )
 from phoropter.training.plan import Plan, make_plan
@@ -56,10 +57,10 @@ def choices(
             numerics = measured(
                 trial,
                 total_steps=plan.total_steps,
+                plain=unmeasured(network, images=_images(data), threads=threads),
                 images=_images(data),
                 direct=_direct(objective, data, recipe, plan=plan, accelerator=accelerator),
                 bfloat16=has_bfloat16(accelerator.device),
-                threads=threads,
             )
         elif recipe.train.numerics == "compiled":
             numerics = compiled(trial, threads=threads)

@@ -19,7 +19,7 @@ from phoropter.prediction.run import outputs
 from phoropter.prediction.views import further_views
 from phoropter.training.execute import is_classic, training_data
 from phoropter.training.feed import Feed
-from phoropter.training.numerics import fixed
+from phoropter.training.numerics import unmeasured
 from phoropter.training.plan import Plan, make_plan
 from phoropter.training.problem import Problem
 from phoropter.training.records import TrainingData
@@ -159,7 +159,7 @@ def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimat
         accelerator=accelerator,
         team=assembled(),
     )
-    numerics = fixed("float32", threads=torch.get_num_threads())
+    numerics = unmeasured(network, images=True, threads=torch.get_num_threads())
     feed = Feed(data, plan, seed=recipe.seed, device=accelerator.device, numerics=numerics)
     step_s = rehearse(numerics).seconds + plan.accumulate * _serving_s(feed, data, plan)
     rows = data.train_rows[: plan.batch_size]

@@ -30,6 +30,30 @@ KEPT_NUMBERS = 2**20  # of input in evaluation batches that are held for the who
 ALONE = Team()
 
 
+class Draws:
+    """The randomness that belongs to a batch; most batches need none, so it is made when asked.
+
+    Args:
+        seed: The recipe's.
+        position: What names the batch.
+    """
+
+    __slots__ = ("_generator", "_position", "_seed")
+
+    def __init__(self, seed: int, *position: int) -> None:
+        self._seed = seed
+        self._position = position
+        self._generator: torch.Generator | None = None
+
+    @property
+    def generator(self) -> torch.Generator:
+        """On the CPU; always the same one."""
+        if self._generator is None:
+            self._generator = torch.Generator()
+            self._generator.manual_seed(derive(self._seed, "batch", *self._position))
+        return self._generator
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """Samples on the device, and the randomness that belongs to them.
@@ -37,17 +61,22 @@ class Batch:
     Args:
         inputs: Shape (n, ...), float32.
         targets: Whatever the task encodes.
-        generator: On the CPU; augmentation has already drawn from it.
+        draws: Augmentation has already drawn from it.
         whole: Samples of the batch in all processes together.
     """
 
     inputs: Tensor
     targets: Any
-    generator: torch.Generator
+    draws: Draws
     whole: int
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @property
+    def generator(self) -> torch.Generator:
+        """Of the draws."""
+        return self.draws.generator
 
 
 class Feed:
@@ -133,13 +162,12 @@ class Feed:
                 yield self._prepared(inputs), self._targets(chosen)
 
     def _varied(self, rows: Rows, inputs: Tensor, epoch: int, index: int) -> Batch:
-        generator = torch.Generator()
         own = (self._team.rank,) if self._team.size > 1 else ()
-        generator.manual_seed(derive(self._seed, "batch", epoch, index, *own))
+        draws = Draws(self._seed, epoch, index, *own)
         share = self._team.share(rows)
         if self._data.drawn is not None:
-            inputs = self._data.drawn(share, generator)
-        return Batch(self._prepared(inputs, generator), self._targets(share), generator, len(rows))
+            inputs = self._data.drawn(share, draws.generator)
+        return Batch(self._prepared(inputs, draws), self._targets(share), draws, len(rows))
 
     def _evaluation_batch(self, rows: Rows) -> int:
         if len(rows) <= self._plan.batch_size:
@@ -153,8 +181,9 @@ class Feed:
             return _moved(targets.index_select(0, positions), self.device)  # faster than brackets
         return _moved(targets[positions], self.device)
 
-    def _prepared(self, inputs: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        augment = self._data.augment if generator is not None else None
+    def _prepared(self, inputs: Tensor, draws: Draws | None = None) -> Tensor:
+        augment = self._data.augment if draws is not None else None
+        generator = draws.generator if augment and draws else None
         inputs = inputs.to(self.device, non_blocking=True)
         turned = self._numerics.channels_last and inputs.ndim == 4
         if turned and augment is None:  # bytes are turned in a quarter of the time of floats

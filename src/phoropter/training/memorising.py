@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,7 +16,8 @@ from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Rows
 from phoropter.core.seed import generator
-from phoropter.training.feed import Feed
+from phoropter.training.direct import DirectStepper, make_stepper
+from phoropter.training.feed import Batch, Feed
 from phoropter.training.numerics import fixed
 from phoropter.training.optimizers import make_optimizers
 from phoropter.training.records import TrainingData
@@ -116,7 +117,7 @@ def memorise(
     known = timed_out = False
     for lr in LEARNING_RATES:
         twin.load_state_dict(start)
-        step = _stepper(objective, recipe.changed({"train.lr": lr}))
+        step = _stepper(objective, recipe.changed({"train.lr": lr}), batch[0])
         with own_randomness(recipe.seed, "gate"):
             for number in range(1, MOST_STEPS + 1):
                 losses.append(float(step(batch, measure_norms=False)[0]))
@@ -142,12 +143,13 @@ def _aim(losses: list[float]) -> float:
     return AIM * max(losses[0], 1.0)
 
 
-def _stepper(objective: Objective, recipe: Recipe) -> Stepper:
-    return Stepper(
+def _stepper(objective: Objective, recipe: Recipe, batch: Batch) -> Stepper | DirectStepper:
+    plain = fixed("float32", threads=torch.get_num_threads())
+    return make_stepper(
         objective,
         make_optimizers(objective, recipe.train),
         accelerator=Accelerator(),
-        numerics=fixed("float32", threads=torch.get_num_threads()),
+        numerics=replace(plain, direct=batch.inputs.ndim == 2),  # the same bits sooner
         clip=None,
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Prescription
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.improvement.prescriptions.batch import matching_rate
 from phoropter.improvement.prescriptions.making import (
     is_frozen,
     is_small_net,
@@ -28,6 +29,8 @@ FINE_TUNE_LR = {  # the pretrained layers' rate
     "sgd": 3e-2,
 }
 HEAD_FACTOR = 10.0
+LONG = 4  # times the epochs from which more variation goes along
+FINE_TUNE_BATCH = 32  # that those rates are for
 FINE_TUNE_EPOCHS = 15
 PASS_COST = 3.0  # forward and backward, against one forward pass for frozen features
 MAX_WIDTH = 512
@@ -38,19 +41,24 @@ PATCH_PX = 32  # strides of 32 leave one cell of a smaller image
 def longer(
     evidence: RunEvidence, *, factor: int = 2, share: float | None = None
 ) -> Iterator[Prescription]:
-    """More epochs, unless patience ended the run before the epochs it had."""
+    """More epochs, unless patience ended the run before the epochs it had.
+
+    Many times as many are learnt by heart unless the images vary more: long schedules pay off with
+    strong augmentation only (Touvron et al. 2021; Wightman, Touvron and Jegou 2021), so four times
+    the epochs bring the next stronger preset along.
+    """
     recipe = evidence.recipe
     if evidence.summary.stopped_by == "patience":
         return
     epochs = min(recipe.train.epochs * factor, 100_000)
-    yield prescription(
-        evidence,
-        "longer",
-        {"train.epochs": epochs},
-        f"Train for {epochs} epochs instead of {recipe.train.epochs}.",
-        cost=float(factor),
-        share=share,
-    )
+    change: dict[str, Any] = {"train.epochs": epochs}
+    words = f"Train for {epochs} epochs instead of {recipe.train.epochs}"
+    level = PRESETS.index(recipe.data.augment.preset)
+    stronger = 0 < level < len(PRESETS) - 1 and sees_images(recipe)
+    if factor >= LONG and stronger and evidence.summary.schema.kind == "classes":
+        change["data.augment.preset"] = PRESETS[level + 1]
+        words += f", and vary the images more ({PRESETS[level + 1]!r})"
+    yield prescription(evidence, "longer", change, f"{words}.", cost=float(factor), share=share)
 
 
 def more_augmentation(evidence: RunEvidence) -> Iterator[Prescription]:
@@ -104,12 +112,14 @@ def fine_tune(evidence: RunEvidence) -> Iterator[Prescription]:
 def fine_tuning(recipe: Recipe) -> dict[str, Any]:
     """What is to be changed of a recipe for frozen features so that it trains all layers."""
     batch = recipe.train.batch_size
+    used = min(batch, FINE_TUNE_BATCH) if isinstance(batch, int) else FINE_TUNE_BATCH
+    usual = recipe.changed({"train.lr": FINE_TUNE_LR[recipe.train.optimizer]})
     return {
         "model.transfer": "finetune",
-        "train.lr": FINE_TUNE_LR[recipe.train.optimizer],
+        "train.lr": matching_rate(usual, used, of=FINE_TUNE_BATCH),
         "train.head_lr_factor": HEAD_FACTOR,
         "train.warmup": max(recipe.train.warmup, 0.1),
-        "train.batch_size": min(batch, 32) if isinstance(batch, int) else 32,
+        "train.batch_size": used,
         "train.epochs": min(recipe.train.epochs, FINE_TUNE_EPOCHS),
     }
 

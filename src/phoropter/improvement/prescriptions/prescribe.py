@@ -44,7 +44,7 @@ def sensible(
             digest = _digest(evidence.recipe, item)
             if digest is not None and digest != evidence.recipe.digest:
                 kept.setdefault(digest, item)
-    return tuple(sorted(kept.values(), key=_rank))
+    return tuple(sorted(kept.values(), key=by_gain))
 
 
 def _digest(recipe: Recipe, item: Prescription) -> str | None:
@@ -58,6 +58,7 @@ def _digest(recipe: Recipe, item: Prescription) -> str | None:
         return None  # out of a field's bounds, such as a size beyond the largest
 
 
-def _rank(item: Prescription) -> tuple[bool, float]:
+def by_gain(item: Prescription) -> tuple[bool, float]:
+    """Sorts the most gain for its cost first, and pure advice last."""
     gain = UNKNOWN_GAIN if item.expected_gain is None else item.expected_gain
     return not item.change, -gain / (1.0 + item.cost)

@@ -101,6 +101,13 @@ PRIORS: Mapping[str, Prior] = {
         0.05,
         "The most probable class is not what maximises F (Lipton, Elkan & Naryanaswamy 2014).",
     ),
+    "larger-batch": Prior(
+        0.1,
+        "Statistics and gradients of few samples are noise (Wu & He 2018; Tuning Playbook, P37).",
+    ),
+    "smaller-batch": Prior(
+        0.1, "More steps of fewer samples learn more in as many epochs (Masters & Luschi 2018)."
+    ),
     "normalise": Prior(
         0.3, "Normalisation layers keep signals and gradients in range (Ioffe & Szegedy 2015)."
     ),

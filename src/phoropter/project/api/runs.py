@@ -71,15 +71,27 @@ def diagnose(
     return diagnose_run(run or "", project, human=human, collect=collect, listener=listener)
 
 
-def compare(a: Place, b: Place, *, project: Place | None = None) -> Comparison:
+def compare(
+    a: Place,
+    b: Place,
+    *,
+    project: Place | None = None,
+    over: str = "samples",
+    rope: float | None = None,
+    listener: Listener = silent,
+) -> Comparison:
     """The paired verdict on run `b` against run `a`; counts as a look at the validation part.
+
+    `over` is what it is about: "samples" (these two models), "seeds", "seeds=N" or "folds=K" (their
+    recipes, each trained again). Differences smaller than `rope` do not matter: `equivalent` then
+    says whether the two are as good as equal.
 
     Raises:
         PhoropterError: If the runs cannot be compared.
     """
     from phoropter.project.judging import compare_runs
 
-    return compare_runs(a, b, project)
+    return compare_runs(a, b, project, over=over, rope=rope, listener=listener)
 
 
 def test(project: Place, *, run: Place | None = None, listener: Listener = silent) -> TestResult:

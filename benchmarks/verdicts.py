@@ -1,0 +1,281 @@
+"""Whether verdicts are true: equals told apart, differences found, intervals that hold the truth.
+
+Run: python benchmarks/verdicts.py [--parts null networks power coverage] [--cache DIR]
+
+null      500 pairs without any difference: the real answers of two networks on digits, of which a
+          coin decides, sample by sample, whose is whose.
+networks  500 pairs of networks of one recipe under two seeds, each pair on its own draw of digits;
+          and groups of three against three, compared over seeds.
+power     Planted differences of 1, 2 and 5 points on 200, 1,000 and 5,000 samples: how often one is
+          found, beside what theory says of McNemar's test (exact, and Connor's normal formula).
+coverage  How often 95 % intervals hold the known truth, for metrics and for their differences.
+
+Verdicts are those of the first look, where they are given most easily. Aims: at most 5 % of equals
+are called better or worse; coverage from 93 to 97 %. Shares carry exact 95 % binomial intervals.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import ab_same_recipe as networks
+import numpy as np
+import torch
+from scipy.stats import binomtest, norm
+
+from phoropter.comparison.looks import threshold
+from phoropter.comparison.mcnemar import discordant, exact_p, power
+from phoropter.comparison.paired import paired_test
+from phoropter.comparison.permutation import permutation_p
+from phoropter.comparison.seeds import seeds_test
+from phoropter.core.predictions import ClassPredictions, Predictions, ValuePredictions
+from phoropter.core.seed import generator
+from phoropter.metrics import named
+from phoropter.metrics.interval import interval
+from phoropter.report.svg import drawing, element, frame, join
+
+PAIRS = 500
+GROUPS = 100
+SUBSET = 300
+CLASS_METRICS = ("accuracy", "macro_f1", "roc_auc", "log_loss", "ece")
+LEVEL = threshold(1)
+DELTAS, SIZES = (0.01, 0.02, 0.05), (200, 1000, 5000)
+RIGHT, DISCORDANT = 0.85, 0.10
+TRIALS = 500
+COVERED = (
+    *("accuracy", "balanced_accuracy", "macro_f1", "matthews", "roc_auc", "average_precision"),
+    *("log_loss", "brier", "ece"),
+)
+OF_VALUES = ("mae", "rmse", "mape", "r2")
+COUNTS = (200, 1000)
+KNOWN = 400_000
+PICTURE = Path(__file__).parents[1] / "docs" / "assets" / "power.svg"
+
+
+def share(hits: int, trials: int) -> str:
+    ends = binomtest(hits, trials).proportion_ci()
+    return f"{hits / trials:6.1%} [{ends.low:.1%}, {ends.high:.1%}] of {trials}"
+
+
+def tell_null(cache: Path) -> None:
+    """Verdicts on pairs in which nothing differs: the answers of two networks, exchanged."""
+    pairs = list(trained(cache, PAIRS))
+    for name in CLASS_METRICS:
+        metric = named(name)
+        values = [
+            paired_test(*exchanged(*pairs[number], number), metric, seed=number).p_value
+            for number in range(PAIRS)
+        ]
+        given, nominal = (sum(p <= limit for p in values) for limit in (LEVEL, 0.05))
+        print(f"  {name:10} verdict {share(given, PAIRS)}   p <= 0.05 {share(nominal, PAIRS)}")
+
+
+def exchanged(a: ClassPredictions, b: ClassPredictions, number: int) -> tuple[Predictions, ...]:
+    """A subset of the samples, on which a coin decides whose answer is whose."""
+    draw = generator(0, "exchange", number)
+    rows = draw.choice(len(a), SUBSET, replace=False)
+    coin = draw.integers(0, 2, SUBSET).astype(bool)[:, None]
+    one, other = a.probabilities[rows], b.probabilities[rows]
+    part = replace(a.take(rows), ids=np.arange(SUBSET).astype(np.str_))
+    first, second = np.where(coin, one, other), np.where(coin, other, one)
+    return replace(part, probabilities=first), replace(part, probabilities=second)
+
+
+def trained(cache: Path, count: int) -> Iterator[tuple[ClassPredictions, ClassPredictions]]:
+    """Pairs of networks of one recipe, each pair on its own draw; made once."""
+    for number in range(count):
+        yield (
+            spoken(cache, number, 2 * number),
+            spoken(cache, number, 2 * number + 1),
+        )
+
+
+def spoken(cache: Path, draw: int, seed: int) -> ClassPredictions:
+    """What the network of a seed says on the draw's validation digits."""
+    kept = cache / f"network-{draw}-{seed}.npz"
+    order = generator(0, "pair", draw).permutation(len(networks.LABELS))
+    held, pool = np.sort(order[: networks.VALIDATION]), order[networks.VALIDATION :]
+    if not kept.exists():
+        said = networks.train(np.sort(pool[: networks.SAME]), held, seed)
+        np.savez(kept, probabilities=said.probabilities)
+    with np.load(kept) as found:
+        return ClassPredictions(
+            held.astype(np.str_), networks.LABELS[held], found["probabilities"], tuple("0123456789")
+        )
+
+
+def tell_networks(cache: Path) -> None:
+    """Verdicts on two seeds of one recipe: as models, and as recipes over three seeds each."""
+    pairs = list(trained(cache, PAIRS))
+    for name in CLASS_METRICS[:4]:
+        values = [
+            paired_test(a, b, named(name), seed=number).p_value
+            for number, (a, b) in enumerate(pairs)
+        ]
+        print(f"  {name:10} two models: {share(sum(p <= LEVEL for p in values), PAIRS)}")
+    apart = [sum(discordant(a, b)) / len(a) for a, b in pairs]
+    print(f"  on {np.mean(apart):.3f} of the samples only one of the two is right")
+    for name in CLASS_METRICS[:4]:
+        values = [_over_seeds(cache, number, name) for number in range(GROUPS)]
+        given, nominal = (sum(p <= limit for p in values) for limit in (LEVEL, 0.05))
+        print(
+            f"  {name:10} over three seeds each: {share(given, GROUPS)}   "
+            f"p <= 0.05 {share(nominal, GROUPS)}"
+        )
+
+
+def _over_seeds(cache: Path, draw: int, name: str) -> float:
+    seeds = (2 * draw, 2 * draw + 1, *(100_000 + 4 * draw + number for number in range(4)))
+    said = [spoken(cache, draw, seed) for seed in seeds]
+    return seeds_test(said[::2], said[1::2], named(name), seed=draw).test.p_value
+
+
+def planted(count: int, delta: float, seed: int) -> tuple[ClassPredictions, ClassPredictions]:
+    """Two classifiers, the second better by `delta`, that differ on a tenth of the samples."""
+    draw = generator(seed, "planted", count, str(delta))
+    truth = draw.integers(0, 2, count)
+    only_a, only_b = (DISCORDANT - delta) / 2, (DISCORDANT + delta) / 2
+    both = RIGHT - only_a
+    kind = draw.choice(4, count, p=[both, only_a, only_b, 1 - both - only_a - only_b])
+    sure = draw.uniform(0.55, 0.95, size=(2, count))
+    tables = []
+    for right, chance in zip((kind <= 1, (kind == 0) | (kind == 2)), sure, strict=True):
+        own = np.where(right, chance, 1 - chance)
+        second = np.where(truth == 1, own, 1 - own)
+        ids = np.arange(count).astype(np.str_)
+        tables.append(ClassPredictions(ids, truth, np.stack([1 - second, second], 1), ("x", "y")))
+    return tables[0], tables[1]
+
+
+def normal_power(count: int, delta: float) -> float:
+    """Connor (1987), "Sample size for testing differences in proportions", Biometrics 43."""
+    limit = norm.isf(LEVEL / 2) * DISCORDANT**0.5
+    return float(norm.cdf((count**0.5 * delta - limit) / (DISCORDANT - delta**2) ** 0.5))
+
+
+def tell_power(_cache: Path) -> None:
+    """How often planted differences are found, beside theory, as a table and a picture."""
+    found: dict[tuple[float, int], float] = {}
+    print("  points  samples   found (accuracy)            exact  normal   macro F1")
+    for delta in DELTAS:
+        for count in SIZES:
+            pairs = [planted(count, delta, seed) for seed in range(TRIALS)]
+            hits = sum(_better(*pair, "accuracy") for pair in pairs)
+            by_f1 = sum(_better(*pair, "macro_f1") for pair in pairs)
+            found[delta, count] = hits / TRIALS
+            print(
+                f"  {100 * delta:6.0f}  {count:7}   {share(hits, TRIALS)}   "
+                f"{_theory(count, delta):.3f}  {normal_power(count, delta):.3f}    "
+                f"{by_f1 / TRIALS:.3f}"
+            )
+    PICTURE.write_text(_picture(found), encoding="utf-8")
+    print(f"  picture: {PICTURE}")
+
+
+def _better(a: ClassPredictions, b: ClassPredictions, name: str) -> bool:
+    """The verdict as `compare` reaches it, without the interval."""
+    metric = named(name)
+    if metric(b) <= metric(a):
+        return False
+    if name == "accuracy":
+        return exact_p(*discordant(a, b)) <= LEVEL
+    return permutation_p(a, b, metric, decisive=LEVEL, seed=0) <= LEVEL
+
+
+def _theory(count: int, delta: float) -> float:
+    return power(count, (DISCORDANT - delta) / 2, (DISCORDANT + delta) / 2, level=LEVEL)
+
+
+def _picture(found: dict[tuple[float, int], float]) -> str:
+    area = frame((np.log10(100), np.log10(10_000)), (0.0, 1.0), size=(560, 320))
+    parts = [area.axes("log10 of the validation samples", "share found")]
+    counts = np.unique(np.geomspace(100, 10_000, 60).round().astype(int))
+    for delta, colour in zip(DELTAS, ("#8a5a00", "#2c6e49", "#1f4e8c"), strict=True):
+        points = area.place([(np.log10(n), _theory(int(n), delta)) for n in counts])
+        path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+        parts.append(element("path", d=path, fill="none", stroke=colour, stroke_width=2))
+        for count in SIZES:
+            [(x, y)] = area.place([(np.log10(count), found[delta, count])])
+            parts.append(element("circle", cx=x, cy=y, r=4.5, fill=colour))
+        x, y = points[len(points) * 2 // 3]
+        parts.append(element("text", f"{100 * delta:.0f}", x=x + 8, y=y + 14, fill=colour))
+    label = "Share of planted differences that are found: lines by theory, dots as measured"
+    style = element("style", ".grid{stroke:#ddd}.axis{stroke:#555}text{font:13px sans-serif}")
+    chart = drawing(join([style, *parts]), width=area.width, height=area.height, label=label)
+    return str(chart).replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+
+
+def classifier(count: int, seed: int) -> ClassPredictions:
+    """Three classes, unequal; scores of the truth stand out, and are a little too sure."""
+    draw = np.random.default_rng(seed)
+    truth = draw.choice(3, count, p=(0.5, 0.3, 0.2))
+    scores = draw.normal(size=(count, 3))
+    scores[np.arange(count), truth] += 1.6
+    odds = np.exp(2.2 * scores)
+    ids = np.arange(count).astype(np.str_)
+    return ClassPredictions(ids, truth, odds / odds.sum(axis=1, keepdims=True), ("x", "y", "z"))
+
+
+def regressor(count: int, seed: int) -> ValuePredictions:
+    """Heavy-tailed errors (t with five degrees of freedom)."""
+    draw = np.random.default_rng(seed)
+    truth = draw.normal(20.0, 4.0, size=(count, 1))
+    error = draw.standard_t(5, size=truth.shape)
+    return ValuePredictions(np.arange(count).astype(np.str_), truth, truth + error, ("v",))
+
+
+def tell_coverage(_cache: Path) -> None:
+    """How often the intervals of metrics, and of planted differences, hold the truth."""
+    print("  metric             " + "".join(f"{count:>8}" for count in COUNTS))
+    for names, make in ((COVERED, classifier), (OF_VALUES, regressor)):
+        large = make(KNOWN, 1)
+        for name in names:
+            truth = named(name)(large)
+            held = [_held(make, name, truth, count) for count in COUNTS]
+            print(f"  {name:18}" + "".join(f"{one:9.3f}" for one in held), flush=True)
+    for name, delta in (("accuracy", 0.02), ("macro_f1", 0.02)):
+        truth = np.subtract(*(named(name)(one) for one in planted(KNOWN, delta, 1)[::-1]))
+        held = []
+        for count in COUNTS:
+            tests = (paired_test(*planted(count, delta, 2 + t), named(name)) for t in range(TRIALS))
+            held.append(np.mean([test.low <= truth <= test.high for test in tests]))
+        print(f"  difference of {name:12}" + "".join(f"{one:9.3f}" for one in held), flush=True)
+
+
+def _held(make: Callable[[int, int], Predictions], name: str, truth: float, count: int) -> float:
+    metric = named(name)
+    ends = (interval(metric, make(count, 2 + trial), seed=trial) for trial in range(3 * TRIALS))
+    return float(np.mean([low <= truth <= high for low, high in ends]))
+
+
+PARTS: dict[str, Callable[[Path], None]] = {
+    "null": tell_null,
+    "networks": tell_networks,
+    "power": tell_power,
+    "coverage": tell_coverage,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument(
+        "--cache", type=Path, default=Path(tempfile.gettempdir()) / "phoropter-verdicts"
+    )
+    chosen = parser.parse_args()
+    chosen.cache.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    for name in chosen.parts:
+        begun = time.perf_counter()
+        print(f"{name} (level {LEVEL})", flush=True)
+        PARTS[name](chosen.cache)
+        print(f"  {time.perf_counter() - begun:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Other batch sizes: never alone, for the learning rate belongs to the batch size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import Finding, Prescription
+from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.improvement.prescriptions.making import is_classic, prescription, rounded
+
+SMALLEST, LARGEST = 8, 512
+STEP = 4
+_BY_SQUARE_ROOT = {"adagrad", "adam", "adamax", "adamw", "rmsprop"}
+
+
+def matching_rate(recipe: Recipe, batch: int, *, of: int) -> float:
+    """The learning rate for batches of `batch` that makes steps like the recipe's of `of`.
+
+    In proportion to the batch for plain and momentum steps, whose noise falls with the batch
+    (Goyal et al., "Accurate, large minibatch SGD", 2017); with its square root where the gradient's
+    size is divided out (Malladi et al., "On the SDEs and scaling rules for adaptive gradient
+    algorithms", NeurIPS 2022).
+
+    >>> adamw = Recipe().changed({"train.lr": 0.001})
+    >>> matching_rate(adamw, 16, of=64), matching_rate(adamw, 256, of=64)
+    (0.0005, 0.002)
+    """
+    power = 0.5 if recipe.train.optimizer in _BY_SQUARE_ROOT else 1.0
+    return rounded(recipe.train.lr * (batch / of) ** power)
+
+
+def too_small(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
+    """For "batch-too-small": four times as many samples a step, at the rate that goes with it."""
+    batch = _known(evidence)
+    if batch is not None and batch < LARGEST:
+        yield _other(evidence, min(batch * STEP, LARGEST), of=batch)
+
+
+def too_large(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
+    """For "batch-too-large": a quarter of the samples a step, at the rate that goes with it."""
+    batch = _known(evidence)
+    if batch is not None and batch > SMALLEST:
+        yield _other(evidence, max(batch // STEP, SMALLEST), of=batch)
+
+
+def _known(evidence: RunEvidence) -> int | None:
+    """Samples a step of the run; None where there are no steps, or the number is not recorded."""
+    batch: int | str = evidence.recipe.train.batch_size
+    if batch == "full":
+        batch = sum(evidence.summary.schema.counts) or batch
+    return batch if isinstance(batch, int) and not is_classic(evidence.recipe) else None
+
+
+def _other(evidence: RunEvidence, batch: int, *, of: int) -> Prescription:
+    rate = matching_rate(evidence.recipe, batch, of=of)
+    return prescription(
+        evidence,
+        "larger-batch" if batch > of else "smaller-batch",
+        {"train.batch_size": batch, "train.lr": rate},
+        f"Train on {batch} samples a step instead of {of}, with the learning rate that goes with "
+        f"it ({rate:g} instead of {evidence.recipe.train.lr:g}).",
+    )
