@@ -79,7 +79,7 @@ class WatchedRun:
             seconds=self.facts.seconds,
             samples_per_second=self.facts.samples_per_second,
             stopped_by="finished" if self.facts.ended else "interrupted",
-            numerics={},
+            numerics={"batch_size": self.recipe.train.batch_size},
             schema=self.facts.schema,
             features="",
             waiting=self.facts.waiting,

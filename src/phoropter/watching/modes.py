@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
@@ -12,6 +12,7 @@ from phoropter.core.run_records import Gate
 
 LEAST_SHARE = 0.05  # of the steps: one pass in twenty; odd single steps are somebody's intention
 MOST_OF = 0.5  # of the validations
+NAMED = 20  # layers that the evidence names
 
 
 class Modes:
@@ -30,20 +31,19 @@ class Modes:
     def __init__(self, network: nn.Module, learning: Iterable[int]) -> None:
         own = set(learning)
         self._network = network
-        self._dropout = list(_dropout(network))
-        self._norms = [
-            module
-            for module in network.modules()
-            if isinstance(module, _NormBase) and module.running_mean is not None
-        ]
-        self._taught = [
-            module
+        self._moody = {name: m for name, m in network.named_modules() if _drops(m) or _averages(m)}
+        self._taught = {
+            name
             for parent in network.modules()
             if any(id(p) in own and p.requires_grad for p in parent.parameters())
-            for module in parent.children()
-            if any(module is other for other in self._dropout)
-        ]
-        self._asleep = self._awake = False
+            for child in parent.children()
+            for name, module in self._moody.items()
+            if module is child and _drops(child)
+        }
+        self._asleep: list[str] = []
+        self._off: list[str] = []
+        self._on: list[str] = []
+        self._awake: list[str] = []
         self._forwards = self._forwards_awake = 0
         self.steps = self.steps_in_eval = 0
         self.validations = self.validations_in_train = 0
@@ -51,24 +51,27 @@ class Modes:
     @property
     def matter(self) -> bool:
         """Whether the network has a layer that behaves otherwise in the other mode."""
-        return bool(self._dropout or self._norms)
+        return bool(self._moody)
 
     def on_forward(self) -> None:
         """A forward pass begins."""
-        off = any(not module.training for module in self._taught)
-        self._asleep = off or (not self._network.training and self.matter)
-        self._awake = any(module.training for module in (*self._dropout, *self._norms))
+        judged = self._taught if self._network.training else self._moody
+        self._asleep = [name for name in judged if not self._moody[name].training]
+        awake = [name for name, module in self._moody.items() if module.training]
         self._forwards += 1
-        self._forwards_awake += self._awake
+        self._forwards_awake += bool(awake)
+        self._awake = awake or self._awake
 
     def on_backward(self) -> None:
         """The forward passes so far belonged to training."""
         self._forwards = self._forwards_awake = 0
+        self._awake = []
 
     def on_step(self) -> None:
         """The weights were updated from the last forward pass."""
         self.steps += 1
-        self.steps_in_eval += self._asleep
+        self.steps_in_eval += bool(self._asleep)
+        self._off = self._asleep or self._off
         self.on_backward()
 
     def on_validation(self) -> None:
@@ -76,8 +79,10 @@ class Modes:
         if self._forwards:
             self.validations += 1
             # Statistics are sometimes recalibrated in train mode before the validation.
-            self.validations_in_train += self._forwards_awake == self._forwards
-        self._forwards = self._forwards_awake = 0
+            if self._forwards_awake == self._forwards:
+                self.validations_in_train += 1
+                self._on = self._awake
+        self.on_backward()
 
     def gate(self) -> Gate | None:
         """The verdict; None where no layer depends on the mode, or no pass was seen."""
@@ -85,8 +90,12 @@ class Modes:
             return None
         in_eval = self.steps_in_eval / self.steps
         in_train = self.validations_in_train / max(self.validations, 1)
-        signs = int(in_eval >= LEAST_SHARE) + int(in_train >= MOST_OF)
+        off = sorted(self._off) if in_eval >= LEAST_SHARE else []
+        on = sorted(self._on) if in_train >= MOST_OF else []
+        signs = len(off) + len(on)
         evidence = {
+            "off_in_training": off[:NAMED],
+            "on_in_evaluation": on[:NAMED],
             "steps_in_eval_mode": in_eval,
             "validations_in_train_mode": in_train if self.validations else None,
             "validations": self.validations,
@@ -94,16 +103,15 @@ class Modes:
         return Gate("mode-mixup", float(signs), 0.0, signs == 0, evidence)
 
 
-def _dropout(network: nn.Module) -> Iterator[nn.Module]:
-    """Layers that drop something in train mode, timm's and torchvision's of whole paths too."""
-    for module in network.modules():
-        if isinstance(module, _DropoutNd):
-            share = module.p
-        elif type(module).__name__ == "DropPath":
-            share = getattr(module, "drop_prob", 0.0) or 0.0
-        elif type(module).__name__ == "StochasticDepth":
-            share = getattr(module, "p", 0.0)
-        else:
-            continue
-        if share > 0:
-            yield module
+def _averages(module: nn.Module) -> bool:
+    """Whether it learns statistics in train mode, and works by them in eval mode."""
+    return isinstance(module, _NormBase) and module.running_mean is not None
+
+
+def _drops(module: nn.Module) -> bool:
+    """Whether it drops something in train mode; timm's and torchvision's drop whole paths."""
+    if isinstance(module, _DropoutNd):
+        return module.p > 0
+    if type(module).__name__ == "DropPath":
+        return bool(getattr(module, "drop_prob", 0.0))
+    return type(module).__name__ == "StochasticDepth" and bool(getattr(module, "p", 0.0))
