@@ -20,8 +20,8 @@ class Modes:
 
     Dropout must be on where layers learn: its mode is looked at layer by layer, because parts of a
     network that come from elsewhere are often in eval mode. Batch normalisation may be kept in
-    eval mode on purpose while a pretrained network is fine-tuned; it counts only if the whole
-    network is in eval mode.
+    eval mode on purpose while a pretrained network is fine-tuned; it counts only if it learns and
+    the whole network is in eval mode.
 
     Args:
         network: Whose passes they are.
@@ -32,14 +32,15 @@ class Modes:
         own = set(learning)
         self._network = network
         self._moody = {name: m for name, m in network.named_modules() if _drops(m) or _averages(m)}
-        self._taught = {
-            name
-            for parent in network.modules()
-            if any(id(p) in own and p.requires_grad for p in parent.parameters())
-            for child in parent.children()
-            for name, module in self._moody.items()
-            if module is child and _drops(child)
+
+        def learns(module: nn.Module) -> bool:
+            return any(id(p) in own and p.requires_grad for p in module.parameters())
+
+        beside = {
+            id(m) for parent in network.modules() if learns(parent) for m in parent.children()
         }
+        self._taught = [n for n, m in self._moody.items() if _drops(m) and id(m) in beside]
+        self._normed = [n for n, m in self._moody.items() if _averages(m) and learns(m)]
         self._asleep: list[str] = []
         self._off: list[str] = []
         self._on: list[str] = []
@@ -55,7 +56,7 @@ class Modes:
 
     def on_forward(self) -> None:
         """A forward pass begins."""
-        judged = self._taught if self._network.training else self._moody
+        judged = self._taught if self._network.training else (*self._taught, *self._normed)
         self._asleep = [name for name in judged if not self._moody[name].training]
         awake = [name for name, module in self._moody.items() if module.training]
         self._forwards += 1
