@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -61,7 +61,7 @@ class Hearing:
         self.batch_size: int | None = None
         self.size: int | None = None
         self._handles: list[RemovableHandle] = [
-            network.register_forward_pre_hook(Ear(self._on_forward)),
+            network.register_forward_pre_hook(Ear(self._on_forward), with_kwargs=True),
             optimizers[0].register_step_pre_hook(Ear(self._before_step)),
             optimizers[-1].register_step_post_hook(Ear(self._after_step)),
         ]
@@ -105,9 +105,18 @@ class Hearing:
         self.gradients.close()
         self._stop_listening()
 
-    def _on_forward(self, network: nn.Module, inputs: tuple[Any, ...]) -> None:
-        if network is not self.network:
-            return
+    def _on_forward(
+        self, network: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any]
+    ) -> None:
+        if network is self.network:
+            self.on_batch((*inputs, *named.values()))
+
+    def on_batch(self, inputs: Iterable[Any]) -> None:
+        """A forward pass begins; to be called where it is not the network that is called.
+
+        Args:
+            inputs: What goes in; the first tensor's length is the batch size.
+        """
         self.pace.on_forward()
         self.modes.on_forward()
         if not torch.is_grad_enabled():

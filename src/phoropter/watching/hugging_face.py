@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
@@ -48,6 +49,7 @@ class PhoropterCallback(TrainerCallback):  # type: ignore[misc]  # an optional p
         self._recording: Recording | None = None
         self._handle: RemovableHandle | None = None
         self._losses: list[Tensor] = []
+        self._shares = False
 
     @override
     def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
@@ -66,13 +68,15 @@ class PhoropterCallback(TrainerCallback):  # type: ignore[misc]  # an optional p
             classes=self._classes,
             metric=self._metric,
         )
-        self._handle = model.register_forward_hook(Ear(self._on_forward))
+        self._handle = model.register_forward_hook(Ear(self._on_forward), with_kwargs=True)
 
     @override
     def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """The weights were updated."""
         if self._recording is not None:
-            for loss in self._losses:
+            shared = self._shares and self._losses
+            losses = [torch.stack(self._losses).sum()] if shared else self._losses
+            for loss in losses:
                 self._recording.step(loss)
         self._losses = []
 
@@ -88,7 +92,7 @@ class PhoropterCallback(TrainerCallback):  # type: ignore[misc]  # an optional p
     @override
     def on_epoch_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """A pass is over; where one is evaluated, the evaluation that follows tells it."""
-        if self._recording is not None and str(getattr(args, "eval_strategy", "no")) == "no":
+        if self._recording is not None and args.eval_strategy == "no":
             self._recording.epoch()
 
     @override
@@ -101,7 +105,9 @@ class PhoropterCallback(TrainerCallback):  # type: ignore[misc]  # an optional p
             self._handle.remove()
             self._handle = None
 
-    def _on_forward(self, _model: Any, _inputs: Any, outputs: Any) -> None:
+    def _on_forward(self, _model: Any, _inputs: Any, named: Any, outputs: Any) -> None:
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else None
         if isinstance(loss, Tensor) and loss.requires_grad:
-            self._losses.append(loss.detach())
+            # Told how many items a step has, a model divides by them: the losses are its shares.
+            self._shares = named.get("num_items_in_batch") is not None
+            self._losses.append(loss.detach().float())

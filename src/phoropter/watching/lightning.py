@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,20 @@ class PhoropterCallback(Callback):  # type: ignore[misc]  # Lightning is an opti
             )
 
     @override
+    def on_train_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Lightning calls `training_step`, so that the module itself is not heard."""
+        self._begin(batch)
+
+    @override
+    def on_validation_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Likewise."""
+        self._begin(batch)
+
+    @override
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -87,6 +101,11 @@ class PhoropterCallback(Callback):  # type: ignore[misc]  # Lightning is an opti
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """What was recorded stays."""
         self._close()
+
+    def _begin(self, batch: Any) -> None:
+        if self._recording is not None:
+            parts = batch.values() if isinstance(batch, Mapping) else batch
+            self._recording.batch(parts if isinstance(parts, Iterable) else (parts,))
 
     def _close(self) -> None:
         if self._recording is not None:

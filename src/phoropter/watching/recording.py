@@ -12,7 +12,7 @@ import atexit
 import math
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,10 @@ class Recording:
         self._hearing.pace.on_validation()
         if self._writing.due:
             self._save(ended=False)
+
+    def batch(self, inputs: Iterable[Any]) -> None:
+        """Says that a forward pass begins, where something else than the network is called."""
+        self._hearing.on_batch(inputs)
 
     def close(self) -> None:
         """Ends the recording and takes the hooks away; else the end of the program does it."""
