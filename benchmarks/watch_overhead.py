@@ -54,8 +54,8 @@ def one_pass(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--batch", type=int, default=32)
     chosen = parser.parse_args()
     torch.default_generator.manual_seed(0)

@@ -71,8 +71,8 @@ class Gradients:
     def on_step(self, parameters: Sequence[nn.Parameter]) -> None:
         """The weights were updated by these parameters' gradients."""
         self._cleared_due = True
-        used = {id(p) for p in parameters}
         if self._looking and any(p.grad is not None for p in parameters):
+            used = {id(p) for p in parameters}
             missing = {
                 name for name, p in self._names.items() if p.requires_grad and p.grad is None
             }

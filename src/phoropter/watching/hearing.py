@@ -24,6 +24,7 @@ from phoropter.watching.pace import Pace
 GUESSED_STEPS = 20  # of the first pass, whose length nobody tells
 FEWEST_PASSES = 64  # likewise of their number: the first 64 are all sampled, of more every n-th
 NORMS_A_PASS = 8
+LEAST_BETWEEN = 4  # steps from one measurement of the norms to the next
 
 
 class Hearing:
@@ -55,7 +56,7 @@ class Hearing:
         self._listening: ExitStack | None = None
         self.pace = Pace(time.monotonic)
         self.epoch, self.position, self.steps = 1, 0, 0
-        self._norm_every = 1
+        self._norm_every = LEAST_BETWEEN
         self._norms: Tensor | None = None
         self.lr = self.highest_lr = self.first_lr = math.nan
         self.batch_size: int | None = None
@@ -93,7 +94,7 @@ class Hearing:
             self._signals.end_pass(self.epoch, inactive)
             passes = max(FEWEST_PASSES, self.epoch + 1)
             self._signals.expect(epochs=passes, steps_per_epoch=self.position)
-        self._norm_every = max(1, self.position // NORMS_A_PASS)
+        self._norm_every = max(LEAST_BETWEEN, self.position // NORMS_A_PASS)
         self.gradients.end_pass()
         self.epoch += 1
         self.position = 0

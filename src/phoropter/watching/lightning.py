@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
 from typing_extensions import override
 
 from phoropter.core.errors import UsageError
@@ -105,7 +106,7 @@ class PhoropterCallback(Callback):  # type: ignore[misc]  # Lightning is an opti
     def _begin(self, batch: Any) -> None:
         if self._recording is not None:
             parts = batch.values() if isinstance(batch, Mapping) else batch
-            self._recording.batch(parts if isinstance(parts, Iterable) else (parts,))
+            self._recording.batch((parts,) if isinstance(parts, Tensor) else parts)
 
     def _close(self) -> None:
         if self._recording is not None:
