@@ -15,17 +15,14 @@ from phoropter.core.errors import UsageError
 
 OptionalRun = Annotated[
     str | None,
-    typer.Argument(
-        metavar="[RUN]", help="Folder of a run or a watched loop, or a run's identifier."
-    ),
+    typer.Argument(metavar="[RUN]", help="Folder of a run or watched loop, or a run's identifier."),
 ]
 Curves = Annotated[
     Path | None,
     typer.Option(
         "--curves",
         metavar="FILE",
-        help="Learning curves instead: a CSV (epoch,train_loss,val_loss[,...]), TensorBoard's "
-        "folder, Keras' history or the Hugging Face Trainer's state as JSON.",
+        help="Curves instead: CSV (epoch,train_loss,val_loss,...), TensorBoard's, Keras' JSON.",
     ),
 ]
 Human = Annotated[
