@@ -18,6 +18,7 @@ from phoropter.metrics.primary import is_greater_better
 _VAL = frozenset({"val", "valid", "validation", "eval", "evaluation", "test", "dev"})
 _TRAIN = frozenset({"train", "training"})
 _EMPTY = frozenset({"epoch", "step", "mean", "avg"})
+_OF_TIME = frozenset({"runtime", "second", "seconds", "time"})
 
 Columns = Mapping[str, Sequence[float | None]]
 
@@ -45,6 +46,8 @@ def standard_name(name: str, part: str = "") -> str | None:
     of_val = not _VAL.isdisjoint(known)
     rest = [word for word in words if word not in _VAL | _TRAIN | _EMPTY]
     what = "_".join(rest)
+    if not _OF_TIME.isdisjoint(words):
+        return None
     if not what or (not of_val and _TRAIN.isdisjoint(known) and len(words) > 2):
         return None
     return f"{'val' if of_val else 'train'}_{what}"
