@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from phoropter.core.records import Metric, TargetSchema
 
 
@@ -60,6 +63,23 @@ class PassSignals:
     update_ratios: tuple[float | None, ...]
     gradient_cosine: float | None
     inactive: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampleDynamics:
+    """How each of a fixed set of training samples fared, pass by pass.
+
+    The samples are those of the run's predictions on training samples, in the same order.
+
+    Args:
+        epochs: The passes, 0 is before the first step, shape (k,).
+        losses: Plain loss of each sample, shape (k, n).
+        answers: The class with the highest score, or the first value (standardised), shape (k, n).
+    """
+
+    epochs: NDArray[np.int64]
+    losses: NDArray[np.float64]
+    answers: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,17 @@ _SYMPTOMS = frozenset(
     {"underfit", "plateau", "majority-collapse", "miscalibrated", "overfit", "capacity-limited"}
 )
 _NOTHING_LEARNT = frozenset({"underfit", "plateau", "majority-collapse", "capacity-limited"})
+_NOT_REACHED = _NOTHING_LEARNT | {"cannot-overfit-batch", "lr-too-low", "undertrained"}
 EXPLAINS: Mapping[str, frozenset[str]] = {
     "stale-gradient": _SYMPTOMS
     | {"diverged", "lr-too-high", "lr-too-low", "undertrained", "exploding-gradient"},
     "unshuffled": _SYMPTOMS - {"overfit"} | {"lr-too-high"},
+    "dead-activations": _NOT_REACHED | {"vanishing-gradient", "miscalibrated", "class-imbalance"},
+    "vanishing-gradient": _NOT_REACHED | {"miscalibrated", "class-imbalance"},
+    "batch-too-small": _SYMPTOMS | {"lr-too-high", "undertrained"},
+    "batch-too-large": _SYMPTOMS - {"overfit"} | {"undertrained", "lr-too-low"},
+    "augmentation-too-strong": _NOTHING_LEARNT | {"undertrained", "miscalibrated"},
+    "label-noise": frozenset({"overfit", "underfit", "miscalibrated", "capacity-limited"}),
     "cannot-overfit-batch": _NOTHING_LEARNT,
     "no-gradient": _NOTHING_LEARNT,
     "input-ignored": _NOTHING_LEARNT,

@@ -164,6 +164,9 @@ def evidence_of(record: RunRecord, ladder: Mapping[str, RunRecord]) -> RunEviden
         greater_is_better=named(record.summary.metric).greater_is_better,
         ladder=scores,
         ladder_recipes={name: other.recipe for name, other in ladder.items()},
+        signals=record.signals,
+        dynamics=record.dynamics,
+        images=not record.preprocessing.columns,
     )
 
 

@@ -111,6 +111,14 @@ PRIORS: Mapping[str, Prior] = {
     "normalise": Prior(
         0.3, "Normalisation layers keep signals and gradients in range (Ioffe & Szegedy 2015)."
     ),
+    "steep-activation": Prior(
+        0.3,
+        "Activations that saturate stop the gradient (Glorot & Bengio 2010; Glorot et al. 2011).",
+    ),
+    "shallower": Prior(0.2, "Each layer takes its share of the gradient (Glorot & Bengio 2010)."),
+    "other-norm": Prior(
+        0.05, "Group normalisation works alike at every batch size (Wu & He 2018)."
+    ),
     "more-data": Prior(
         0.15,
         "Errors fall as a power of the data, 5 to 20 % by doubling them (Hestness et al. 2017).",

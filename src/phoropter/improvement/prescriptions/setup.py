@@ -36,6 +36,10 @@ _ADVICE: Mapping[str, tuple[str, str]] = {
         "Use a local disk, a larger PHOROPTER_STORE_GIB, less data.size or lighter augmentation.",
         "What is waited for is decoding, copying and varying images (docs/training.md).",
     ),
+    "overfit-to-validation": (
+        "Report the score on the test part, and enlarge the validation part before choosing again.",
+        "The best of many is partly the luckiest (Tsamardinos et al. 2018).",
+    ),
     "stale-gradient": (
         "Call optimizer.zero_grad() once a step, before the gradients are computed.",
         "A step by the sum of all gradients so far is far too long (Karpathy 2018).",
