@@ -31,6 +31,15 @@ def _gate(name: str, words: str) -> Record:
 TRAIN_LOSS = _curve("train_loss", "the training loss of three passes")
 VAL_LOSS = _curve("val_loss", "the validation loss of three passes")
 NORMS = Record("gradient norms", lambda evidence: len(curve(evidence, "grad_norm")) > 0)
+LAYERS = Record("gradients of each layer", lambda evidence: bool(evidence.signals))
+NOISE = Record(
+    "gradients of consecutive steps",
+    lambda evidence: any(row.gradient_cosine is not None for row in evidence.signals),
+)
+UNITS = Record(
+    "activation layers to listen to",
+    lambda evidence: any(row.inactive for row in evidence.signals),
+)
 ANSWERS = Record(
     "predictions and truth of the validation part",
     lambda evidence: evidence.predictions is not None,
@@ -38,6 +47,11 @@ ANSWERS = Record(
 TRAIN_ANSWERS = Record(
     "predictions and truth of training samples",
     lambda evidence: evidence.train_predictions is not None,
+)
+SAMPLES = Record("losses of single samples", lambda evidence: evidence.dynamics is not None)
+TEST = Record(
+    "predictions on a sealed test part",
+    lambda evidence: evidence.test_predictions is not None,
 )
 TIME = Record(
     "how long the loop waited for its data", lambda evidence: evidence.summary.seconds > 0
@@ -53,8 +67,14 @@ HELD_OUT = Record(
 BASELINES = Record("baselines on the same samples", lambda evidence: bool(evidence.ladder))
 SEEDS = Record("the same run under other seeds", lambda evidence: bool(evidence.repeats))
 _LOOP = "a loop that is watched while it runs"
+_ALONE = "a try of the network before the run"
 
 NEEDS: Mapping[str, tuple[Record, ...]] = {
+    "augmentation-too-strong": (TRAIN_ANSWERS,),
+    "augmentation-too-weak": (TRAIN_ANSWERS,),
+    "batch-mixing": (_gate("batch-mixing", _ALONE),),
+    "batch-too-large": (NOISE,),
+    "batch-too-small": (NOISE,),
     "cannot-overfit-batch": (
         _gate("cannot-overfit-batch", "a training on one small batch before the run"),
     ),
@@ -63,9 +83,14 @@ NEEDS: Mapping[str, tuple[Record, ...]] = {
     "classic-wins": (BASELINES,),
     "data-limited": (PARTS,),
     "data-mismatch": (HELD_OUT,),
+    "dead-activations": (UNITS,),
     "diverged": (),
     "exploding-gradient": (NORMS,),
     "input-ignored": (_gate("input-ignored", "predictions on inputs that were exchanged"),),
+    "label-breaking-augmentation": (
+        _gate("label-breaking-augmentation", "predictions on augmented images"),
+    ),
+    "label-noise": (SAMPLES,),
     "loss-at-init": (
         _gate("loss-at-init", "the loss before the first step, and the number of classes"),
     ),
@@ -77,14 +102,20 @@ NEEDS: Mapping[str, tuple[Record, ...]] = {
     "no-gradient": (_gate("no-gradient", _LOOP),),
     "noise-limited": (ANSWERS, FLOOR),
     "overfit": (TRAIN_LOSS, VAL_LOSS),
+    "overfit-to-validation": (TEST,),
     "plateau": (TRAIN_LOSS,),
+    "preprocessing-mismatch": (
+        _gate("preprocessing-mismatch", "what reaches the network, and what its weights expect"),
+    ),
     "seed-noise": (SEEDS,),
     "slow-input": (TIME,),
     "stale-gradient": (_gate("stale-gradient", _LOOP),),
     "underfit": (TRAIN_ANSWERS, ANSWERS),
     "undertrained": (TRAIN_LOSS, VAL_LOSS),
     "unshuffled": (_gate("unshuffled", "two passes of the same twelve steps or more, watched"),),
+    "vanishing-gradient": (LAYERS,),
     "wrong-metric": (ANSWERS,),
+    "wrong-step": (_gate("wrong-step", _ALONE),),
 }
 """The records without which a rule is always silent."""
 

@@ -61,6 +61,7 @@ def evidence_of_watched(watched: WatchedRun) -> RunEvidence:
         train_predictions=None,
         metric=summary.metric,
         greater_is_better=is_greater_better(summary.metric),
+        signals=watched.signals,
     )
 
 

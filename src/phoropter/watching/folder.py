@@ -70,6 +70,7 @@ class WatchedRun:
     def summary(self) -> RunSummary:
         """The outcome; without an identifier, by which prescriptions know to give advice."""
         losses = {row.epoch: row.val_loss for row in self.history if row.val_loss is not None}
+        size = self.facts.recipe.get("train.batch_size")
         return RunSummary(
             run="",
             metric=self.facts.metric,
@@ -79,7 +80,7 @@ class WatchedRun:
             seconds=self.facts.seconds,
             samples_per_second=self.facts.samples_per_second,
             stopped_by="finished" if self.facts.ended else "interrupted",
-            numerics={"batch_size": self.recipe.train.batch_size},
+            numerics={} if size is None else {"batch_size": size},
             schema=self.facts.schema,
             features="",
             waiting=self.facts.waiting,
