@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from phoropter.project.api import test as test
     from phoropter.project.api import train as train
     from phoropter.project.cluster import spread as spread
+    from phoropter.watching.recording import watch as watch
 
     __version__: str
 
@@ -61,6 +62,7 @@ _HOMES = {
     "models": _API,
     "doctor": _API,
     "spread": "phoropter.project.cluster",
+    "watch": "phoropter.watching.recording",
     "Recipe": "phoropter.core.recipe",
     "PhoropterError": "phoropter.core.errors",
 }
@@ -89,6 +91,7 @@ __all__ = [
     "spread",
     "test",
     "train",
+    "watch",
 ]
 
 

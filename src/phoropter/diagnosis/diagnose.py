@@ -11,7 +11,14 @@ from phoropter.diagnosis.evidence import RunEvidence
 
 _SEVERITY = {"critical": 0, "warning": 1, "info": 2}
 _CATEGORY = {"before": 0, "training": 1, "data": 2, "result": 3, "generative": 4, "deployed": 5}
-FIRST = ("cannot-overfit-batch", "no-gradient", "input-ignored", "diverged", "lr-too-high")
+FIRST = (
+    "stale-gradient",
+    "cannot-overfit-batch",
+    "no-gradient",
+    "input-ignored",
+    "diverged",
+    "lr-too-high",
+)
 """Within a severity these come first: while they last, nothing else can be trusted."""
 
 _SYMPTOMS = frozenset(
@@ -20,6 +27,9 @@ _SYMPTOMS = frozenset(
 _NOTHING_LEARNT = frozenset({"underfit", "plateau", "majority-collapse", "capacity-limited"})
 _NOT_REACHED = _NOTHING_LEARNT | {"cannot-overfit-batch", "lr-too-low", "undertrained"}
 EXPLAINS: Mapping[str, frozenset[str]] = {
+    "stale-gradient": _SYMPTOMS
+    | {"diverged", "lr-too-high", "lr-too-low", "undertrained", "exploding-gradient"},
+    "unshuffled": _SYMPTOMS - {"overfit"} | {"lr-too-high"},
     "dead-activations": _NOT_REACHED | {"vanishing-gradient", "miscalibrated", "class-imbalance"},
     "vanishing-gradient": _NOT_REACHED | {"miscalibrated", "class-imbalance"},
     "batch-too-small": _SYMPTOMS | {"lr-too-high", "undertrained"},

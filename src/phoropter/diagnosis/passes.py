@@ -54,10 +54,12 @@ def in_training_and_in_use(evidence: RunEvidence) -> NDArray[np.float64]:
 def samples_a_step(evidence: RunEvidence) -> int | None:
     """Training samples behind one step of the optimiser; None for foreign loops, if not told."""
     train, counted = evidence.recipe.train, evidence.summary.numerics.get("batch_size")
-    if not evidence.history or not evidence.summary.run:
+    if not evidence.history:
         return None
     if counted is not None:
         return int(counted) * train.accumulate
+    if not evidence.summary.run:
+        return None
     return train.batch_size * train.accumulate if isinstance(train.batch_size, int) else None
 
 

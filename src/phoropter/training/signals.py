@@ -65,10 +65,14 @@ class Signals:
         own = [block_of[names[id(p)]] for p in parameters]
         self.blocks = tuple(block for block in dict.fromkeys(block_of.values()) if block in own)
         self._block_of = torch.tensor([self.blocks.index(block) for block in own])
-        self._epochs = epochs
-        self._middle = (steps_per_epoch - 1) // 2
+        self.expect(epochs=epochs, steps_per_epoch=steps_per_epoch)
         self.rows: list[PassSignals] = []
         self.clear()
+
+    def expect(self, *, epochs: int, steps_per_epoch: int) -> None:
+        """Sets what is planned from the next pass on; a loop of others tells its plan to nobody."""
+        self._epochs = epochs
+        self._middle = (steps_per_epoch - 1) // 2
 
     def clear(self) -> None:
         """Starts a new pass."""

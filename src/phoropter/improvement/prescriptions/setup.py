@@ -52,6 +52,14 @@ _ADVICE: Mapping[str, tuple[str, str]] = {
         "Report the score on the test part, and enlarge the validation part before choosing again.",
         "The best of many is partly the luckiest (Tsamardinos et al. 2018).",
     ),
+    "stale-gradient": (
+        "Call optimizer.zero_grad() once a step, before the gradients are computed.",
+        "A step by the sum of all gradients so far is far too long (Karpathy 2018).",
+    ),
+    "unshuffled": (
+        "Shuffle the training samples anew in every pass (DataLoader: shuffle=True).",
+        "Gradients of batches that are no random samples are biased (Bengio 2012).",
+    ),
     "split-leak": (
         "Make the split again with the leaking samples on one side.",
         "What was trained on cannot measure anything.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,12 +46,15 @@ def diagnose(
     run: Place | None = None,
     *,
     project: Place | None = None,
-    curves: Place | None = None,
+    curves: Place | Mapping[str, Sequence[float]] | None = None,
     human: str | None = None,
     collect: bool = False,
     listener: Listener = silent,
 ) -> DiagnoseResult:
-    """The findings of a run, or of a CSV of learning curves, with prescriptions.
+    """The findings of a run, of a watched loop's folder, or of learning curves, with prescriptions.
+
+    `curves` is a CSV, a folder or file of TensorBoard's, a JSON file or the dictionary of Keras'
+    history, or the Hugging Face Trainer's `trainer_state.json`.
 
     `human` is how often people err ("0.02", "3/150"); `collect` trains on parts of the data first,
     to tell what more data would bring.
@@ -59,10 +62,14 @@ def diagnose(
     Raises:
         PhoropterError: If there is no such run or file.
     """
-    from phoropter.project.judging import diagnose_curves, diagnose_run
+    from phoropter.project.foreign import diagnose_curves, diagnose_watched
+    from phoropter.project.judging import diagnose_run
+    from phoropter.watching.folder import is_watched
 
     if curves is not None:
-        return diagnose_curves(Path(curves))
+        return diagnose_curves(curves if isinstance(curves, Mapping) else Path(curves))
+    if run and is_watched(Path(run)):
+        return diagnose_watched(Path(run))
     return diagnose_run(run or "", project, human=human, collect=collect, listener=listener)
 
 
