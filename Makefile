@@ -30,6 +30,7 @@ docs: $(VENV)/.installed-dev  ## writes the generated pages anew; a test fails w
 	$(BIN)/python tools/cli_docs.py
 	$(BIN)/python tools/recipe_docs.py
 	$(BIN)/python tools/model_docs.py
+	$(BIN)/python tools/finding_pages.py
 
 bench: $(VENV)/.installed-dev
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

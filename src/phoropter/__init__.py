@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from phoropter.core.errors import PhoropterError as PhoropterError
     from phoropter.core.recipe import Recipe as Recipe
     from phoropter.project.api import augment as augment
+    from phoropter.project.api import checklist as checklist
     from phoropter.project.api import compare as compare
     from phoropter.project.api import convert as convert
     from phoropter.project.api import diagnose as diagnose
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from phoropter.project.api import lr_range as lr_range
     from phoropter.project.api import models as models
     from phoropter.project.api import predict as predict
+    from phoropter.project.api import replay as replay
     from phoropter.project.api import report as report
     from phoropter.project.api import run as run
     from phoropter.project.api import split as split
     from phoropter.project.api import test as test
     from phoropter.project.api import train as train
     from phoropter.project.cluster import spread as spread
+    from phoropter.watching.recording import watch as watch
 
     __version__: str
 
@@ -50,13 +53,16 @@ _HOMES = {
     "test": _API,
     "predict": _API,
     "export": _API,
+    "replay": _API,
     "report": _API,
+    "checklist": _API,
     "convert": _API,
     "augment": _API,
     "lr_range": _API,
     "models": _API,
     "doctor": _API,
     "spread": "phoropter.project.cluster",
+    "watch": "phoropter.watching.recording",
     "Recipe": "phoropter.core.recipe",
     "PhoropterError": "phoropter.core.errors",
 }
@@ -66,6 +72,7 @@ __all__ = [
     "Recipe",
     "__version__",
     "augment",
+    "checklist",
     "compare",
     "convert",
     "diagnose",
@@ -77,12 +84,14 @@ __all__ = [
     "lr_range",
     "models",
     "predict",
+    "replay",
     "report",
     "run",
     "split",
     "spread",
     "test",
     "train",
+    "watch",
 ]
 
 

@@ -14,7 +14,13 @@ from phoropter.cli.main import application
 from phoropter.core.recipe import Recipe, flat, from_yaml
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FINDINGS = sorted((ROOT / "docs" / "findings").glob("*.md"))
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *FINDINGS,
+]
 MARKDOWN = [*PAGES, ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs" / "adr").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
@@ -70,7 +76,12 @@ def test_the_make_targets_of_a_page_exist(page):
 
 @pytest.mark.parametrize(
     ("name", "page"),
-    [("cli_docs", "cli.md"), ("recipe_docs", "recipe.md"), ("model_docs", "models.md")],
+    [
+        ("cli_docs", "cli.md"),
+        ("recipe_docs", "recipe.md"),
+        ("model_docs", "models.md"),
+        ("finding_pages", "findings.md"),
+    ],
 )
 def test_generated_pages_are_fresh(name, page):
     written = (ROOT / "docs" / page).read_text("utf-8")

@@ -14,7 +14,7 @@ FUNCTIONS = [function.__name__ for function in COMMANDS]
 
 def test_the_names_are_these():
     assert sorted(phoropter.__all__) == sorted(
-        [*FUNCTIONS, "spread", "Recipe", "PhoropterError", "__version__"]
+        [*FUNCTIONS, "spread", "watch", "Recipe", "PhoropterError", "__version__"]
     )
     assert set(phoropter.__all__) <= set(dir(phoropter))
 

@@ -1,9 +1,11 @@
 """One small result of every kind."""
 
+from phoropter.core.checklist import Checklist, Item
 from phoropter.core.records import Comparison, Finding, Metric, ModelCard, Prescription, Rejected
 from phoropter.core.run_records import RangePoint
 from phoropter.data.writing import Lost
 from phoropter.project import results
+from phoropter.project.replay_result import Compared, ReplayResult
 
 ACCURACY = Metric("accuracy", 0.954, 0.93, 0.972, 360)
 UNDEFINED = Metric("roc_auc", float("nan"), float("nan"), float("inf"), 360)
@@ -90,6 +92,23 @@ BY_COMMAND = {
         (Lost("crowds", 2, "left out"), Lost("licences", 0, "not read")),
         (Rejected("a.json", "no 'area' (annotation 3)", "annotation"),),
     ),
+    "replay": ReplayResult(
+        "a1b2",
+        "p",
+        True,
+        (Compared("history", 40, 0, 0.0, ""), Compared("metrics", 8, 0, 0.0, "")),
+        {"torch": ("2.6", "2.7")},
+        ("Then the run was computed with torch 2.6, now with 2.7.",),
+        3.2,
+    ),
+    "checklist": Checklist(
+        "p",
+        1,
+        (
+            Item("problem", "It is settled.", True, "Two classes.", "project.yaml"),
+            Item("data", "They were looked at.", False, "", "", "phoropter look digits"),
+        ),
+    ),
     "models": (ModelCard("cnn", "network", ("classification",), parameters=1234567),),
     "doctor": results.DoctorResult(
         "3.11.7", "0.1.0", "2.6", "cpu", 2, 2, 24.0, 50.0, {"lite0": True}, {"export": False}, "/c"
@@ -111,6 +130,8 @@ WORDS = {
     "predict": ["p/model", "a.png", "b.png"],
     "export": ["a1"],
     "report": ["p"],
+    "replay": ["a1"],
+    "checklist": ["p"],
     "models": [],
     "doctor": [],
 }

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,13 @@ def test_every_command_prints_text_or_one_json_document(phoropter, answer, sampl
     written = phoropter(name, *words, "--json", "--quiet", "--debug", "--lang", "ko")
     assert (written.code, written.err) == (0, "")
     assert written.json == json.loads(json.dumps(plain(result), allow_nan=False))
+
+
+def test_a_replay_that_differs_has_an_exit_code_of_its_own(phoropter, answer, samples):
+    answer("replay", replace(samples.BY_COMMAND["replay"], identical=False))
+    assert phoropter("replay", "a1", "--quiet").code == 4
+    told = phoropter("replay", "a1", "--json", "--quiet")
+    assert (told.code, told.json["identical"]) == (4, False)
 
 
 def test_json_has_no_nan(phoropter, answer, samples):

@@ -1,7 +1,7 @@
 import re
 from dataclasses import replace
 
-from phoropter.cli import layout, render
+from phoropter.cli import layout, render, render_record
 from phoropter.core.decoding import Decision, Decoding
 from phoropter.core.records import Metric, Rejected
 from phoropter.core.run_records import SliceScore
@@ -111,4 +111,30 @@ def test_a_comparison_says_its_method_and_whether_the_two_are_equal(samples):
         "not shown to be as good as equal: differences below 0.05 do not matter",
         "By a test.",
         "Go on.",
+    ]
+
+
+def test_a_replay_says_where_the_numbers_part_and_why(samples):
+    same = samples.BY_COMMAND["replay"]
+    history, metrics = same.compared
+    apart = replace(history, different=3, largest=0.25, first="pass 2")
+    found = replace(same, identical=False, compared=(apart, metrics))
+    assert render_record.replay(found).splitlines() == [
+        "run a1b2 made again in 3.2 s: the numbers differ",
+        "history  40  3 differ  first in pass 2, at most by 0.25",
+        "metrics  8   0 differ",
+        "Then the run was computed with torch 2.6, now with 2.7.",
+    ]
+    assert "same to the bit" in render_record.replay(same)
+
+
+def test_a_checklist_says_what_each_tick_rests_on(samples):
+    assert render_record.checklist(samples.BY_COMMAND["checklist"]).splitlines() == [
+        "1 of 2 are done",
+        "problem",
+        "  [x] It is settled.",
+        "      Two classes. (project.yaml)",
+        "data",
+        "  [ ] They were looked at.",
+        "      to do: phoropter look digits",
     ]

@@ -16,16 +16,27 @@ from phoropter.core.run_records import Epoch, RunSummary
 from phoropter.diagnosis.evidence import RunEvidence
 
 
-@pytest.fixture(scope="session")
-def trainer() -> Any:
-    """The training loop written out by hand, and the setups it is used on."""
-    name = "phoropter_diagnosis_training"
-    spec = spec_from_file_location(name, Path(__file__).with_name("training.py"))
+def _beside(stem: str) -> Any:
+    """The module of that name in this folder."""
+    name = f"phoropter_diagnosis_{stem}"
+    spec = spec_from_file_location(name, Path(__file__).with_name(f"{stem}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[name] = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def trainer() -> Any:
+    """The training loop written out by hand, and the setups it is used on."""
+    return _beside("training")
+
+
+@pytest.fixture(scope="session")
+def recorder() -> Any:
+    """The project's own loop on digits, with everything that it records."""
+    return _beside("recorded")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from phoropter.core.registry import load
 from phoropter.diagnosis.diagnose import diagnose
 
 HEALTHY = (
@@ -63,9 +64,11 @@ def test_a_fault_is_found(run_of, name):
 
 
 def test_a_rise_after_the_kept_weights_is_only_noted_where_these_generalise(run_of):
-    found = {item.code: item for item in diagnose(run_of("noisy labels"))}
-    assert found["overfit"].severity == "info"
-    assert found["overfit"].evidence["val_loss_rise"] > 0.25
+    run = run_of("noisy labels")
+    (found,) = load("phoropter.rules", "overfit")(run)
+    assert found.severity == "info"
+    assert found.evidence["val_loss_rise"] > 0.25
+    assert {item.code for item in diagnose(run)} == {"label-noise"}
 
 
 @pytest.mark.parametrize("name", ["rate x100", "100 images", "two epochs", "nan"])

@@ -18,7 +18,16 @@ def _run(code, evidence):
 
 
 @pytest.mark.parametrize(
-    "name", ["loss-at-init", "cannot-overfit-batch", "input-ignored", "no-gradient"]
+    "name",
+    [
+        "loss-at-init",
+        "cannot-overfit-batch",
+        "input-ignored",
+        "no-gradient",
+        "mode-mixup",
+        "batch-mixing",
+        "wrong-step",
+    ],
 )
 def test_gates_speak_only_when_they_fail(evidence, name):
     failed = Gate(name, 5.0, 2.3, False, {"classes": 10})
@@ -29,6 +38,43 @@ def test_gates_speak_only_when_they_fail(evidence, name):
     assert not _run(name, evidence(gates=(Gate(name, 2.3, 2.3, True),)))
     assert not _run(name, evidence(gates=(Gate("other", 5.0, 2.3, False),)))
     assert not _run(name, evidence())
+
+
+def test_a_wrong_mode_and_a_wrong_step_are_told_which_way_round(evidence):
+    def message(name, facts):
+        (found,) = _run(name, evidence(gates=(Gate(name, 1.0, 0.0, False, facts),)))
+        return found.message
+
+    off = message("mode-mixup", {"off_in_training": ["drop"]})
+    assert off.startswith("Some layers stay in eval mode")
+    on = message("mode-mixup", {"on_in_evaluation": ["drop"], "off_in_training": []})
+    assert on.startswith("The network answers as if")
+    assert "does not move" in message("wrong-step", {"unmoved": ["a"]})
+    assert "frozen" in message("wrong-step", {"unmoved": [], "moved": ["a"]})
+    (twice,) = _run("wrong-step", evidence(gates=(Gate("wrong-step", 2.0, 1.0, False, {}),)))
+    assert "2 steps" in twice.message
+
+
+def test_a_mismatch_is_told_from_weights_and_from_inputs(evidence):
+    def found(measured, facts):
+        gate = Gate("preprocessing-mismatch", measured, 0.25, False, facts)
+        (finding,) = _run("preprocessing-mismatch", evidence(gates=(gate,)))
+        return finding
+
+    assert found(1.0, {"from": "weights"}).severity == "warning"
+    assert found(0.3, {"from": "weights"}).severity == "info"
+    of_inputs = found(60.0, {"from": "inputs", "farthest": 2.1})
+    assert of_inputs.severity == "warning"
+    assert "standard deviation of 60" in of_inputs.message
+
+
+def test_lost_labels_are_told_with_their_classes(evidence):
+    lost = [
+        {"kind": "mirror", "class": "b", "becomes": "d", "taken": 9, "samples": 30, "p_value": 0.0}
+    ]
+    gate = Gate("label-breaking-augmentation", 0.3, 0.0, False, {"lost": lost, "without": {}})
+    (finding,) = _run("label-breaking-augmentation", evidence(gates=(gate,)))
+    assert "mirror turns 9 of 30 'b' into 'd'" in finding.message
 
 
 def test_always_the_same_answer_is_a_collapse(evidence, predictions):

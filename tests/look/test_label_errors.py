@@ -9,7 +9,7 @@ from phoropter.core.records import Split
 from phoropter.look.checks.label_errors import FEWEST_OF_CLASS, check
 from phoropter.look.class_probabilities import family_folds
 from phoropter.look.label_opinion import Opinion, doubtful_labels
-from phoropter.look.noise_floor import NoiseFloor, fit_noise_floor
+from phoropter.metrics.noise_floor import NoiseFloor, fit_noise_floor
 from phoropter.prediction.handcrafted import described
 
 

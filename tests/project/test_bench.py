@@ -7,6 +7,7 @@ import pytest
 
 from phoropter.core.recipe import Recipe
 from phoropter.project.bench import ProjectBench
+from phoropter.project.judging import evidence_of
 from phoropter.project.opened import started
 from phoropter.project.options import Options
 from phoropter.project.results import Step
@@ -147,3 +148,16 @@ def test_what_was_tried_corrects_what_is_expected(bench):
     assert after.measured == "Tried once here: -0.0500 on average."
     kinds = [one.measured for one in offered().values()]
     assert kinds.count("") == len(before) - 1
+
+
+def test_the_evidence_has_what_was_recorded_inside_the_network(bench):
+    record = bench.of(bench.run(MLP.changed({"train.epochs": 3})))
+    evidence = evidence_of(record, {})
+    assert [row.epoch for row in evidence.signals] == [1, 2, 3]
+    assert evidence.dynamics is not None
+    assert evidence.train_predictions is not None
+    assert evidence.dynamics.losses.shape == (4, len(evidence.train_predictions))
+    assert evidence.images
+    classic = bench.of(bench.run(Recipe().changed({"model.name": "majority"})))
+    assert evidence_of(classic, {}).signals == ()
+    assert evidence_of(classic, {}).dynamics is None

@@ -100,7 +100,7 @@ def test_asked_again_nothing_is_trained_and_nothing_changes(collected):
 def test_parts_do_not_count_as_runs_of_the_project(collected):
     folder, (run, _, _) = collected
     notebook = Notebook(Folder(folder / "p").notebook)
-    roles = [role for name, role in notebook.runs() if name != run.run]
+    roles = [role for name, role, _ in notebook.runs() if name != run.run]
     notebook.close()
     assert set(roles) == {ROLE}
     assert phoropter.test(folder / "p").run == run.run
@@ -119,7 +119,7 @@ def test_networks_take_as_many_steps_on_a_part(tmp_path, write_digits):
     found = phoropter.diagnose(run.run, project=tmp_path / "p", collect=True)
     assert [level.draws for level in found.forecast.levels] == [1, 1, 1, 1]
     notebook = Notebook(Folder(tmp_path / "p").notebook)
-    parts = [name for name, role in notebook.runs() if role == ROLE]
+    parts = [name for name, role, _ in notebook.runs() if role == ROLE]
     notebook.close()
     asked = [
         (tmp_path / "p" / "runs" / name / "recipe.yaml").read_text(encoding="utf-8")

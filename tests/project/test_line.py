@@ -142,9 +142,12 @@ def test_the_simple_models_were_fitted_first(project):
 
 
 def test_what_is_concluded(result):
-    on_changes, on_simple = result.conclusion
+    on_changes, *others = result.conclusion
     assert f"{len(result.steps)} changes tried" in on_changes
-    assert "simple model" in on_simple
+    judged = [sentence for sentence in others if sentence.startswith("How changes were judged: ")]
+    assert len(judged) == bool(result.steps)
+    assert any("simple model" in sentence for sentence in others)
+    assert all("flatters" in sentence for sentence in others[len(judged) + 1 :])
 
 
 def test_the_files_of_a_project(project, result):
@@ -377,3 +380,16 @@ def test_a_metric_that_cannot_be_used_starts_no_project(write_digits, tmp_path):
         assert repr(name) in caught.value.message
         assert hint in caught.value.hint
         assert not (tmp_path / "p").exists()
+
+
+def test_a_finished_project_is_ticked_by_its_records(copy, result):
+    found = phoropter.checklist(copy)
+    done = {item.what: item for item in found.items if item.done}
+    assert done["Simple models have been measured on the same samples."].evidence
+    assert "The sealed test part was opened once, for the chosen run." in done
+    assert any("bundle" in what for what in done)
+    steps = done.get("Changes have been tried one at a time and compared on the same samples.")
+    assert (steps is not None) == bool(result.steps)
+    page = Path(result.report).read_text(encoding="utf-8")
+    assert 'id="checklist"' in page
+    assert "What would tick it:" in page

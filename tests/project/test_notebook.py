@@ -65,7 +65,8 @@ def test_what_was_noted_is_there_after_opening_again(notebook, reopened):
     assert again.comparison("first", "second") == COMPARISON
     assert again.comparison("second", "first") is None
     assert (again.looks, again.openings) == (1, 1)
-    assert again.runs() == (("first", "baseline"),)
+    ((run, role, facts),) = again.runs()
+    assert (run, role, Recipe.model_validate(facts["recipe"])) == ("first", "baseline", Recipe())
     again.record_step(STEP)
     assert len(again.steps()) == 3
     again.close()
@@ -75,7 +76,7 @@ def test_a_run_is_noted_each_time_it_is_asked_for(notebook):
     asked = (("a", "single"), ("b", "ladder"), ("a", "baseline"), ("b", "ladder"))
     for run, role in asked:
         notebook.record_run(run, role, {})
-    assert notebook.runs() == asked
+    assert notebook.runs() == tuple((run, role, {}) for run, role in asked)
 
 
 def test_data_and_split_are_noted_once(notebook, tmp_path):

@@ -57,7 +57,7 @@ def test_each_way_is_a_look_and_says_its_method(compared):
 def test_other_seeds_are_runs_of_their_own_and_tell_the_spread(compared):
     folder, (_, seeds, _) = compared
     notebook = Notebook(Folder(folder / "p").notebook)
-    repeats = {run for run, role in notebook.runs() if role == ROLE}
+    repeats = {run for run, role, _ in notebook.runs() if role == ROLE}
     notebook.close()
     assert len(repeats) == 2 * 3 + 2 * 3
     scores = {

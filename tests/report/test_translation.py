@@ -23,6 +23,8 @@ SPEAKING = (
     SOURCES / "improvement" / "decide.py",
     SOURCES / "improvement" / "loop.py",
     SOURCES / "project" / "conclusion.py",
+    SOURCES / "project" / "checklist.py",
+    SOURCES / "project" / "replaying.py",
     SOURCES / "metrics" / "primary.py",
     SOURCES / "comparison" / "methods.py",
     SOURCES / "comparison" / "plan.py",

@@ -91,6 +91,23 @@ def test_a_pass_taken_up_in_its_middle_goes_on_as_before(photos, workers):
     assert same(passes(photos, workers=workers, epoch=2, start=3), whole[3:])
 
 
+def test_nothing_is_left_of_a_pass_whose_last_shorter_step_was_taken():
+    rows = np.arange(20)
+    data = TrainingData(
+        inputs=MemoryInputs(np.zeros((20, 2), dtype=np.float32)),
+        targets=torch.arange(20),
+        train_rows=rows,
+        val_rows=rows,
+        train_eval_rows=rows,
+        metric=None,
+    )
+    plan = Plan(samples=20, batch_size=4, accumulate=2, epochs=3)  # steps of 2, 2 and 1 batches
+    numerics = fixed("float32", threads=1)
+    feed = Feed(data, plan, seed=0, device=torch.device("cpu"), numerics=numerics)
+    left = [[len(step) for step in feed.steps(1, start=start)] for start in range(4)]
+    assert left == [[2, 2, 1], [2, 1], [1], []]
+
+
 def test_every_epoch_and_every_seed_is_a_fresh_draw(photos):
     def varied(**how):
         views = [view for view in passes(photos, **how) if len(view) == 3]

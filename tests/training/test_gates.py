@@ -11,6 +11,7 @@ from phoropter.core.predictions import ValuePredictions
 from phoropter.core.records import TargetSchema
 from phoropter.core.run_records import Gate
 from phoropter.data.memory import MemoryInputs
+from phoropter.tasks.classification import Classification
 from phoropter.tasks.regression import Regression
 from phoropter.training.gates import input_ignored, read_gates, run_gates, write_gates
 from phoropter.training.records import Watch
@@ -34,7 +35,14 @@ def test_a_sound_set_up_passes_and_is_left_alone(digits):
     before = {name: value.clone() for name, value in setup.network.state_dict().items()}
     randomness = torch.get_rng_state()
     gates = gates_of(setup, label_smoothing=0.2)
-    assert list(gates) == ["loss-at-init", "cannot-overfit-batch", "no-gradient"]
+    assert list(gates) == [
+        "loss-at-init",
+        "cannot-overfit-batch",
+        "no-gradient",
+        "wrong-step",
+        "mode-mixup",
+        "batch-mixing",
+    ]
     assert all(gate.passed for gate in gates.values()), gates
     assert gates["loss-at-init"].measured == pytest.approx(math.log(10), rel=0.1)
     assert gates["loss-at-init"].expected == pytest.approx(math.log(10), rel=0.01)
@@ -95,7 +103,8 @@ def test_frozen_layers_are_a_slip_only_where_all_should_learn(digits):
     gates = run_gates(
         setup.network, setup.data, recipe, task=setup.task, schema=setup.schema, watch=Watch()
     )
-    assert gates[-1].evidence["parameters"] == ["0.weight", "0.bias"]
+    (gate,) = (gate for gate in gates if gate.name == "no-gradient")
+    assert gate.evidence["parameters"] == ["0.weight", "0.bias"]
 
 
 class Deaf(nn.Module):
@@ -114,6 +123,54 @@ def test_a_network_that_ignores_its_input_cannot_learn_a_batch(digits):
     assert not gates["cannot-overfit-batch"].passed
     assert gates["cannot-overfit-batch"].evidence["samples"] > 2
     assert gates["no-gradient"].evidence["parameters"] == ["inner.weight"]
+
+
+class Rewritten(nn.Module):
+    """Takes its weights back after every step, and changes those that are frozen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(64, 10)
+        self.kept = self.inner.weight.detach().clone()
+        self.frozen = nn.Parameter(torch.ones(10), requires_grad=False)
+
+    def forward(self, inputs):
+        with torch.no_grad():
+            self.inner.weight.copy_(self.kept)
+            self.frozen.mul_(0.9)
+        return self.inner(inputs) * self.frozen
+
+
+def test_frozen_weights_that_change_all_the_same_are_named(digits):
+    gate = gates_of(replace(digits(), network=Rewritten()))["wrong-step"]
+    assert not gate.passed
+    assert gate.evidence["moved"] == ("frozen",)
+
+
+def test_a_step_that_is_taken_twice_is_counted(digits):
+    class Twice(Classification):
+        def objective(self, *args, **options):
+            made = super().objective(*args, **options)
+            once = made.steps
+            made.steps = lambda *batch: [*once(*batch), *once(*batch)]
+            return made
+
+    gate = gates_of(replace(digits(), task=Twice()))["wrong-step"]
+    assert (gate.measured, gate.passed) == (2.0, False)
+
+
+def test_a_weight_that_the_optimiser_does_not_know_is_named(digits):
+    class Forgetful(Classification):
+        def objective(self, *args, **options):
+            made = super().objective(*args, **options)
+            (groups,) = made.parameters().values()
+            made.parameters = lambda: {"main": groups[:1]}  # biases and gains are left out
+            return made
+
+    gate = gates_of(replace(digits(), task=Forgetful()))["wrong-step"]
+    assert not gate.passed
+    assert "4.bias" in gate.evidence["unmoved"]
+    assert "0.weight" not in gate.evidence["unmoved"]
 
 
 def test_a_tiny_network_is_not_blamed_for_its_size(digits):

@@ -10,6 +10,7 @@ from torch import nn
 from phoropter.core.errors import CorruptFileError
 from phoropter.training.activity import Activity, inactive_share
 from phoropter.training.dynamics import FILE as DYNAMICS
+from phoropter.training.dynamics import read_dynamics
 from phoropter.training.signals import (
     FILE,
     MOST_BLOCKS,
@@ -131,3 +132,24 @@ def test_damaged_signals_are_told(tmp_path):
     with pytest.raises(CorruptFileError, match="signals"):
         read_signals(tmp_path)
     assert read_signals(tmp_path / "elsewhere") == ()
+
+
+def test_blocks_are_as_fine_as_their_number_allows():
+    layers = [f"trunk.stages.{stage}.{part}.weight" for stage in range(4) for part in range(2)]
+    assert len(set(blocks(layers).values())) == 8
+    many = [f"trunk.stages.{stage}.{part}.weight" for stage in range(9) for part in range(4)]
+    assert set(blocks(many).values()) == {f"trunk.stages.{stage}" for stage in range(9)}
+
+
+def test_dynamics_are_read_back_and_damage_is_told(digits, tmp_path):
+    digits().fit(tmp_path, epochs=2)
+    found = read_dynamics(tmp_path)
+    assert found is not None
+    kept = np.load(tmp_path / DYNAMICS)
+    assert found.epochs.tolist() == [0, 1, 2]
+    assert np.array_equal(found.losses, kept["losses"].astype(np.float64))
+    assert np.array_equal(found.answers, kept["answers"])
+    assert read_dynamics(tmp_path / "elsewhere") is None
+    (tmp_path / DYNAMICS).write_bytes(b"PK\x03\x04 no archive")
+    with pytest.raises(CorruptFileError, match="dynamics"):
+        read_dynamics(tmp_path)

@@ -15,14 +15,14 @@ from phoropter.core.errors import UsageError
 
 OptionalRun = Annotated[
     str | None,
-    typer.Argument(metavar="[RUN]", help="A run's folder, or the beginning of its identifier."),
+    typer.Argument(metavar="[RUN]", help="Folder of a run or watched loop, or a run's identifier."),
 ]
 Curves = Annotated[
     Path | None,
     typer.Option(
         "--curves",
         metavar="FILE",
-        help="A CSV of learning curves instead: epoch,train_loss,val_loss[,...].",
+        help="Curves instead: CSV (epoch,train_loss,val_loss,...), TensorBoard's, Keras' JSON.",
     ),
 ]
 Human = Annotated[

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from phoropter.cli.augment import augment
+from phoropter.cli.checklist import checklist
 from phoropter.cli.compare import compare
 from phoropter.cli.convert import convert
 from phoropter.cli.diagnose import diagnose
@@ -26,6 +27,7 @@ from phoropter.cli.models import models
 from phoropter.cli.options import command
 from phoropter.cli.output import discard_stdout
 from phoropter.cli.predict import predict
+from phoropter.cli.replay import replay
 from phoropter.cli.report import report
 from phoropter.cli.run import run
 from phoropter.cli.split import split
@@ -51,10 +53,12 @@ COMMANDS = (
     diagnose,
     improve,
     compare,
+    replay,
     test,
     predict,
     export,
     report,
+    checklist,
     convert,
     models,
     doctor,

@@ -193,7 +193,15 @@ def diagnosis(result: DiagnoseResult) -> str:
             for part in result.budget
         )
         lines.append("limits: " + ", ".join(parts))
-    return joined(lines, result.plan)
+    return joined(lines, result.plan, _unjudged(result.unjudged))
+
+
+def _unjudged(codes: Mapping[str, str]) -> list[str]:
+    """What could not be judged, by the record that is missing."""
+    missing: dict[str, list[str]] = {}
+    for code, record in codes.items():
+        missing.setdefault(record, []).append(code)
+    return [f"not judged: {', '.join(names)}: needs {record}" for record, names in missing.items()]
 
 
 def project(result: ProjectResult) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from phoropter.core.records import Metric, TargetSchema
 
 
@@ -62,6 +65,23 @@ class PassSignals:
     inactive: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SampleDynamics:
+    """How each of a fixed set of training samples fared, pass by pass.
+
+    The samples are those of the run's predictions on training samples, in the same order.
+
+    Args:
+        epochs: The passes, 0 is before the first step, shape (k,).
+        losses: Plain loss of each sample, shape (k, n).
+        answers: The class with the highest score, or the first value (standardised), shape (k, n).
+    """
+
+    epochs: NDArray[np.int64]
+    losses: NDArray[np.float64]
+    answers: NDArray[np.float64]
+
+
 @dataclass(frozen=True, slots=True)
 class KeptPass:
     """A pass whose weights were kept.
@@ -97,7 +117,7 @@ class Gate:
     """The outcome of one check made before training.
 
     Args:
-        name: "loss-at-init", "cannot-overfit-batch", "input-ignored", "no-gradient".
+        name: The finding code that it stands for: "loss-at-init", "batch-mixing", ...
         measured: What was measured.
         expected: What a sound set-up shows.
         passed: Whether it is sound.
@@ -133,6 +153,8 @@ class RunSummary:
         own: Hash of the source of each part of the user's own, by its recipe key.
         kept: The passes whose weights were kept, the best first; empty for classic models.
         members: The runs whose answers an ensemble averages, one as often as it counts.
+        made_of: Hashes of what decides the numbers, and the programs and the machine that computed
+            them, by name; empty in records of older versions.
     """
 
     run: str
@@ -150,6 +172,7 @@ class RunSummary:
     waiting: float = 0.0
     kept: tuple[KeptPass, ...] = ()
     members: tuple[str, ...] = ()
+    made_of: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ _CODES: Mapping[Category, str] = {
         undeclared-groups metadata-shortcut class-imbalance rare-class label-errors outliers
         covariate-shift mixed-sizes low-resolution bad-boxes tiny-objects multicollinearity""",
     "before": """loss-at-init cannot-overfit-batch input-ignored no-gradient batch-mixing
-        mode-mixup preprocessing-mismatch label-breaking-augmentation""",
+        mode-mixup wrong-step preprocessing-mismatch label-breaking-augmentation
+        stale-gradient unshuffled""",
     "training": """diverged lr-too-high lr-too-low undertrained underfit overfit plateau
         vanishing-gradient exploding-gradient dead-activations batch-too-small batch-too-large
         slow-input""",

@@ -11,17 +11,36 @@ from phoropter.diagnosis.evidence import RunEvidence
 
 _SEVERITY = {"critical": 0, "warning": 1, "info": 2}
 _CATEGORY = {"before": 0, "training": 1, "data": 2, "result": 3, "generative": 4, "deployed": 5}
-FIRST = ("cannot-overfit-batch", "no-gradient", "input-ignored", "diverged", "lr-too-high")
+FIRST = (
+    "stale-gradient",
+    "cannot-overfit-batch",
+    "no-gradient",
+    "input-ignored",
+    "diverged",
+    "lr-too-high",
+)
 """Within a severity these come first: while they last, nothing else can be trusted."""
 
 _SYMPTOMS = frozenset(
     {"underfit", "plateau", "majority-collapse", "miscalibrated", "overfit", "capacity-limited"}
 )
 _NOTHING_LEARNT = frozenset({"underfit", "plateau", "majority-collapse", "capacity-limited"})
+_NOT_REACHED = _NOTHING_LEARNT | {"cannot-overfit-batch", "lr-too-low", "undertrained"}
 EXPLAINS: Mapping[str, frozenset[str]] = {
+    "stale-gradient": _SYMPTOMS
+    | {"diverged", "lr-too-high", "lr-too-low", "undertrained", "exploding-gradient"},
+    "unshuffled": _SYMPTOMS - {"overfit"} | {"lr-too-high"},
+    "dead-activations": _NOT_REACHED | {"vanishing-gradient", "miscalibrated", "class-imbalance"},
+    "vanishing-gradient": _NOT_REACHED | {"miscalibrated", "class-imbalance"},
+    "batch-too-small": _SYMPTOMS | {"lr-too-high", "undertrained"},
+    "batch-too-large": _SYMPTOMS - {"overfit"} | {"undertrained", "lr-too-low"},
+    "augmentation-too-strong": _NOTHING_LEARNT | {"lr-too-low", "undertrained", "miscalibrated"},
+    "label-noise": frozenset({"overfit", "underfit", "miscalibrated", "capacity-limited"}),
     "cannot-overfit-batch": _NOTHING_LEARNT,
     "no-gradient": _NOTHING_LEARNT,
     "input-ignored": _NOTHING_LEARNT,
+    "wrong-step": _NOTHING_LEARNT,
+    "mode-mixup": frozenset({"batch-mixing"}),
     "diverged": _SYMPTOMS | {"lr-too-low", "undertrained", "class-imbalance", "classic-wins"},
     "lr-too-high": _SYMPTOMS - {"overfit"} | {"lr-too-low", "undertrained", "class-imbalance"},
     "lr-too-low": _SYMPTOMS | {"undertrained", "class-imbalance"},

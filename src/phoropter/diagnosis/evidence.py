@@ -9,7 +9,7 @@ from phoropter.core.forecasts import Forecast
 from phoropter.core.predictions import Predictions
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding, Metric
-from phoropter.core.run_records import Epoch, Gate, RunSummary
+from phoropter.core.run_records import Epoch, Gate, PassSignals, RunSummary, SampleDynamics
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +46,10 @@ class RunEvidence:
         forecast: What more data would bring.
         data_findings: What looking at the data found.
         repeats: Primary metric of the same recipe under other seeds.
+        signals: What happened inside the network, one row a sampled pass.
+        dynamics: How the samples of `train_predictions` fared in these passes.
+        test_predictions: On the sealed test part, once it was opened for this run.
+        images: Whether the samples are images, which augmentation can vary.
     """
 
     summary: RunSummary
@@ -64,3 +68,7 @@ class RunEvidence:
     held_out: HeldOut | None = None
     optimism: Metric | None = None
     forecast: Forecast | None = None
+    signals: tuple[PassSignals, ...] = ()
+    dynamics: SampleDynamics | None = None
+    test_predictions: Predictions | None = None
+    images: bool = True

@@ -19,8 +19,8 @@ from phoropter.look.class_probabilities import (
 from phoropter.look.confident import contradicted
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.listing import counted
-from phoropter.look.noise_floor import NoiseFloor, fit_noise_floor
 from phoropter.look.threads import one_thread
+from phoropter.metrics.noise_floor import NoiseFloor, fit_noise_floor
 
 ALPHA = 0.001
 """False alarms on labels that are right, by the likelihood ratio of there being wrong ones."""

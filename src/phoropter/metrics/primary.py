@@ -10,6 +10,17 @@ MILD_IMBALANCE = 3.0
 """Largest class over smallest. At 3 to 1, always naming the larger of two classes already scores
 0.75, and one more right answer in the small class counts a third of what its size deserves."""
 
+_OF_ERRORS = ("loss", "mse", "mae", "rmse", "mape", "error", "perplexity")
+
+
+def is_greater_better(name: str) -> bool:
+    """The direction of a number of somebody else's, by its name.
+
+    >>> is_greater_better("top1_accuracy"), is_greater_better("val_rmse")
+    (True, False)
+    """
+    return not any(word in name.lower() for word in _OF_ERRORS)
+
 
 @dataclass(frozen=True, slots=True)
 class PrimaryChoice:

@@ -167,7 +167,7 @@ class ProjectBench:
 
         A simple model in the lead is no reason to leave the network's faults uncured.
         """
-        networks = [run for run, role in self.project.notebook.runs() if role == "baseline"]
+        networks = [run for run, role, _ in self.project.notebook.runs() if role == "baseline"]
         if not networks:
             return ()
         record = self.record(self.project.folder.runs / networks[-1])
@@ -203,7 +203,7 @@ class ProjectBench:
         if any(covers(pin, "predict.ensemble") for pin in self.pins):
             return None
         runs = self.project.folder.runs
-        names = dict.fromkeys(run for run, role in self.project.notebook.runs() if role != ROLE)
+        names = dict.fromkeys(run for run, role, _ in self.project.notebook.runs() if role != ROLE)
         done = [self.record(runs / name) for name in names if is_done(runs / name)]
         found = combination(done, self.of(reference), self.problem.schema)
         if found is None:
@@ -222,7 +222,7 @@ class ProjectBench:
         judged = {step.b for step in self.project.notebook.steps()}
         known = (
             runs / run
-            for run, role in self.project.notebook.runs()
+            for run, role, _ in self.project.notebook.runs()
             if role not in apart and (role != "candidate" or run in judged)
         )
         return {

@@ -76,7 +76,7 @@ def close_project(
 
 def baseline_run(project: Project) -> str:
     """Identifier of the project's latest baseline."""
-    return [run for run, role in project.notebook.runs() if role == "baseline"][-1]
+    return [run for run, role, _ in project.notebook.runs() if role == "baseline"][-1]
 
 
 def try_bundle(project: Project, problem: Problem, outcome: Outcome) -> str:

@@ -73,7 +73,7 @@ def _on_simple_models(final: RunRecord, simple: RunRecord) -> str:
         f"{comparison.metric} {comparison.delta:+.4f} "
         f"[{comparison.low:+.4f}, {comparison.high:+.4f}] on the validation part"
     )
-    greater = named(comparison.metric).greater_is_better
+    greater = named(final.summary.metric).greater_is_better
     gain = comparison.delta if greater else -comparison.delta
     if gain > 0 and comparison.p_value <= _LEVEL:
         return f"The network is ahead of the best simple model, {name}: {numbers}."

@@ -104,12 +104,17 @@ class Database:
                 connection.execute(insert(table).values({key: value, **_sealed(values)}))
 
     def rows(self, query: Select[Any]) -> list[Any]:
-        """The rows of a query; plain values where it asks for one column."""
+        """The rows of a query, plain values where it asks for one column; facts are checked."""
+        names = [column["name"] for column in query.column_descriptions]
         with self._transaction() as connection:
-            found = connection.execute(query).all()
-            if query.column_descriptions[0]["name"] == "facts":
-                return [checked(row[0]) for row in found]
-        return [row[0] if len(row) == 1 else tuple(row) for row in found]
+            found = [
+                tuple(
+                    checked(value) if name == "facts" else value
+                    for name, value in zip(names, row, strict=True)
+                )
+                for row in connection.execute(query)
+            ]
+        return [row[0] if len(row) == 1 else row for row in found]
 
     def count(self, table: Table) -> int:
         """Rows of a table."""

@@ -63,7 +63,9 @@ def share_experience(notebook: Notebook) -> None:
 
 def _tried(notebook: Notebook) -> dict[str, Tried]:
     """What the steps brought, by the pair of runs that were compared."""
-    facts = notebook.run_facts()
+    facts: dict[str, Mapping[str, Any]] = {}
+    for run, _, noted in notebook.runs():
+        facts[run] = {**facts.get(run, {}), **noted}
     found: dict[str, Tried] = {}
     for step in notebook.steps():
         one = _from_step(step, facts.get(step.a))
@@ -77,15 +79,15 @@ def _from_step(step: Step, facts: Mapping[str, Any] | None) -> Tried | None:
     values = (step.delta, step.low, step.high)
     if facts is None or "score" not in facts or None in values or facts["score"]["value"] is None:
         return None
-    greater = named(step.metric).greater_is_better
+    try:
+        greater = named(step.metric).greater_is_better
+        kind = kind_of(step.change, Recipe.model_validate(facts["recipe"]))
+    except (UsageError, ValueError):
+        return None  # a metric of the user's own, or recipes of a version that had other keys
     value = float(facts["score"]["value"])
     error = 1.0 - value if greater else value
     if error <= 0 or facts["score"]["name"] != step.metric:
         return None
-    try:
-        kind = kind_of(step.change, Recipe.model_validate(facts["recipe"]))
-    except (UsageError, ValueError):
-        return None  # of a version whose recipes had other keys
     gain = step.delta if greater else -step.delta
     deviation = (step.high - step.low) / _TO_ERROR / error
     return Tried(step.finding, kind, gain / error, deviation**2, gain, here=True)

@@ -14,7 +14,6 @@ from phoropter.core.events import Listener, silent
 from phoropter.core.files import write_json
 from phoropter.core.predictions import Predictions
 from phoropter.core.records import Comparison, Finding, Metric
-from phoropter.diagnosis.curves_file import read_curves
 from phoropter.diagnosis.diagnose import diagnose
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.limits import budget, limits
@@ -121,7 +120,7 @@ def diagnose_run(
         notebook.close()
     found = informed(prescribed(evidence), record.recipe, tried, error=remaining_error(evidence))
     write_findings(record, found)
-    result = _diagnosis(record.summary.run, evidence, found)
+    result = diagnosis(record.summary.run, evidence, found)
     if evidence.forecast is None:
         return result
     alike = [step for step in steps if step.metric in SHARES]
@@ -130,13 +129,8 @@ def diagnose_run(
     return replace(result, plan=plan(evidence.forecast, tuned=tuned, tuning_s=seconds))
 
 
-def diagnose_curves(path: Path) -> DiagnoseResult:
-    """The findings of a CSV of learning curves, as far as the recorded signals allow."""
-    evidence = read_curves(path)
-    return _diagnosis(path.name, evidence, prescribed(evidence))
-
-
-def _diagnosis(name: str, evidence: RunEvidence, found: tuple[Finding, ...]) -> DiagnoseResult:
+def diagnosis(name: str, evidence: RunEvidence, found: tuple[Finding, ...]) -> DiagnoseResult:
+    """The findings of one run and its error budget."""
     known = budget(evidence)
     return DiagnoseResult(
         run=name,
@@ -151,8 +145,8 @@ def _diagnosis(name: str, evidence: RunEvidence, found: tuple[Finding, ...]) -> 
 def read_ladder(folder: Folder, notebook: Notebook) -> dict[str, RunRecord]:
     """The finished classic baselines of a project, by model name."""
     records: dict[str, RunRecord] = {}
-    for run, role in dict.fromkeys(notebook.runs()):
-        if role == "ladder" and (folder.runs / run / "run.json").exists():
+    for run in dict.fromkeys(run for run, role, _ in notebook.runs() if role == "ladder"):
+        if (folder.runs / run / "run.json").exists():
             record = read_run(folder.runs / run)
             records[record.recipe.model.name] = record
     return records
@@ -172,6 +166,9 @@ def evidence_of(record: RunRecord, ladder: Mapping[str, RunRecord]) -> RunEviden
         greater_is_better=named(record.summary.metric).greater_is_better,
         ladder=scores,
         ladder_recipes={name: other.recipe for name, other in ladder.items()},
+        signals=record.signals,
+        dynamics=record.dynamics,
+        images=not record.preprocessing.columns,
     )
 
 
@@ -226,8 +223,8 @@ def compare_runs(
             rivals = whole_runs(folder, notebook)
         finally:
             notebook.close()
-    pair = {path.name: read_run(path) for path in (first, second)}
-    return within(spread_known(comparison, {**rivals, **pair}), rope)
+    own = {path.name: read_run(path) for path in (first, second)}
+    return within(spread_known(comparison, {**rivals, **own}), rope)
 
 
 def judge_ensemble(

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from phoropter.core.processor import processor
 from phoropter.data.cache import cache_folder
 from phoropter.project.results import DoctorResult
 
@@ -40,16 +41,6 @@ def examine() -> DoctorResult:
         extras={name: find_spec(module) is not None for name, module in _EXTRAS.items()},
         cache=str(cache),
     )
-
-
-def processor() -> str:
-    """The processor's name, as far as the system tells it."""
-    listing = Path("/proc/cpuinfo")
-    if listing.exists():
-        for line in listing.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def fingerprint() -> str:

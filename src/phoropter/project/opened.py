@@ -41,7 +41,7 @@ from phoropter.project.grouping import arrange
 from phoropter.project.notebook import Notebook
 from phoropter.project.options import Options
 from phoropter.project.tracking import check_tracker, tracked
-from phoropter.training.problem import Problem, data_digest, problem_digest
+from phoropter.training.problem import Problem, data_digest, problem_digests, whole_digest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,6 +154,7 @@ class Project:
             check_metric(named(metric), metric, schema)
         elif is_expression(metric):
             named(metric)(made_up(schema))  # tells of classes that there are not
+        made_of = problem_digests(self.dataset, split, metric)
         return Problem(
             dataset=self.dataset,
             split=split,
@@ -161,7 +162,8 @@ class Project:
             schema=schema,
             metric=metric,
             cache=self.folder.cache,
-            digest=problem_digest(self.dataset, split, metric),
+            digest=whole_digest(made_of),
+            made_of=made_of,
         )
 
     def _check_unchanged(self, kept: Split) -> None:

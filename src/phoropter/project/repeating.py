@@ -102,7 +102,7 @@ def compared_again(project: Project, a: RunRecord, b: RunRecord, over: Over) -> 
 
 def whole_runs(folder: Folder, notebook: Notebook) -> dict[str, RunRecord]:
     """The finished runs of a project that were trained on all of its training part, or on folds."""
-    names = dict.fromkeys(run for run, role in notebook.runs() if role != PART)
+    names = dict.fromkeys(run for run, role, _ in notebook.runs() if role != PART)
     return {name: read_run(folder.runs / name) for name in names if is_done(folder.runs / name)}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from phoropter.core.recipe import difference
 from phoropter.data.decode import decode
 from phoropter.metrics import named
+from phoropter.project.checklist import checklist
 from phoropter.project.collecting import ROLE
 from phoropter.project.explaining import maps_of
 from phoropter.project.judging import evidence_of, prescribed
@@ -42,6 +43,7 @@ def write_project_report(
         content,
         pictures=pictures_of(project, wanted_pictures(content)),
         slices=slices_of(content.validation, project.dataset, by=[ALL], primary=problem.metric),
+        checklist=checklist(project, outcome.final).items,
         maps=maps_of(outcome.final, problem, worst_rows(content.validation)),
     )
     write_report(content, project.folder.report, lang=lang)
@@ -135,7 +137,7 @@ def _runs(project: Project, outcome: Outcome) -> Iterable[ReportRun]:
     """Every trained run, oldest first, each with what it changed against the first."""
     first: RunRecord | None = None
     apart = {"ladder", ROLE}
-    for run in dict.fromkeys(run for run, role in project.notebook.runs() if role not in apart):
+    for run in dict.fromkeys(run for run, role, _ in project.notebook.runs() if role not in apart):
         path = project.folder.runs / run
         if not (path / "run.json").exists():
             continue

@@ -204,6 +204,8 @@ class DiagnoseResult:
         unknown: Why the others are not known.
         forecast: What more data would bring, where that was asked for.
         plan: Whether to label or to tune, one sentence each; empty without a forecast.
+        unjudged: For loops of others: the codes of which nothing can be said, each with the record
+            that it would need.
     """
 
     run: str
@@ -213,6 +215,7 @@ class DiagnoseResult:
     unknown: Mapping[str, str] = field(default_factory=dict)
     forecast: Forecast | None = None
     plan: tuple[str, ...] = ()
+    unjudged: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,16 @@ from phoropter.core.errors import CorruptFileError
 from phoropter.core.predictions import Predictions, read_predictions
 from phoropter.core.recipe import Recipe, read_recipe
 from phoropter.core.records import Metric, Preprocessing
-from phoropter.core.run_records import Epoch, Gate, RunSummary
+from phoropter.core.run_records import Epoch, Gate, PassSignals, RunSummary, SampleDynamics
 from phoropter.metrics.decoding import metric_names
 from phoropter.metrics.evaluate import evaluate, reported_names
 from phoropter.training.decoding import read_decoding
+from phoropter.training.dynamics import read_dynamics
 from phoropter.training.execute import predicted
 from phoropter.training.gates import read_gates
 from phoropter.training.history import read_history
 from phoropter.training.problem import Problem
+from phoropter.training.signals import read_signals
 from phoropter.training.summary import RECORDS, check_files, read_preprocessing, read_summary
 
 
@@ -37,6 +39,8 @@ class RunRecord:
         train_predictions: On a fixed part of the training samples.
         epoch: The kept pass that the predictions are of; None for the best one.
         decoding: The temperature and the decision that follow the network.
+        signals: What happened inside the network, one row a sampled pass.
+        dynamics: How the samples of `train_predictions` fared in these passes.
     """
 
     path: Path
@@ -49,6 +53,8 @@ class RunRecord:
     train_predictions: Predictions | None
     epoch: int | None = None
     decoding: Decoding = field(default_factory=Decoding)
+    signals: tuple[PassSignals, ...] = ()
+    dynamics: SampleDynamics | None = None
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
@@ -106,4 +112,6 @@ def read_run(path: Path) -> RunRecord:
         predictions=read_predictions(path / "predictions.parquet"),
         train_predictions=read_predictions(train) if train.exists() else None,
         decoding=read_decoding(path),
+        signals=read_signals(path),
+        dynamics=read_dynamics(path),
     )

@@ -6,12 +6,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from phoropter.core.checklist import Checklist
 from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener, silent
 from phoropter.core.records import PARTS, Split
 from phoropter.data.folds import make_folds, write_folds
 from phoropter.data.split import digest, rows
 from phoropter.project.bench import ProjectBench
+from phoropter.project.checklist import checklist
 from phoropter.project.closing import write_bundle
 from phoropter.project.conclusion import conclude
 from phoropter.project.folder import Folder, project_of, run_folder
@@ -34,6 +36,7 @@ from phoropter.project.seal import open_seal, read_opening
 from phoropter.project.steps import planned_baseline, reference_so_far
 from phoropter.project.transfer import weighed
 from phoropter.project.yardsticks import chosen_among
+from phoropter.training.summary import SUMMARY
 
 
 def look_at(options: Options, *, lang: str, listener: Listener) -> LookResult:
@@ -154,9 +157,23 @@ def report_on(place: str | Path | None, *, lang: str) -> ReportResult:
         return ReportResult(str(folder.path), str(page))
 
 
+def checklist_of(place: str | Path | None) -> Checklist:
+    """The checklist of a project, from its records alone; nothing is trained or opened."""
+    with existing(project_of(place)) as project:
+        return checklist(project, _chosen(project, None) if _has_run(project) else None)
+
+
+def _has_run(project: Project) -> bool:
+    """Whether there is a finished run that leads: a baseline, or a single one."""
+    return any(
+        role in {"baseline", "single"} and (project.folder.runs / run / SUMMARY).exists()
+        for run, role, _ in project.notebook.runs()
+    )
+
+
 def _outcome(project: Project, record: RunRecord) -> Outcome:
     ladder = read_ladder(project.folder, project.notebook)
-    looped = any(role == "baseline" for _, role in project.notebook.runs())
+    looped = any(role == "baseline" for _, role, _ in project.notebook.runs())
     among = chosen_among(record, project.folder, project.notebook)
     steps = project.notebook.steps()
     sentences = conclude(record, ladder, steps, among=among) if looped else ()
@@ -169,11 +186,11 @@ def _chosen(project: Project, run: str | Path | None) -> RunRecord:
     """The run that was named, the loop's reference, or the latest single run."""
     if run is not None:
         return read_run(run_folder(run, project.folder.path)[1])
-    roles = dict.fromkeys(role for _, role in project.notebook.runs())
+    roles = dict.fromkeys(role for _, role, _ in project.notebook.runs())
     if "baseline" in roles:
         bench = ProjectBench(project, project.problem(), lambda: 0.0, None)
         return bench.of(reference_so_far(project, bench))
-    singles = [name for name, role in project.notebook.runs() if role == "single"]
+    singles = [name for name, role, _ in project.notebook.runs() if role == "single"]
     if not singles:
         raise UsageError(
             f"The project {str(project.folder.path)!r} has no run yet.",

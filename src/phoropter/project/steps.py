@@ -215,7 +215,7 @@ def reference_so_far(project: Project, bench: ProjectBench) -> Trial:
     Raises:
         InputError: If the project has no baseline yet.
     """
-    baselines = [run for run, role in project.notebook.runs() if role == "baseline"]
+    baselines = [run for run, role, _ in project.notebook.runs() if role == "baseline"]
     if not baselines:
         raise InputError(
             f"The project {str(project.folder.path)!r} has no baseline to improve on.",

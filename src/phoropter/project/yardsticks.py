@@ -27,7 +27,7 @@ from phoropter.project.notebook import Notebook
 from phoropter.project.repeating import ROLE as REPEAT
 from phoropter.project.repeating import repeats_of, whole_runs
 from phoropter.project.run_record import RunRecord, read_run
-from phoropter.training.summary import SUMMARY
+from phoropter.training.summary import SUMMARY, TEST_PREDICTIONS
 
 _COUNTED = re.compile(r"(\d{1,9})/(\d{1,9})")
 _HALF_WIDTH = 1.96  # of a 95 % interval, in standard errors
@@ -59,8 +59,10 @@ def measured_against(
         half = folder.runs / collected.half
         held_out = HeldOut(read_predictions(half / TRAIN_DEV), read_run(half).predictions)
     among = chosen_among(record, folder, notebook)
+    test = record.path / TEST_PREDICTIONS
     return replace(
         evidence,
+        test_predictions=read_predictions(test) if test.exists() else None,
         floor=_floor(record, notebook, human),
         held_out=held_out,
         forecast=None if collected is None else collected.forecast,
@@ -135,7 +137,7 @@ def chosen_among(
     own = record.predictions
     if not isinstance(own, ClassPredictions):
         return None
-    names = dict.fromkeys(run for run, role in notebook.runs() if role not in {ROLE, REPEAT})
+    names = dict.fromkeys(run for run, role, _ in notebook.runs() if role not in {ROLE, REPEAT})
     finished = [folder.runs / run for run in names if (folder.runs / run / SUMMARY).exists()]
     rivals = [read_run(path).predictions for path in finished]
     losses = np.array([mistakes(item) for item in rivals if np.array_equal(item.ids, own.ids)])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from phoropter.core.checklist import Item
 from phoropter.core.decoding import Decoding
 from phoropter.core.predictions import Predictions
 from phoropter.core.recipe import Recipe
@@ -106,6 +107,7 @@ class ReportContent:
         means: JPEG files of the mean image of each class.
         slices: Results on slices of the validation part, the weak ones first.
         maps: JPEG files of where the network looked, by sample identifier.
+        checklist: What a sound project has done, and whether this one has.
     """
 
     name: str
@@ -136,3 +138,4 @@ class ReportContent:
     means: Mapping[str, bytes] = field(default_factory=dict)
     slices: tuple[SliceScore, ...] = ()
     maps: Mapping[str, bytes] = field(default_factory=dict)
+    checklist: tuple[Item, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from phoropter.core.checklist import STAGES
 from phoropter.core.files import write_text
 from phoropter.core.predictions import ClassPredictions, ValuePredictions
 from phoropter.core.recipe import to_yaml
@@ -34,6 +35,7 @@ _SECTIONS = (
     Section("mistakes", "h-mistakes", "mistakes.html"),
     Section("test", "h-test", "test.html"),
     Section("limits", "h-limits", "limits.html"),
+    Section("checklist", "h-checklist", "checklist.html"),
     Section("again", "h-again", "again.html"),
 )
 
@@ -58,9 +60,11 @@ def render(content: ReportContent, *, lang: str = "en") -> str:
     """The page as HTML text; see `write_report`."""
     say = Sentences(lang)
     ladder = _ladder(content, say)
+    parts = {"ladder": ladder, "checklist": content.checklist}
+    empty = {anchor for anchor, part in parts.items() if not part}
     return filled(
         "headline.html",
-        [section for section in _SECTIONS if ladder or section.anchor != "ladder"],
+        [section for section in _SECTIONS if section.anchor not in empty],
         say=say,
         subject="report-of",
         styles=("style.css",),
@@ -71,6 +75,7 @@ def render(content: ReportContent, *, lang: str = "en") -> str:
         conclusions=conclusions(content, say),
         limits=limits(content, say),
         grid=sample_grid(content.dataset, content.split),
+        stages=STAGES,
         recipe=to_yaml(content.final.recipe),
         steps=_steps(content, say),
         curves=_curves(content, say),

@@ -33,6 +33,11 @@ class Activity:
         }
         self.inactive: dict[str, float] = {}
 
+    @property
+    def watches(self) -> bool:
+        """Whether the network has activation layers at all."""
+        return bool(self._layers)
+
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Inside the block, the first batch through each layer is measured."""

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from phoropter.core.errors import CorruptFileError
 from phoropter.core.files import whole_file
 from phoropter.core.records import Rows
+from phoropter.core.run_records import SampleDynamics
 
 FILE = "dynamics.npz"
 
@@ -68,3 +71,25 @@ class Dynamics:
         self.epochs = list(state["epochs"])
         self.losses = list(state["losses"].numpy()) if self.epochs else []
         self.answers = list(state["answers"].numpy()) if self.epochs else []
+
+
+def read_dynamics(folder: Path) -> SampleDynamics | None:
+    """What a run left in `dynamics.npz`; None if there is none.
+
+    Raises:
+        CorruptFileError: If the file is damaged.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return None
+    try:
+        with np.load(path) as content:
+            return SampleDynamics(
+                epochs=content["epochs"],
+                losses=content["losses"].astype(np.float64),
+                answers=content["answers"].astype(np.float64),
+            )
+    except (KeyError, OSError, ValueError, BadZipFile) as error:
+        raise CorruptFileError(
+            f"{str(path)!r} is damaged: {error!r}.", hint="Delete the run's folder; train again."
+        ) from error

@@ -22,6 +22,7 @@ from phoropter.core.run_records import RunSummary
 from phoropter.models.catalog import frozen_trunk
 from phoropter.models.network import Network
 from phoropter.prediction.averaging import Averaged, Chorus, Member, mean_predictions
+from phoropter.training.conditions import conditions
 from phoropter.training.decoding import applied, fit_and_apply
 from phoropter.training.problem import Problem, run_id
 from phoropter.training.summary import (
@@ -62,7 +63,8 @@ def execute_ensemble(
     write_predictions(folder / "predictions.parquet", val)
     train = _mean([read_predictions(path / "train_predictions.parquet") for path in places])
     write_predictions(folder / "train_predictions.parquet", applied(train, folder))
-    write_summary(folder, _summary(folder, places), read_preprocessing(places[0]))
+    summary = replace(_summary(folder, places), made_of=conditions(recipe, problem))
+    write_summary(folder, summary, read_preprocessing(places[0]))
     return folder
 
 

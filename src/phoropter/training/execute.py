@@ -39,6 +39,7 @@ from phoropter.prediction.averaging import mean_predictions
 from phoropter.prediction.run import outputs
 from phoropter.prediction.views import FixedView
 from phoropter.training.checkpoint import read_weights, weights_of, write_weights
+from phoropter.training.conditions import conditions
 from phoropter.training.decoding import applied, check_decoding, fit_and_apply
 from phoropter.training.ensembles import averaged_network, check_no_pass, execute_ensemble
 from phoropter.training.gates import input_ignored, read_gates, run_gates, write_gates
@@ -131,7 +132,13 @@ def execute(
         source=open_for_training(recipe, problem, listener=listener),
         watch=Watch(listener=listener, deadline=deadline, keep=keep, losing=losing),
     )
-    listener(RunBegun(folder.name, recipe))
+    return carry_out(carried, begun=begun)
+
+
+def carry_out(carried: Carried, *, begun: float) -> Path:
+    """Fits the model, writes what a finished run leaves, and returns the run's folder."""
+    listener, folder = carried.watch.listener, carried.folder
+    listener(RunBegun(folder.name, carried.recipe))
     network, outcome = _fitted(carried)
     _write_predictions(carried, network)
     _write_summary(carried, outcome, seconds=time.monotonic() - begun)
@@ -238,7 +245,13 @@ def _fitted(carried: Carried) -> tuple[nn.Module, FitOutcome]:
     gates = read_gates(carried.folder)
     if source is None or not gates:
         gates = run_gates(
-            learner, data, recipe, task=problem.task, schema=problem.schema, watch=carried.watch
+            learner,
+            data,
+            recipe,
+            task=problem.task,
+            schema=problem.schema,
+            watch=carried.watch,
+            how=carried.source.preprocessing,
         )
     start_head(learner, recipe, problem, listener=carried.watch.listener)
     team = assembled()
@@ -392,5 +405,6 @@ def _write_summary(carried: Carried, outcome: FitOutcome, *, seconds: float) -> 
         waiting=outcome.waiting,
         own=own_sources(carried.recipe),
         kept=outcome.kept,
+        made_of=conditions(carried.recipe, carried.problem),
     )
     write_summary(carried.folder, summary, carried.source.preprocessing)

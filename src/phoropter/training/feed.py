@@ -122,7 +122,7 @@ class Feed:
                     epoch=epoch,
                     start=first,
                 ),
-                plan.batches_per_epoch - first,
+                max(plan.batches_per_epoch - first, 0),  # the last step may be a shorter one
             )
         )
         shares = map(self._team.share, order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,24 @@ from phoropter.core.errors import CorruptFileError
 from phoropter.core.files import read_json, write_json
 from phoropter.core.protocols import Objective, Task
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Rows, TargetSchema
+from phoropter.core.records import Preprocessing, Rows, TargetSchema
 from phoropter.core.run_records import Gate
 from phoropter.core.seed import generator
+from phoropter.models.catalog import frozen_trunk
+from phoropter.training.company import SAMPLES, answering
+from phoropter.training.entering import preprocessing_gate
 from phoropter.training.feed import Feed
-from phoropter.training.memorising import Memorised, distinct_rows, memorise, twin_of
+from phoropter.training.memorising import Memorised, distinct_rows, memorise, quietened
 from phoropter.training.numerics import fixed
 from phoropter.training.plan import USUAL_BATCH, make_plan
 from phoropter.training.records import TrainingData, Watch
+from phoropter.training.rehearsal import own_randomness
+from phoropter.training.surviving import label_gate
 
 FILE = "gates.json"
 MOST_S = 4.0
 MOST_SHARE = 0.1  # of the time until the deadline
+LEAST_AUDIT_S = 0.5  # of the time that is left; small images take a tenth of it
 INITIAL_SAMPLES = 256
 INITIAL_CHUNK = 32
 INITIAL_SLACK = 0.1  # nats or squared deviations: heads start small, not at zero
@@ -51,8 +58,9 @@ def run_gates(
     task: Task,
     schema: TargetSchema,
     watch: Watch,
+    how: Preprocessing | None = None,
 ) -> tuple[Gate, ...]:
-    """Loss at init, a memorised batch, and gradients everywhere; the network is not touched.
+    """Loss at init, a memorised batch, gradients, steps, modes, input; the network is not touched.
 
     Where the time is up before a check can tell, it passes and says so in its evidence.
 
@@ -63,21 +71,35 @@ def run_gates(
         task: Makes the objective, here without smoothing, weights or mixing.
         schema: Of the target.
         watch: Its deadline limits the time taken.
+        how: What leads to the network's input, where that is to be checked too.
     """
     now = watch.clock()
     seconds = MOST_S if watch.deadline is None else MOST_SHARE * (watch.deadline - now)
     end = now + min(MOST_S, max(seconds, 0.0))
     plain = recipe.changed(PLAIN)
-    twin = twin_of(network, Accelerator().device)
+    twin = copy.deepcopy(network).to(Accelerator().device)
     objective = task.objective(twin, plain, schema)
     if len(objective.parameters()) > 1:
         return ()  # several networks against each other have no single loss to bring to zero
     unvaried = replace(data, augment=None, drawn=None)
     feed = _feed(unvaried, plan_rows=INITIAL_CHUNK, recipe=plain, device=Accelerator().device)
-    initial = _loss_at_init(objective, twin, unvaried, feed, schema=schema, watch=watch)
     rows = distinct_rows(unvaried, network, seed=recipe.seed)
+    with own_randomness(recipe.seed, "gate", "modes"):
+        apart = answering(twin, _inputs(feed, rows[:SAMPLES]))
+    survived = _surviving(recipe, data, schema, seconds=end - watch.clock())
+    entering = _entering(recipe, how, twin, feed, unvaried)
+    quietened(twin)
+    initial = _loss_at_init(objective, twin, unvaried, feed, schema=schema, watch=watch)
     memorised = memorise(objective, twin, feed, rows, recipe=plain, end=end, clock=watch.clock)
-    return (*initial, _overfitted(memorised), _reached(memorised, network, recipe))
+    return (
+        *entering,
+        *initial,
+        _overfitted(memorised),
+        _reached(memorised, network, recipe),
+        *_one_step(memorised),
+        *apart,
+        *survived,
+    )
 
 
 def input_ignored(
@@ -149,6 +171,26 @@ def _feed(data: TrainingData, *, plan_rows: int, recipe: Recipe, device: torch.d
     return Feed(data, plan, seed=recipe.seed, device=device, numerics=numerics)
 
 
+def _inputs(feed: Feed, rows: Rows) -> Tensor:
+    return torch.cat([inputs for inputs, _ in feed.evaluation(rows)])
+
+
+def _entering(
+    recipe: Recipe,
+    how: Preprocessing | None,
+    twin: nn.Module,
+    feed: Feed,
+    data: TrainingData,
+) -> tuple[Gate, ...]:
+    """Whether the input is what the weights, or a network without any, are made for."""
+    if how is None:
+        return ()
+    features = frozen_trunk(recipe) != ""
+    chosen = generator(0, "gate", "entering").permutation(data.train_eval_rows)[:INITIAL_CHUNK]
+    found = preprocessing_gate(recipe, how, twin, None if features else _inputs(feed, chosen))
+    return () if found is None else (found,)
+
+
 def _loss_at_init(
     objective: Objective,
     twin: nn.Module,
@@ -217,6 +259,24 @@ def _overfitted(memorised: Memorised) -> Gate:
             "timed_out": memorised.timed_out,
         },
     )
+
+
+def _surviving(
+    recipe: Recipe, data: TrainingData, schema: TargetSchema, *, seconds: float
+) -> tuple[Gate, ...]:
+    """Whether labels survive the augmentation, unless the time is up."""
+    found = label_gate(recipe, data, schema) if seconds > LEAST_AUDIT_S else None
+    return () if found is None else (found,)
+
+
+def _one_step(memorised: Memorised) -> tuple[Gate, ...]:
+    """Whether each step moved what is trainable, once, and nothing else."""
+    stepped = memorised.stepped
+    if stepped is None:
+        return ()
+    sound = not stepped.unmoved and not stepped.moved and stepped.updates == 1.0
+    evidence = {"unmoved": stepped.unmoved[:20], "moved": stepped.moved[:20]}
+    return (Gate("wrong-step", stepped.updates, 1.0, sound, evidence),)
 
 
 def _reached(memorised: Memorised, network: nn.Module, recipe: Recipe) -> Gate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
+from torch.optim import Optimizer
 
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
@@ -35,6 +36,21 @@ GRADIENT_STEPS = 4  # layers that start at zero let gradients through from the s
 
 
 @dataclass(frozen=True, slots=True)
+class Stepped:
+    """What some optimiser steps did to the parameters.
+
+    Args:
+        unmoved: Names of trainable parameters that have a gradient and are what they were.
+        moved: Names of frozen parameters that are not.
+        updates: Steps that the optimiser counted, for each that it was asked for.
+    """
+
+    unmoved: tuple[str, ...]
+    moved: tuple[str, ...]
+    updates: float
+
+
+@dataclass(frozen=True, slots=True)
 class Memorised:
     """How the attempt went.
 
@@ -46,6 +62,7 @@ class Memorised:
         aim: Loss that counts as known by heart.
         timed_out: Whether the time was up before all attempts were made.
         without_gradient: Names of trainable parameters that no gradient reached.
+        stepped: What the first of the steps did, if any was made.
     """
 
     samples: int
@@ -55,6 +72,7 @@ class Memorised:
     aim: float
     timed_out: bool
     without_gradient: tuple[str, ...]
+    stepped: Stepped | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -65,13 +83,13 @@ class Memorised:
         return self.timed_out and (fell or self.steps < TOLD_STEPS)
 
 
-def twin_of(network: nn.Module, device: torch.device) -> nn.Module:
-    """A copy on the device, in train mode but with dropout and stochastic depth off."""
-    twin = copy.deepcopy(network).to(device).train()
-    for module in twin.modules():
+def quietened(network: nn.Module) -> nn.Module:
+    """The network itself in train mode, but with dropout and stochastic depth off."""
+    network.train()
+    for module in network.modules():
         if isinstance(module, _DropoutNd) or type(module).__name__ == "DropPath":
             module.eval()
-    return twin
+    return network
 
 
 def distinct_rows(data: TrainingData, network: nn.Module, *, seed: int) -> Rows:
@@ -115,9 +133,11 @@ def memorise(
     unreached = {name: p for name, p in twin.named_parameters() if p.requires_grad}
     losses: list[float] = []
     known = timed_out = False
+    stepped: Stepped | None = None
     for lr in LEARNING_RATES:
         twin.load_state_dict(start)
-        step = _stepper(objective, recipe.changed({"train.lr": lr}), batch[0])
+        optimizers = make_optimizers(objective, recipe.changed({"train.lr": lr}).train)
+        step = _stepper(objective, optimizers, batch[0])
         with own_randomness(recipe.seed, "gate"):
             for number in range(1, MOST_STEPS + 1):
                 losses.append(float(step(batch, measure_norms=False)[0]))
@@ -126,6 +146,7 @@ def memorise(
                 timed_out = clock() >= end
                 if (known or timed_out) and number >= GRADIENT_STEPS:
                     break
+        stepped = stepped or _stepped(twin, start, optimizers, asked=len(losses))
         if known or timed_out:
             break
     return Memorised(
@@ -136,6 +157,35 @@ def memorise(
         aim=_aim(losses),
         timed_out=timed_out and not known,
         without_gradient=tuple(unreached),
+        stepped=stepped,
+    )
+
+
+def _stepped(
+    twin: nn.Module,
+    start: Mapping[str, Tensor],
+    optimizers: Mapping[str, Optimizer],
+    *,
+    asked: int,
+) -> Stepped:
+    """What the first steps moved; Adam moves whatever has a gradient, however small."""
+    same = {name for name, p in twin.named_parameters() if torch.equal(p, start[name])}
+    counts = [
+        float(state["step"])
+        for optimizer in optimizers.values()
+        for state in optimizer.state.values()
+        if "step" in state
+    ]
+    return Stepped(
+        unmoved=tuple(
+            name
+            for name, p in twin.named_parameters()
+            if p.requires_grad and name in same and p.grad is not None and bool(p.grad.any())
+        ),
+        moved=tuple(
+            name for name, p in twin.named_parameters() if not p.requires_grad and name not in same
+        ),
+        updates=max(counts, default=0.0) / asked,
     )
 
 
@@ -143,11 +193,13 @@ def _aim(losses: list[float]) -> float:
     return AIM * max(losses[0], 1.0)
 
 
-def _stepper(objective: Objective, recipe: Recipe, batch: Batch) -> Stepper | DirectStepper:
+def _stepper(
+    objective: Objective, optimizers: Mapping[str, Optimizer], batch: Batch
+) -> Stepper | DirectStepper:
     plain = fixed("float32", threads=torch.get_num_threads())
     return make_stepper(
         objective,
-        make_optimizers(objective, recipe.train),
+        optimizers,
         accelerator=Accelerator(),
         numerics=replace(plain, direct=batch.inputs.ndim == 2),  # the same bits sooner
         clip=None,

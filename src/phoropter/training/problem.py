@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class Problem:
         metric: Name of the primary metric.
         cache: Folder for decoded images and features.
         digest: A hash of the samples' contents, their targets, the split and the metric.
+        made_of: The parts of that hash: "data", "split", "metric".
     """
 
     dataset: Dataset
@@ -37,6 +39,7 @@ class Problem:
     metric: str
     cache: Path
     digest: str
+    made_of: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self, part: Part) -> Rows:
         """Positions of a part's samples in the data set's table."""
@@ -45,8 +48,22 @@ class Problem:
 
 def problem_digest(dataset: Dataset, split: Split, metric: str) -> str:
     """A hash of the samples' contents, their targets, the split and the metric."""
+    return whole_digest(problem_digests(dataset, split, metric))
+
+
+def problem_digests(dataset: Dataset, split: Split, metric: str) -> dict[str, str]:
+    """What that hash is made of, by name: "data", "split", "metric"."""
     own = f"/{source_digest(metric)}" if is_reference(metric) else ""
-    text = f"{data_digest(dataset)}/{split_digest(split)}/{metric}{own}"
+    return {
+        "data": data_digest(dataset),
+        "split": split_digest(split),
+        "metric": f"{metric}{own}",
+    }
+
+
+def whole_digest(parts: Mapping[str, str]) -> str:
+    """One hash of them all."""
+    text = f"{parts['data']}/{parts['split']}/{parts['metric']}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

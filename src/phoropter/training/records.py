@@ -95,6 +95,7 @@ class Watch:
         keep: How many of the passes with the lowest validation losses leave their weights.
         losing: Asked after every pass, with the history so far, whether the run is clearly losing,
             and the rest not worth its time.
+        steps: Optimiser steps after which the run must be over, as by a deadline; None: no limit.
     """
 
     listener: Listener = silent
@@ -102,6 +103,7 @@ class Watch:
     clock: Callable[[], float] = time.monotonic
     keep: int = 1
     losing: Losing | None = None
+    steps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -313,7 +313,10 @@ class Run:
         self._reported = self._now
 
     def _out_of_time(self) -> bool:
-        """Whether only the last evaluation still fits before the deadline."""
+        """Whether only the last evaluation still fits before the deadline, or no step is left."""
+        steps = self.parts.watch.steps
+        if steps is not None and self.taken >= steps:
+            return True
         deadline = self.parts.watch.deadline  # known to the lead alone
         closing = 1.2 * self.judge.seconds + self._saving_s
         return deadline is not None and self._now + closing >= deadline

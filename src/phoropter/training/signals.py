@@ -27,6 +27,7 @@ from phoropter.core.run_records import PassSignals
 
 FILE = "signals.json"
 MOST_BLOCKS = 24
+COARSEST = 2  # levels: the children of trunk and head
 EVERY_PASS_UP_TO = 8
 SAMPLED_PASSES = 64
 
@@ -64,10 +65,14 @@ class Signals:
         own = [block_of[names[id(p)]] for p in parameters]
         self.blocks = tuple(block for block in dict.fromkeys(block_of.values()) if block in own)
         self._block_of = torch.tensor([self.blocks.index(block) for block in own])
-        self._epochs = epochs
-        self._middle = (steps_per_epoch - 1) // 2
+        self.expect(epochs=epochs, steps_per_epoch=steps_per_epoch)
         self.rows: list[PassSignals] = []
         self.clear()
+
+    def expect(self, *, epochs: int, steps_per_epoch: int) -> None:
+        """Sets what is planned from the next pass on; a loop of others tells its plan to nobody."""
+        self._epochs = epochs
+        self._middle = (steps_per_epoch - 1) // 2
 
     def clear(self) -> None:
         """Starts a new pass."""
@@ -185,9 +190,10 @@ class Signals:
 
 
 def blocks(names: Sequence[str]) -> dict[str, str]:
-    """The block of each parameter: a child of the trunk or the head, named after its first one.
+    """The block of each parameter, named after the module that holds its parameters.
 
-    Where there are too many, neighbours are merged.
+    Blocks are as fine as `MOST_BLOCKS` allows: single layers where these are few, else the modules
+    around them. Where even the children of trunk and head are too many, neighbours are merged.
 
     >>> blocks(["trunk.conv.weight", "trunk.conv.bias", "head.linear.weight"])
     {'trunk.conv.weight': 'trunk.conv', 'trunk.conv.bias': 'trunk.conv', 'head.linear.weight': \
@@ -196,11 +202,17 @@ def blocks(names: Sequence[str]) -> dict[str, str]:
     Args:
         names: Of the parameters, in the order of the network.
     """
-    children = {name: ".".join(name.split(".")[:-1][:2]) or name for name in names}
-    order = list(dict.fromkeys(children.values()))
+    paths = {name: name.split(".")[:-1] or [name] for name in names}
+    depth = max((len(path) for path in paths.values()), default=COARSEST)
+    cut = {name: ".".join(path) for name, path in paths.items()}
+    while len(order := list(dict.fromkeys(cut.values()))) > MOST_BLOCKS and depth > COARSEST:
+        depth -= 1
+        cut = {name: ".".join(path[:depth]) for name, path in paths.items()}
+    if len(order) <= MOST_BLOCKS:
+        return cut
     size = -(-len(order) // MOST_BLOCKS)
     firsts = {child: order[at - at % size] for at, child in enumerate(order)}
-    return {name: firsts[child] for name, child in children.items()}
+    return {name: firsts[child] for name, child in cut.items()}
 
 
 def signal_values(row: PassSignals) -> dict[str, Any]:

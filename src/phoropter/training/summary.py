@@ -20,7 +20,7 @@ from phoropter.training.history import HISTORY
 from phoropter.training.signals import FILE as SIGNALS
 
 SUMMARY = "run.json"
-_LATER = ("own", "waiting", "kept", "members")
+_LATER = ("own", "waiting", "kept", "members", "made_of")
 """Fields that the records of older versions lack."""
 
 RECORDS = (

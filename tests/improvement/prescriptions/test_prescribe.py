@@ -172,6 +172,28 @@ def test_a_winning_baseline_is_prescribed_with_its_measured_lead(evidence):
     assert run.recipe.changed(exact.change) == rival
 
 
+def test_what_breaks_labels_is_taken_out_and_nothing_else(evidence):
+    turn, blur = {"torchvision.RandomRotation": {"degrees": 180}}, {"own.Blur": {}}
+    scratch = {"model.name": "cnn", "model.pretrained": False}
+    run = evidence({**scratch, "data.augment.pipeline": [turn, blur, turn]})
+    without = {
+        "torchvision.RandomRotation": {"data.augment.pipeline": [blur]},
+        "mirror": {"data.augment.flip": False},
+    }
+    found = _finding("label-breaking-augmentation", without=without)
+    (cure,) = prescribe(found, run).prescriptions
+    assert cure.change == {"data.augment.pipeline": [blur], "data.augment.flip": False}
+    assert "'torchvision.RandomRotation', 'mirror'" in cure.advice
+
+
+def test_input_is_normalised_as_the_weights_want_it_or_as_the_data_are(evidence):
+    run = evidence({"data.normalize": "none"})
+    for origin, wanted in (("weights", "weights"), ("inputs", "data")):
+        found = _finding("preprocessing-mismatch", **{"from": origin})
+        (cure,) = prescribe(found, run).prescriptions
+        assert cure.change == {"data.normalize": wanted}
+
+
 def test_longer_training_is_promised_what_the_curve_promises(evidence):
     found = _finding("undertrained", val_loss=1.0, expected_fall=0.3)
     run = evidence({"model.transfer": "finetune"})

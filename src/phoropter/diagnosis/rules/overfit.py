@@ -64,14 +64,16 @@ def _severity(rise: _Rise | None, *, wide: bool, notable: bool) -> Severity:
 
 def _rise(evidence: RunEvidence) -> _Rise | None:
     losses, fitted = curve(evidence, "val_loss"), curve(evidence, "train_loss")
-    if len(losses) < 4 or len(fitted) != len(losses):
+    # Loops of others may know the training loss of the start, and not the validation loss.
+    known = fitted.values[np.isin(fitted.epochs, losses.epochs)]
+    if len(losses) < 4 or len(known) != len(losses):
         return None
     best = int(losses.values.argmin())
     lowest = float(curves.smooth(losses.values).min())  # the lowest of many points is low by luck
     end = float(np.median(losses.values[-3:]))
     share = (end - lowest) / lowest if lowest > 0 else 0.0
     level = chance_loss(evidence) or lowest
-    learnt = float(fitted.values[best] - np.median(fitted.values[-3:]))
+    learnt = float(known[best] - np.median(known[-3:]))
     by_heart = lowest >= USELESS * level and learnt >= BY_HEART * level
     least = min(RISE * lowest, (RISE_BY_HEART if by_heart else RISE_OF_CHANCE) * level)
     noise = curves.noise(losses.values[max(0, min(best, len(losses) - NOISE_POINTS)) :])

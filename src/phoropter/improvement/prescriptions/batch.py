@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.improvement.prescriptions.making import is_classic, prescription, rounded
+from phoropter.improvement.prescriptions.making import (
+    is_classic,
+    is_small_net,
+    prescription,
+    rounded,
+)
 
 SMALLEST, LARGEST = 8, 512
 STEP = 4
@@ -30,11 +35,21 @@ def matching_rate(recipe: Recipe, batch: int, *, of: int) -> float:
     return rounded(recipe.train.lr * (batch / of) ** power)
 
 
-def too_small(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
-    """For "batch-too-small": four times as many samples a step, at the rate that goes with it."""
+def too_small(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
+    """For "batch-too-small": four times as many samples a step, at the rate that goes with it.
+
+    Where the statistics of batches are at fault, also a normalisation that needs none.
+    """
     batch = _known(evidence)
     if batch is not None and batch < LARGEST:
         yield _other(evidence, min(batch * STEP, LARGEST), of=batch)
+    if "cost" in finding.evidence and is_small_net(evidence.recipe):
+        yield prescription(
+            evidence,
+            "other-norm",
+            {"model.norm": "group"},
+            "Normalise groups of channels instead of batches.",
+        )
 
 
 def too_large(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:

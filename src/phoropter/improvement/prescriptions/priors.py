@@ -111,6 +111,24 @@ PRIORS: Mapping[str, Prior] = {
     "normalise": Prior(
         0.3, "Normalisation layers keep signals and gradients in range (Ioffe & Szegedy 2015)."
     ),
+    "matching-input": Prior(
+        0.2,
+        "Inputs of mean 0 and spread 1, or those that the weights were made with, are what the "
+        "first layer expects (LeCun et al. 1998; Karpathy 2019, K14).",
+    ),
+    "sound-labels": Prior(
+        0.2,
+        "A varied image must keep its label: a six on its head is a nine (Shorten & Khoshgoftaar "
+        "2019).",
+    ),
+    "steep-activation": Prior(
+        0.3,
+        "Activations that saturate stop the gradient (Glorot & Bengio 2010; Glorot et al. 2011).",
+    ),
+    "shallower": Prior(0.2, "Each layer takes its share of the gradient (Glorot & Bengio 2010)."),
+    "other-norm": Prior(
+        0.05, "Group normalisation works alike at every batch size (Wu & He 2018)."
+    ),
     "more-data": Prior(
         0.15,
         "Errors fall as a power of the data, 5 to 20 % by doubling them (Hestness et al. 2017).",

@@ -32,9 +32,33 @@ _ADVICE: Mapping[str, tuple[str, str]] = {
         "Find what cuts the graph: a detached tensor, a rounding, a frozen layer.",
         "Backpropagation shows which inputs and layers matter (Karpathy 2019, K16).",
     ),
+    "mode-mixup": (
+        "Look at the network's train() and eval(), and for dropout that is not told the mode.",
+        "What is trained must be what answers, without its noise (Karpathy 2019, K7).",
+    ),
+    "batch-mixing": (
+        "Look for a view, reshape, softmax or mean over the first dimension of a batch.",
+        "Backpropagation shows which inputs an answer depends on (Karpathy 2019, K16).",
+    ),
+    "wrong-step": (
+        "Look for weights that the forward pass replaces or writes, and for steps made twice.",
+        "One step of the optimiser moves each trainable weight once (Karpathy 2019, K12).",
+    ),
     "slow-input": (
         "Use a local disk, a larger PHOROPTER_STORE_GIB, less data.size or lighter augmentation.",
         "What is waited for is decoding, copying and varying images (docs/training.md).",
+    ),
+    "overfit-to-validation": (
+        "Report the score on the test part, and enlarge the validation part before choosing again.",
+        "The best of many is partly the luckiest (Tsamardinos et al. 2018).",
+    ),
+    "stale-gradient": (
+        "Call optimizer.zero_grad() once a step, before the gradients are computed.",
+        "A step by the sum of all gradients so far is far too long (Karpathy 2018).",
+    ),
+    "unshuffled": (
+        "Shuffle the training samples anew in every pass (DataLoader: shuffle=True).",
+        "Gradients of batches that are no random samples are biased (Bengio 2012).",
     ),
     "split-leak": (
         "Make the split again with the leaking samples on one side.",
@@ -73,6 +97,36 @@ def gate(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
             evidence, "normalise", {"model.norm": "batch"}, "Put in normalisation layers."
         )
     yield from people(finding, evidence)
+
+
+def preprocessing(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
+    """The statistics that the weights were made with, or those of the data where there are none."""
+    if finding.evidence.get("from") == "weights":
+        change, whose = {"data.normalize": "weights"}, "the pretrained weights"
+    else:
+        change, whose = {"data.normalize": "data"}, "the training part"
+    yield prescription(
+        evidence, "matching-input", change, f"Normalise the input by the statistics of {whose}."
+    )
+
+
+def breaking(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
+    """The same augmentation without what makes other classes of images: all of it, or a kind."""
+    without: Mapping[str, Mapping[str, object]] = finding.evidence.get("without", {})
+    if not without:
+        return
+    whole = {key: value for change in without.values() for key, value in change.items()}
+    pipeline = evidence.recipe.data.augment.pipeline
+    if "data.augment.pipeline" in whole:
+        whole["data.augment.pipeline"] = [
+            dict(entry) for entry in pipeline if next(iter(entry)) not in without
+        ]
+    yield prescription(
+        evidence,
+        "sound-labels",
+        whole,
+        f"Take {', '.join(map(repr, without))} out of the augmentation.",
+    )
 
 
 def people(finding: Finding, _evidence: RunEvidence) -> Iterator[Prescription]:

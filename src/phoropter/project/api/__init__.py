@@ -12,10 +12,12 @@ from phoropter.project.api.data import split as split
 from phoropter.project.api.data import train as train
 from phoropter.project.api.machine import doctor as doctor
 from phoropter.project.api.machine import models as models
+from phoropter.project.api.runs import checklist as checklist
 from phoropter.project.api.runs import compare as compare
 from phoropter.project.api.runs import diagnose as diagnose
 from phoropter.project.api.runs import evaluate as evaluate
 from phoropter.project.api.runs import export as export
 from phoropter.project.api.runs import predict as predict
+from phoropter.project.api.runs import replay as replay
 from phoropter.project.api.runs import report as report
 from phoropter.project.api.runs import test as test

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,9 @@ from phoropter.core.events import Listener, silent
 from phoropter.project.options import Place
 
 if TYPE_CHECKING:
+    from phoropter.core.checklist import Checklist
     from phoropter.core.records import Comparison
+    from phoropter.project.replay_result import ReplayResult
     from phoropter.project.results import (
         DiagnoseResult,
         ExportResult,
@@ -44,12 +46,15 @@ def diagnose(
     run: Place | None = None,
     *,
     project: Place | None = None,
-    curves: Place | None = None,
+    curves: Place | Mapping[str, Sequence[float]] | None = None,
     human: str | None = None,
     collect: bool = False,
     listener: Listener = silent,
 ) -> DiagnoseResult:
-    """The findings of a run, or of a CSV of learning curves, with prescriptions.
+    """The findings of a run, of a watched loop's folder, or of learning curves, with prescriptions.
+
+    `curves` is a CSV, a folder or file of TensorBoard's, a JSON file or the dictionary of Keras'
+    history, or the Hugging Face Trainer's `trainer_state.json`.
 
     `human` is how often people err ("0.02", "3/150"); `collect` trains on parts of the data first,
     to tell what more data would bring.
@@ -57,10 +62,14 @@ def diagnose(
     Raises:
         PhoropterError: If there is no such run or file.
     """
-    from phoropter.project.judging import diagnose_curves, diagnose_run
+    from phoropter.project.foreign import diagnose_curves, diagnose_watched
+    from phoropter.project.judging import diagnose_run
+    from phoropter.watching.folder import is_watched
 
     if curves is not None:
-        return diagnose_curves(Path(curves))
+        return diagnose_curves(curves if isinstance(curves, Mapping) else Path(curves))
+    if run and is_watched(Path(run)):
+        return diagnose_watched(Path(run))
     return diagnose_run(run or "", project, human=human, collect=collect, listener=listener)
 
 
@@ -85,6 +94,19 @@ def compare(
     from phoropter.project.judging import compare_runs
 
     return compare_runs(a, b, project, over=over, rope=rope, listener=listener)
+
+
+def replay(
+    run: Place, *, project: Place | None = None, listener: Listener = silent
+) -> ReplayResult:
+    """Makes a finished run again from its record and compares them number by number.
+
+    Raises:
+        PhoropterError: If there is no such run, or its data are gone or are other samples.
+    """
+    from phoropter.project.replaying import replay_run
+
+    return replay_run(run, project, listener=listener)
 
 
 def test(project: Place, *, run: Place | None = None, listener: Listener = silent) -> TestResult:
@@ -122,6 +144,17 @@ def export(
     from phoropter.project.single import export_run
 
     return export_run(run, project, to, epoch)
+
+
+def checklist(project: Place | None = None) -> Checklist:
+    """What a sound project has done, and what of it the project's records show.
+
+    Raises:
+        PhoropterError: If the folder is no project.
+    """
+    from phoropter.project.single import checklist_of
+
+    return checklist_of(project)
 
 
 def report(project: Place | None = None, *, lang: str = "en") -> ReportResult:

@@ -1,0 +1,94 @@
+"""Learning curves in TensorBoard's event files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from phoropter.core.errors import InputError, MissingExtraError
+from phoropter.diagnosis.curve_columns import standard_name
+
+EVENTS = "*tfevents*"
+_BY_EPOCH = "epoch_"
+"""Begins the tags of Keras, whose steps are epochs, counted from 0."""
+
+Points = list[tuple[int, float]]
+
+
+def has_events(path: Path) -> bool:
+    """Whether the path is an event file, or a folder with some in it."""
+    return "tfevents" in path.name or (path.is_dir() and any(path.rglob(EVENTS)))
+
+
+def tensorboard_columns(path: Path) -> dict[str, list[float | None]]:
+    """The columns in one run's event files: one row a validation, or a logged training loss.
+
+    Raises:
+        MissingExtraError: If TensorBoard is not installed.
+        InputError: If several runs are in the folder, or no training loss.
+    """
+    series: dict[str, Points] = {}
+    keras = False
+    for part, tag, points in _tags(path):
+        known = standard_name(tag.rpartition("/")[2] if part else tag, part)
+        if known is None or known in {"epoch", "step"}:
+            continue
+        if known in series:
+            raise InputError(
+                f"{str(path)!r} has {known!r} more than once.",
+                hint="Name the folder of one run, and log each curve once.",
+            )
+        series[known] = points
+        keras = keras or tag.startswith(_BY_EPOCH)
+    return _rows(series, shift=int(keras), path=path)
+
+
+def _rows(series: dict[str, Points], *, shift: int, path: Path) -> dict[str, list[float | None]]:
+    anchor = series.get("val_loss") or series.get("train_loss")
+    if not anchor:
+        raise InputError(
+            f"{str(path)!r} has no losses.", hint=f"Found: {', '.join(series) or 'no scalars'}."
+        )
+    steps = sorted({step for step, _ in anchor})
+    first = 0 if steps[0] == 0 and not shift else 1
+    columns: dict[str, list[float | None]] = {
+        "epoch": [float(first + at) for at in range(len(steps))],
+        "step": [float(step + shift) for step in steps],
+    }
+    for name, points in series.items():
+        columns[name] = [
+            _between(points, low, high, mean=name.startswith("train_"))
+            for low, high in pairwise([-math.inf, *steps])
+        ]
+    return columns
+
+
+def _between(points: Points, low: float, high: float, *, mean: bool) -> float | None:
+    values = [value for step, value in points if low < step <= high]
+    if not values:
+        return None
+    return math.fsum(values) / len(values) if mean else values[-1]
+
+
+def _tags(path: Path) -> Iterator[tuple[str, str, Points]]:
+    """Part of the data (of Keras' folders), tag and points of everything that was logged."""
+    try:
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+        from tensorboard.util.tensor_util import make_ndarray
+    except ImportError as error:
+        raise MissingExtraError("tensorboard", "track", why="Reading event files") from error
+    files = [path] if path.is_file() else sorted(path.rglob(EVENTS))
+    places: Sequence[Path] = files if path.is_file() else sorted({file.parent for file in files})
+    for place in places:
+        seen: Any = EventAccumulator(str(place), size_guidance={"scalars": 0, "tensors": 0})
+        seen.Reload()
+        part = place.name if place.name in {"train", "validation"} else ""
+        for tag in seen.Tags()["scalars"]:
+            yield part, tag, [(item.step, float(item.value)) for item in seen.Scalars(tag)]
+        for tag in seen.Tags()["tensors"]:
+            arrays = [(item.step, make_ndarray(item.tensor_proto)) for item in seen.Tensors(tag)]
+            if all(array.size == 1 and array.dtype.kind == "f" for _, array in arrays):
+                yield part, tag, [(step, float(array)) for step, array in arrays]

@@ -1,0 +1,67 @@
+"""Training images that are varied until they can no longer be learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from phoropter.core.augment_recipe import AugmentRecipe
+from phoropter.core.records import Finding
+from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.passes import in_training_and_in_use
+from phoropter.diagnosis.scores import gap
+from phoropter.diagnosis.signals import chance_loss
+
+SHOWN = 0.5  # of what is known of plain images, the share that varied ones still show
+KNOWN = 0.03  # loss below a constant prediction's on plain images, in units of the latter
+LOW_SKILL = 0.8  # of the way from a constant prediction to a perfect one, on plain training samples
+ERRORS = 2.0  # standard errors of the training score, and of the gap
+SMALL_GAP = 0.05  # training score minus validation score: there is no overfitting to be fought
+
+
+def rule(evidence: RunEvidence) -> Iterator[Finding]:
+    """Speaks if varied images show less than half of what is known of plain ones, which is little.
+
+    That varied images are harder is the purpose of varying them. It is too much where the model
+    falls short on its plain training images without overfitting them. What it knows is the loss
+    that it has gained on a constant prediction.
+    """
+    level, found = chance_loss(evidence), gap(evidence)
+    if level is None or level <= 0 or found is None or not _varied(evidence):
+        return
+    passes = in_training_and_in_use(evidence)
+    if len(passes) < 3:
+        return
+    varied, loss = np.median(passes[-3:], axis=0).tolist()
+    known, shown = level - loss, level - varied
+    learnt = found.train.skill + ERRORS * found.train.error >= LOW_SKILL
+    fits = found.value > max(SMALL_GAP, ERRORS * found.error)
+    if known < KNOWN * level or shown > SHOWN * known or learnt or fits:
+        return
+    yield Finding(
+        "augmentation-too-strong",
+        "warning",
+        0.8,
+        "The training images are varied too much: the loss on them is "
+        f"{varied - loss:.2g} above that on the plain ones, of which the model gets only "
+        f"{found.train.value:.1%} right.",
+        {
+            "running_loss": varied,
+            "train_loss": loss,
+            "chance_loss": level,
+            "shown": max(shown, 0.0) / known,
+            "train_score": found.train.value,
+            "val_score": found.val.value,
+        },
+    )
+
+
+def _varied(evidence: RunEvidence) -> bool:
+    """Whether the images were varied, by anything but mixing, whose loss is high by design."""
+    recipe = evidence.recipe
+    augment = recipe.data.augment
+    mixed = augment.mixup > 0 or augment.cutmix > 0 or recipe.train.label_smoothing > 0
+    plain = AugmentRecipe(flip=augment.flip)
+    usual = recipe.train.loss in {"auto", "cross_entropy", "mse"}
+    return usual and not mixed and augment != plain and not evidence.summary.features

@@ -1,0 +1,72 @@
+"""Gradients that die out on their way to the first layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from phoropter.core.records import Finding
+from phoropter.core.run_records import PassSignals
+from phoropter.diagnosis.curves import slope
+from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.passes import late, loss_left
+
+DECADES = 3.0  # a sigmoid's slope is 1/4 at most: five layers of them lose a factor of 4^5 = 1,000
+LEAST_BLOCKS = 4  # fewer show no trend
+LEARNT = 0.5  # of the loss of a constant prediction: below it the first layers cannot be idle
+NOTHING = 0.9  # likewise: above it nothing was learnt
+SMALLEST = 1e-30  # a norm of zero has no logarithm
+
+
+def rule(evidence: RunEvidence) -> Iterator[Finding]:
+    """Speaks if the gradient norm falls a thousandfold from the last block to the first.
+
+    It must fall evenly (the whole interval of its slope over the blocks), in the second half of the
+    run still, and the training loss must be high: many a deep network starts like this and gets
+    over it.
+    """
+    rows = [row for row in late(evidence) if len(row.blocks) >= LEAST_BLOCKS]
+    left = loss_left(evidence)
+    if not rows or left is None or left < LEARNT:
+        return
+    falls = [_decades(row) for row in rows]
+    fall = float(np.median(falls))
+    if fall < DECADES:
+        return
+    row = rows[-1]
+    first, last = _norm(row.grad_norms[:1]), _norm(row.grad_norms[1:])
+    yield Finding(
+        "vanishing-gradient",
+        "critical" if left >= NOTHING else "warning",
+        0.9,
+        f"The gradient vanishes: from block {row.blocks[-1]!r} to {row.blocks[0]!r} its norm falls "
+        f"to a share of {10**-fall:.0e}, and the training loss is still at {left:.0%} of that of a "
+        "constant prediction.",
+        {
+            "decades": fall,
+            "first_norm": first,
+            "largest_norm": last,
+            "first_update_ratio": row.update_ratios[0],
+            "blocks": list(row.blocks),
+            "grad_norms": list(row.grad_norms),
+            "loss_left": left,
+            "mark_epoch": row.epoch,
+        },
+    )
+
+
+def _decades(row: PassSignals) -> float:
+    """By how many powers of ten the norm grows from the first block to the last; 0 if not surely.
+
+    By the Theil-Sen slope, so that a block of another kind in the row (a normalisation, a head that
+    starts small) does not decide.
+    """
+    norms = np.log10([_norm([value]) for value in row.grad_norms])
+    found = slope(np.arange(len(norms)), norms)
+    return found.value * (len(norms) - 1) if found.low > 0 else 0.0
+
+
+def _norm(norms: Sequence[float | None]) -> float:
+    """The largest of some norms that are numbers."""
+    return max((value for value in norms if value is not None), default=0.0) or SMALLEST

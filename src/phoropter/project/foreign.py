@@ -1,0 +1,69 @@
+"""Judging loops of others: watched while they ran, or by the curves that they left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from phoropter.core.files import write_json
+from phoropter.core.records import Finding, TargetSchema
+from phoropter.diagnosis.curves_file import read_curves
+from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.missing import unjudged
+from phoropter.metrics.primary import is_greater_better
+from phoropter.project.judging import CURVES, diagnosis, prescribed
+from phoropter.project.results import DiagnoseResult
+from phoropter.report.figure_page import write_learning_curves
+from phoropter.watching.folder import WatchedRun, read_watched
+
+
+def diagnose_curves(curves: Path | Mapping[str, Sequence[float]]) -> DiagnoseResult:
+    """The findings of learning curves, as far as the recorded signals allow."""
+    evidence = read_curves(curves)
+    name = curves.name if isinstance(curves, Path) else "curves"
+    return _of_others(name, evidence, prescribed(evidence))
+
+
+def diagnose_watched(folder: Path) -> DiagnoseResult:
+    """The findings of a watched loop, so far or at its end; its curves are drawn beside it."""
+    watched = read_watched(folder)
+    evidence = evidence_of_watched(watched)
+    found = prescribed(evidence)
+    write_json(folder / "findings.json", found)
+    if watched.history:
+        write_learning_curves(
+            folder / CURVES,
+            folder.name,
+            watched.history,
+            found,
+            metric=evidence.metric,
+            best_epoch=evidence.summary.best_epoch,
+        )
+    return _of_others(folder.name, evidence, found)
+
+
+def evidence_of_watched(watched: WatchedRun) -> RunEvidence:
+    """A watched loop's records as the rules want them.
+
+    If the loss did not begin where a cross-entropy of the classes does, it is none, or a sum: then
+    its own beginning is all that it can be measured by.
+    """
+    summary = watched.summary
+    if any(gate.name == "loss-at-init" and not gate.passed for gate in watched.gates):
+        summary = replace(summary, schema=TargetSchema("", ()))
+    return RunEvidence(
+        summary=summary,
+        recipe=watched.recipe,
+        history=watched.history,
+        gates=watched.gates,
+        predictions=watched.predictions,
+        train_predictions=None,
+        metric=summary.metric,
+        greater_is_better=is_greater_better(summary.metric),
+        signals=watched.signals,
+    )
+
+
+def _of_others(name: str, evidence: RunEvidence, found: tuple[Finding, ...]) -> DiagnoseResult:
+    return replace(diagnosis(name, evidence, found), unjudged=unjudged(evidence))

@@ -1,0 +1,111 @@
+"""The audit of a run's augmentation: do labels survive every kind of variation in it?"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from phoropter.augment.kinds import kinds
+from phoropter.augment.policies import augmenter
+from phoropter.augment.survival import Lost, lost_labels
+from phoropter.augment.variation import Augmenter
+from phoropter.core.protocols import Inputs
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import Rows, TargetSchema
+from phoropter.core.run_records import Gate
+from phoropter.core.seed import derive, generator
+from phoropter.training.records import TrainingData
+
+MOST_WITNESSES, LEAST_WITNESSES = 1_000, 400  # plain images that varied ones are held against
+WITNESSED = 2**26  # numbers in them, if there are more than the least: 446 images of 224 px
+VARIED = 300  # images that are varied in each way, over all classes
+A_CLASS = 30
+SIDE_PX = 16  # of the images that are compared: enough to tell a six from a nine
+DRAWS = 3  # until an image changes: half of the draws of a flip do nothing
+CHANGED = 1e-3  # mean difference of a pixel in [0, 1] from which an image has changed
+BLOCK = 32  # images in memory at once, as floats
+
+
+def label_gate(recipe: Recipe, data: TrainingData, schema: TargetSchema) -> Gate | None:
+    """The gate "label-breaking-augmentation", or None where nothing is varied or no class named.
+
+    Training images are varied in each of the recipe's ways alone and compared with plain ones, by
+    `augment.survival`. What is measured is the largest share of a class that is lost to another.
+    """
+    images = data.inputs.batch(data.train_rows[:1])
+    if schema.kind != "classes" or data.augment is None or images.dtype != torch.uint8:
+        return None
+    witnesses, labels = _witnesses(data, seed=recipe.seed, numbers=images.numel())
+    rows = _chosen(labels, seed=recipe.seed)
+    plain = _seen(data.inputs, witnesses)
+    varied, without = {}, {}
+    for kind in kinds(recipe.data.augment):
+        vary = augmenter(kind.recipe, size=images.shape[-1], channels=images.shape[1])
+        if vary is not None:
+            varied[kind.name] = _seen(data.inputs, witnesses[rows], vary)
+            without[kind.name] = dict(kind.without)
+    lost = lost_labels(plain, labels, rows, varied)
+    evidence = {
+        "kinds": list(varied),
+        "lost": [_facts(item, schema) for item in lost],
+        "without": {item.kind: without[item.kind] for item in lost},
+        "samples": len(rows),
+    }
+    share = max((item.taken / item.samples for item in lost), default=0.0)
+    return Gate("label-breaking-augmentation", share, 0.0, not lost, evidence)
+
+
+def _facts(item: Lost, schema: TargetSchema) -> dict[str, object]:
+    return {
+        "kind": item.kind,
+        "class": schema.names[item.label],
+        "becomes": schema.names[item.becomes],
+        "taken": item.taken,
+        "samples": item.samples,
+        "chance": item.chance,
+        "p_value": item.p_value,
+    }
+
+
+def _witnesses(data: TrainingData, *, seed: int, numbers: int) -> tuple[Rows, NDArray[np.int64]]:
+    """Training rows, and their classes."""
+    count = min(MOST_WITNESSES, max(LEAST_WITNESSES, WITNESSED // numbers))
+    rows = generator(seed, "gate", "witnesses").permutation(data.train_rows)[:count]
+    return rows, data.targets[torch.from_numpy(rows)].numpy().astype(np.int64)
+
+
+def _chosen(labels: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
+    """Positions of the images to be varied, as many of each class."""
+    names = np.unique(labels)
+    each = min(A_CLASS, max(1, VARIED // len(names)))
+    draws = generator(seed, "gate", "varied")
+    places = [draws.permutation(np.flatnonzero(labels == name))[:each] for name in names]
+    return np.concatenate(places)[:VARIED].astype(np.int64)
+
+
+def _seen(inputs: Inputs, rows: Rows, vary: Augmenter | None = None) -> NDArray[np.float32]:
+    """The images as vectors of length 1: shrunk, without their mean, so that light is nothing."""
+    generator = torch.Generator().manual_seed(derive(0, "gate", "variation"))
+    blocks = []
+    for first in range(0, len(rows), BLOCK):
+        images = inputs.batch(rows[first : first + BLOCK]).float().div_(255)
+        if vary is not None:
+            images = _changed(images, vary, generator)
+        small = functional.adaptive_avg_pool2d(images, min(SIDE_PX, images.shape[-1])).flatten(1)
+        blocks.append(functional.normalize(small - small.mean(1, keepdim=True)))
+    vectors: NDArray[np.float32] = torch.cat(blocks).numpy()
+    return vectors
+
+
+def _changed(images: Tensor, vary: Augmenter, generator: torch.Generator) -> Tensor:
+    """Each image as it is after the first draw that changes it."""
+    varied = vary(images, generator)
+    for _ in range(DRAWS - 1):
+        same = (varied - images).abs().flatten(1).mean(1) < CHANGED
+        if not bool(same.any()):
+            break
+        varied = torch.where(same.view(-1, 1, 1, 1), vary(images, generator), varied)
+    return varied

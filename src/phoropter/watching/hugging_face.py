@@ -1,0 +1,113 @@
+"""A callback that watches the Hugging Face `Trainer`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+from typing_extensions import override
+
+from phoropter.core.errors import UsageError
+from phoropter.watching.ears import Ear
+from phoropter.watching.recording import Recording, watch
+
+try:
+    from transformers import TrainerCallback
+except ImportError as error:
+    raise UsageError(
+        "Watching the Hugging Face Trainer needs the package 'transformers', which is not "
+        "installed.",
+        hint="Install it with: pip install 'transformers[torch]'",
+    ) from error
+
+
+class PhoropterCallback(TrainerCallback):  # type: ignore[misc]  # an optional package
+    """Records a training into a folder that `phoropter diagnose` reads.
+
+    The loss of a step is what the model returns beside its logits. A validation ends a pass, or the
+    Trainer's epoch where nothing is evaluated.
+
+    Args:
+        folder: Where the records go.
+        classes: Names or number of the classes, where the loss is a cross-entropy.
+        metric: Name of the validation metric, as `compute_metrics` has it.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path = "watched",
+        *,
+        classes: int | Sequence[str] | None = None,
+        metric: str | None = None,
+    ) -> None:
+        self._folder, self._classes, self._metric = folder, classes, metric
+        self._recording: Recording | None = None
+        self._handle: RemovableHandle | None = None
+        self._losses: list[Tensor] = []
+        self._shares = False
+
+    @override
+    def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Hooks are placed once the optimiser exists."""
+        if not state.is_world_process_zero:
+            return
+        model, optimizer = others["model"], others["optimizer"]
+        while not type(optimizer).__module__.startswith("torch") and isinstance(
+            getattr(optimizer, "optimizer", None), Optimizer
+        ):
+            optimizer = optimizer.optimizer  # accelerate's wrapper has no hooks of its own
+        self._recording = watch(
+            model,
+            optimizer,
+            folder=self._folder,
+            classes=self._classes,
+            metric=self._metric,
+        )
+        self._handle = model.register_forward_hook(Ear(self._on_forward), with_kwargs=True)
+
+    @override
+    def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """The weights were updated."""
+        if self._recording is not None:
+            shared = self._shares and self._losses
+            losses = [torch.stack(self._losses).sum()] if shared else self._losses
+            for loss in losses:
+                self._recording.step(loss)
+        self._losses = []
+
+    @override
+    def on_evaluate(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """The validation part was measured."""
+        metrics: Mapping[str, float] = others["metrics"]
+        if self._recording is not None:
+            self._recording.epoch(
+                val_loss=metrics.get("eval_loss"), val_metric=metrics.get(f"eval_{self._metric}")
+            )
+
+    @override
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """A pass is over; where one is evaluated, the evaluation that follows tells it."""
+        if self._recording is not None and args.eval_strategy == "no":
+            self._recording.epoch()
+
+    @override
+    def on_train_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Nothing more is to come."""
+        if self._recording is not None:
+            self._recording.close()
+            self._recording = None
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+
+    def _on_forward(self, _model: Any, _inputs: Any, named: Any, outputs: Any) -> None:
+        loss = outputs.get("loss") if isinstance(outputs, Mapping) else None
+        if isinstance(loss, Tensor) and loss.requires_grad:
+            # Told how many items a step has, a model divides by them: the losses are its shares.
+            self._shares = named.get("num_items_in_batch") is not None
+            self._losses.append(loss.detach().float())

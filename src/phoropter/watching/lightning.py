@@ -1,0 +1,120 @@
+"""A callback that watches a Lightning `Trainer`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from typing_extensions import override
+
+from phoropter.core.errors import UsageError
+from phoropter.watching.recording import Recording, watch
+
+try:
+    from lightning.pytorch import Callback
+except ImportError:
+    try:
+        from pytorch_lightning import Callback
+    except ImportError as error:
+        raise UsageError(
+            "Watching Lightning needs the package 'lightning', which is not installed.",
+            hint="Install it with: pip install lightning",
+        ) from error
+
+
+class PhoropterCallback(Callback):  # type: ignore[misc]  # Lightning is an optional package
+    """Records a fit into a folder that `phoropter diagnose` reads.
+
+    The loss of a step is what `training_step` returns. Validation numbers are those that the module
+    logs under `val_loss` and the name of the metric (`val_accuracy`, `accuracy`).
+
+    Args:
+        folder: Where the records go.
+        classes: Names or number of the classes, where the loss is a cross-entropy.
+        metric: Name of the validation metric as logged; by default the first `val_` one that is no
+            loss.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path = "watched",
+        *,
+        classes: int | Sequence[str] | None = None,
+        metric: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._folder, self._classes, self._metric = folder, classes, metric
+        self._recording: Recording | None = None
+
+    @override
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Hooks are placed once the optimisers exist."""
+        if trainer.is_global_zero:
+            self._recording = watch(
+                pl_module,
+                trainer.optimizers,
+                folder=self._folder,
+                classes=self._classes,
+                metric=self._metric,
+            )
+
+    @override
+    def on_train_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Lightning calls `training_step`, so that the module itself is not heard."""
+        self._begin(batch)
+
+    @override
+    def on_validation_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Likewise."""
+        self._begin(batch)
+
+    @override
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """The loss of the batch, if the module returned one."""
+        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+        if self._recording is not None and loss is not None:
+            # Lightning divides the loss by the batches that are added up to one step.
+            self._recording.step(loss.detach() * trainer.accumulate_grad_batches)
+
+    @override
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """The pass is over, and its validation too."""
+        if self._recording is not None:
+            logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+            self._recording.epoch(
+                val_loss=logged.get("val_loss"), val_metric=self._metric_of(logged)
+            )
+
+    @override
+    def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
+        """Nothing more is to come."""
+        self._close()
+
+    @override
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """What was recorded stays."""
+        self._close()
+
+    def _begin(self, batch: Any) -> None:
+        if self._recording is not None:
+            parts = batch.values() if isinstance(batch, Mapping) else batch
+            self._recording.batch((parts,) if isinstance(parts, Tensor) else parts)
+
+    def _close(self) -> None:
+        if self._recording is not None:
+            self._recording.close()
+            self._recording = None
+
+    def _metric_of(self, logged: Mapping[str, float]) -> float | None:
+        if self._metric is not None:
+            return logged.get(self._metric, logged.get(f"val_{self._metric}"))
+        names = [name for name in logged if name.startswith("val_") and "loss" not in name]
+        return logged[names[0]] if names else None

@@ -1,0 +1,118 @@
+"""Whether a network was in train mode for its steps and in eval mode for its validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.dropout import _DropoutNd
+
+from phoropter.core.run_records import Gate
+
+LEAST_SHARE = 0.05  # of the steps: one pass in twenty; odd single steps are somebody's intention
+MOST_OF = 0.5  # of the validations
+NAMED = 20  # layers that the evidence names
+
+
+class Modes:
+    """Notes the mode of every forward pass, and judges it once it is known what the pass was for.
+
+    Dropout must be on where layers learn: its mode is looked at layer by layer, because parts of a
+    network that come from elsewhere are often in eval mode. Batch normalisation may be kept in
+    eval mode on purpose while a pretrained network is fine-tuned; it counts only if it learns and
+    the whole network is in eval mode.
+
+    Args:
+        network: Whose passes they are.
+        learning: Identities of the parameters that the optimiser updates.
+    """
+
+    def __init__(self, network: nn.Module, learning: Iterable[int]) -> None:
+        own = set(learning)
+        self._network = network
+        self._moody = {name: m for name, m in network.named_modules() if _drops(m) or _averages(m)}
+
+        def learns(module: nn.Module) -> bool:
+            return any(id(p) in own and p.requires_grad for p in module.parameters())
+
+        beside = {
+            id(m) for parent in network.modules() if learns(parent) for m in parent.children()
+        }
+        self._taught = [n for n, m in self._moody.items() if _drops(m) and id(m) in beside]
+        self._normed = [n for n, m in self._moody.items() if _averages(m) and learns(m)]
+        self._asleep: list[str] = []
+        self._off: list[str] = []
+        self._on: list[str] = []
+        self._awake: list[str] = []
+        self._forwards = self._forwards_awake = 0
+        self.steps = self.steps_in_eval = 0
+        self.validations = self.validations_in_train = 0
+
+    @property
+    def matter(self) -> bool:
+        """Whether the network has a layer that behaves otherwise in the other mode."""
+        return bool(self._moody)
+
+    def on_forward(self) -> None:
+        """A forward pass begins."""
+        judged = self._taught if self._network.training else (*self._taught, *self._normed)
+        self._asleep = [name for name in judged if not self._moody[name].training]
+        awake = [name for name, module in self._moody.items() if module.training]
+        self._forwards += 1
+        self._forwards_awake += bool(awake)
+        self._awake = awake or self._awake
+
+    def on_backward(self) -> None:
+        """The forward passes so far belonged to training."""
+        self._forwards = self._forwards_awake = 0
+        self._awake = []
+
+    def on_step(self) -> None:
+        """The weights were updated from the last forward pass."""
+        self.steps += 1
+        self.steps_in_eval += bool(self._asleep)
+        self._off = self._asleep or self._off
+        self.on_backward()
+
+    def on_validation(self) -> None:
+        """The forward passes since the last step made the numbers that are handed over now."""
+        if self._forwards:
+            self.validations += 1
+            # Statistics are sometimes recalibrated in train mode before the validation.
+            if self._forwards_awake == self._forwards:
+                self.validations_in_train += 1
+                self._on = self._awake
+        self.on_backward()
+
+    def gate(self) -> Gate | None:
+        """The verdict; None where no layer depends on the mode, or no pass was seen."""
+        if not self.matter or not self.steps:
+            return None
+        in_eval = self.steps_in_eval / self.steps
+        in_train = self.validations_in_train / max(self.validations, 1)
+        off = sorted(self._off) if in_eval >= LEAST_SHARE else []
+        on = sorted(self._on) if in_train >= MOST_OF else []
+        signs = len(off) + len(on)
+        evidence = {
+            "off_in_training": off[:NAMED],
+            "on_in_evaluation": on[:NAMED],
+            "steps_in_eval_mode": in_eval,
+            "validations_in_train_mode": in_train if self.validations else None,
+            "validations": self.validations,
+        }
+        return Gate("mode-mixup", float(signs), 0.0, signs == 0, evidence)
+
+
+def _averages(module: nn.Module) -> bool:
+    """Whether it learns statistics in train mode, and works by them in eval mode."""
+    return isinstance(module, _NormBase) and module.running_mean is not None
+
+
+def _drops(module: nn.Module) -> bool:
+    """Whether it drops something in train mode; timm's and torchvision's drop whole paths."""
+    if isinstance(module, _DropoutNd):
+        return module.p > 0
+    if type(module).__name__ == "DropPath":
+        return bool(getattr(module, "drop_prob", 0.0))
+    return type(module).__name__ == "StochasticDepth" and bool(getattr(module, "p", 0.0))

@@ -1,0 +1,228 @@
+"""The rules that read what happened inside the network, on real runs of the project's own loop."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from phoropter.core.records import Metric
+from phoropter.core.registry import load
+from phoropter.core.run_records import PassSignals
+from phoropter.diagnosis.diagnose import diagnose
+from phoropter.diagnosis.passes import gradient_cosine, samples_a_step
+from phoropter.improvement.prescriptions.prescribe import prescribe
+
+HEALTHY = (
+    "mlp",
+    "mlp, no norm",
+    "mlp, momentum",
+    "mlp, dropout",
+    "mlp, smoothed",
+    "mlp, batches of 8",
+    "deep tanh",
+    "deep, normalised",
+    "wide",
+    "cnn",
+    "cnn, varied",
+    "cnn, batches of 4",
+)
+SICK = (
+    "vanishing-gradient",
+    "vanishing-gradient, momentum",
+    "dead-activations",
+    "batch-too-small",
+    "batch-too-large",
+    "batch-too-large, all",
+    "label-noise",
+    "label-noise, a tenth",
+    "augmentation-too-strong",
+    "augmentation-too-strong, no image left",
+    "augmentation-too-weak",
+)
+INSIDE = sorted({name.partition(",")[0] for name in SICK})
+
+
+def _rule(code, evidence):
+    return list(load("phoropter.rules", code)(evidence))
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_nothing_is_said_of_healthy_runs(recorder, name):
+    assert name in recorder.HEALTHY
+    run = recorder.trained(name)
+    assert run.signals
+    assert run.dynamics is not None
+    assert not [item.message for code in INSIDE for item in _rule(code, run)]
+    assert not [item.code for item in diagnose(run) if item.severity != "info"]
+
+
+@pytest.mark.parametrize("name", SICK)
+def test_a_fault_is_found(recorder, name):
+    code = name.partition(",")[0]
+    found = {item.code: item for item in diagnose(recorder.trained(name))}
+    assert code in found
+    others = {item for item in found if item in INSIDE} - {code}
+    assert not others
+    assert (found[code].severity == "info") == (code == "augmentation-too-weak")
+    if code not in {"augmentation-too-weak", "dead-activations"}:  # those are what others lead to
+        loud = [item.code for item in found.values() if item.severity != "info"]
+        assert loud[0] == code
+
+
+@pytest.mark.parametrize("code", INSIDE)
+def test_what_was_not_recorded_is_not_judged(evidence, predictions, code):
+    assert not _rule(code, evidence())
+    curves = {"train_loss": [2.3] * 9, "val_loss": [2.3] * 9, "running_loss": [2.3] * 9}
+    assert not _rule(code, evidence(**curves))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vanishing-gradient",
+        "dead-activations",
+        "batch-too-small",
+        "batch-too-large",
+        "augmentation-too-strong",
+    ],
+)
+def test_the_first_change_prescribed_cures_the_run(recorder, name):
+    sick = recorder.trained(name)
+    (finding,) = [item for item in diagnose(sick) if item.code == name]
+    first = next(cure for cure in prescribe(finding, sick).prescriptions if cure.change)
+    setup = recorder.SICK[name]
+    cured = recorder.recorded(replace(setup, change={**setup.change, **first.change}))
+    was, now = (max(row.val_metric for row in run.history) for run in (sick, cured))
+    assert now > was + 0.05, first.advice
+
+
+def test_the_share_of_wrong_labels_is_that_which_was_exchanged(recorder):
+    run = recorder.trained("label-noise")
+    (found,) = _rule("label-noise", run)
+    assert found.evidence["low"] <= 0.2 <= found.evidence["high"]
+    truth = recorder.digits(0.0)[1]
+    for part in ("train", "val"):
+        listed = [item for item in found.evidence["samples"] if item["part"] == part]
+        right = [truth[int(item["id"])] == int(item["suggested"]) for item in listed]
+        assert len(listed) >= 20
+        assert np.mean(right) > 0.8
+
+
+def test_wrong_training_labels_show_where_validation_is_clean(recorder):
+    clean, wrong = recorder.digits(0.0)[1], recorder.digits(0.25)[1]
+    images = recorder.digits()[0]
+    labels = np.where(np.arange(len(clean)) < 800, wrong, clean)
+    recipe = recorder.trained("label-noise").recipe
+    run = recorder.run_on(images, labels, recipe, train=800, val=500)
+    (found,) = _rule("label-noise", run)
+    assert found.evidence["train_error"] > found.evidence["val_error"] + 0.1
+
+
+def _signals(norms, *, inactive=None, cosine=0.1):
+    blocks = tuple(f"b{place}" for place in range(len(norms)))
+    ratios = (1e-3,) * len(norms)
+    return tuple(
+        PassSignals(epoch, blocks, tuple(norms), ratios, cosine, inactive or {})
+        for epoch in (1, 2, 3, 4)
+    )
+
+
+HIGH = {"train_loss": [2.3, 2.2, 2.2, 2.2, 2.2], "val_loss": [2.3] * 5}
+
+
+@pytest.mark.parametrize(
+    ("norms", "speaks"),
+    [
+        (np.geomspace(1e-4, 1, 6), True),
+        (np.geomspace(1e-2, 1, 6), False),  # within what healthy networks show
+        ([1e-5, 1.0, 1.0, 1.0, 1.0, 1.0], False),  # no trend
+        (np.geomspace(1, 1e-4, 6), False),
+        (np.geomspace(1e-4, 1, 3), False),  # too few blocks
+        ([0.0, *np.geomspace(1e-4, 1, 5)], True),
+    ],
+)
+def test_a_gradient_vanishes_by_a_thousandfold_even_fall(evidence, norms, speaks):
+    made = evidence(**HIGH, signals=_signals([float(value) for value in norms]))
+    assert bool(_rule("vanishing-gradient", made)) == speaks
+    learnt = evidence(
+        train_loss=[2.3, 0.1, 0.1, 0.1, 0.1],
+        val_loss=[2.3] * 5,
+        signals=made.signals,
+    )
+    assert not _rule("vanishing-gradient", learnt)
+
+
+@pytest.mark.parametrize(
+    ("share", "loss", "severity"),
+    [(0.8, 2.2, None), (0.95, 2.2, "warning"), (1.0, 2.2, "critical"), (0.95, 0.1, "info")],
+)
+def test_dead_units_matter_as_far_as_the_loss_is_high(evidence, share, loss, severity):
+    made = evidence(
+        train_loss=[2.3, *[loss] * 4],
+        val_loss=[2.3] * 5,
+        signals=_signals([1.0], inactive={"a": 0.1, "b": share}),
+    )
+    found = _rule("dead-activations", made)
+    assert [item.severity for item in found] == ([severity] if severity else [])
+
+
+def test_a_batch_of_everything_has_no_noise(evidence):
+    made = evidence(**HIGH, steps_per_epoch=1, signals=_signals([1.0], cosine=None))
+    assert gradient_cosine(made) == 1.0
+    assert gradient_cosine(evidence(**HIGH, signals=_signals([1.0], cosine=0.3))) == 0.3
+    assert gradient_cosine(evidence(**HIGH)) is None
+
+
+def test_a_step_has_the_samples_of_all_its_batches(evidence):
+    made = evidence(**HIGH, change={"train.batch_size": 16, "train.accumulate": 4})
+    assert samples_a_step(made) == 64
+    assert samples_a_step(evidence(**HIGH, change={"train.batch_size": "auto"})) is None
+
+
+def test_restless_noise_at_a_usual_rate_asks_for_larger_batches(evidence):
+    loss = [2.3, *(1.2 + 0.3 * (-1) ** epoch for epoch in range(20))]
+    made = evidence(train_loss=loss, val_loss=loss, signals=_signals([1.0], cosine=0.02))
+    (found,) = _rule("batch-too-small", made)
+    assert found.evidence["gradient_cosine"] == 0.02
+    assert not _rule("batch-too-small", replace(made, signals=_signals([1.0], cosine=0.5)))
+    fast = evidence(train_loss=loss, val_loss=loss, lr=0.1, signals=made.signals)
+    assert not _rule("batch-too-small", fast)
+
+
+def _chosen(predictions, evidence, *, val, test, n=1000, optimism=(0.008, 0.002, 0.02)):
+    def part(right):
+        truth = np.arange(n) % 10
+        return predictions(truth, np.where(np.arange(n) < right * n, truth, (truth + 1) % 10))
+
+    return evidence(
+        predictions=part(val),
+        test_predictions=None if test is None else part(test),
+        optimism=Metric("optimism", *optimism, n),
+    )
+
+
+def test_a_test_part_that_is_certainly_worse_tells_of_choosing(evidence, predictions):
+    (found,) = _rule("overfit-to-validation", _chosen(predictions, evidence, val=0.9, test=0.84))
+    assert found.severity == "warning"
+    assert "happens to like" in found.message
+    (far,) = _rule("overfit-to-validation", _chosen(predictions, evidence, val=0.9, test=0.6))
+    assert "of another kind" in far.message
+    assert not _rule("overfit-to-validation", _chosen(predictions, evidence, val=0.9, test=0.89))
+    alone = replace(_chosen(predictions, evidence, val=0.9, test=0.6), optimism=None)
+    assert not _rule("overfit-to-validation", alone)
+
+
+def test_optimism_beyond_the_standard_error_is_noted(evidence, predictions):
+    large = (0.03, 0.01, 0.05)
+    made = _chosen(predictions, evidence, val=0.9, test=None, optimism=large)
+    (found,) = _rule("overfit-to-validation", made)
+    assert found.severity == "info"
+    for small in ((0.003, 0.001, 0.005), (0.03, 0.0, 0.06)):
+        made = _chosen(predictions, evidence, val=0.9, test=None, optimism=small)
+        assert not _rule("overfit-to-validation", made)
+
+
+def test_tables_are_not_told_to_vary_their_images(recorder):
+    run = recorder.trained("augmentation-too-weak")
+    assert _rule("augmentation-too-weak", run)
+    assert not _rule("augmentation-too-weak", replace(run, images=False))

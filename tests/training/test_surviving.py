@@ -1,0 +1,73 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from phoropter.augment.policies import augmenter
+from phoropter.core.recipe import Recipe
+from phoropter.core.records import TargetSchema
+from phoropter.data.memory import MemoryInputs
+from phoropter.training.records import TrainingData
+from phoropter.training.surviving import label_gate
+
+SCHEMA = TargetSchema("classes", tuple("0123456789"), counts=(90,) * 10)
+TURN = {"torchvision.RandomRotation": {"degrees": [180, 180]}}
+FLIP = {"torchvision.RandomHorizontalFlip": {"p": 0.5}}
+
+
+@pytest.fixture(scope="module")
+def data():
+    bunch = load_digits()
+    pixels = np.rint(bunch.images[:900, None] * 15.9375).astype(np.uint8)
+    rows = np.arange(900)
+    return TrainingData(
+        inputs=MemoryInputs(pixels),
+        targets=torch.from_numpy(bunch.target[:900].astype(np.int64)),
+        train_rows=rows,
+        val_rows=rows[:0],
+        train_eval_rows=rows,
+        metric=lambda raw, rows: 0.0,
+    )
+
+
+def gate_of(data, change, schema=SCHEMA):
+    recipe = Recipe().changed({"data.size": 8, "data.channels": 1, **change})
+    vary = augmenter(recipe.data.augment, size=8, channels=1)
+    return label_gate(recipe, replace(data, augment=vary), schema)
+
+
+def test_what_turns_digits_over_is_named_with_its_cure(data):
+    change = {"data.augment.pipeline": [TURN], "data.augment.erasing": 0.2}
+    gate = gate_of(data, change)
+    assert not gate.passed
+    assert gate.measured > 0.2
+    assert gate.evidence["kinds"] == ["torchvision.RandomRotation", "erasing"]
+    worst = gate.evidence["lost"][0]
+    assert (worst["class"], worst["becomes"]) == ("6", "9")
+    assert gate.evidence["without"] == {"torchvision.RandomRotation": {"data.augment.pipeline": []}}
+
+
+def test_harmless_augmentation_passes_and_is_the_same_each_time(data):
+    change = {"data.augment.preset": "medium", "data.augment.flip": False}
+    gate = gate_of(data, change)
+    assert gate.passed
+    assert gate.measured == 0.0
+    assert gate == gate_of(data, change)
+
+
+def test_half_of_the_draws_of_a_flip_do_nothing_and_are_drawn_again(data):
+    mirrored = gate_of(data, {"data.augment.pipeline": [FLIP]})
+    always = gate_of(
+        data, {"data.augment.pipeline": [{"torchvision.RandomHorizontalFlip": {"p": 1.0}}]}
+    )
+    assert mirrored.passed == always.passed
+
+
+def test_values_features_and_plain_training_are_not_audited(data):
+    preset = {"data.augment.preset": "medium"}
+    assert gate_of(data, {}) is None
+    assert gate_of(data, preset, TargetSchema("values", ("angle",))) is None
+    features = MemoryInputs(np.zeros((900, 5), np.float32))
+    assert gate_of(replace(data, inputs=features), preset) is None

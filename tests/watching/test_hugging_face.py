@@ -1,0 +1,57 @@
+"""The Hugging Face Trainer, in an environment that has it (benchmarks/peers/transformers.txt)."""
+
+import pytest
+import torch
+
+from phoropter.watching.folder import read_watched
+
+transformers = pytest.importorskip("transformers")
+pytestmark = [pytest.mark.nightly, pytest.mark.filterwarnings("ignore")]
+
+
+def test_a_training_is_recorded(tmp_path):
+    from phoropter.watching.hugging_face import PhoropterCallback
+
+    torch.default_generator.manual_seed(0)
+    config = transformers.ViTConfig(
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=8,
+        patch_size=4,
+        num_channels=1,
+        num_labels=2,
+    )
+    images = torch.randn(128, 1, 8, 8)
+    rows = [{"pixel_values": image, "labels": int(image.mean() > 0)} for image in images]
+    trainer = transformers.Trainer(
+        model=transformers.ViTForImageClassification(config),
+        args=transformers.TrainingArguments(
+            output_dir=str(tmp_path / "hf"),
+            num_train_epochs=2,
+            per_device_train_batch_size=16,
+            eval_strategy="epoch",
+            report_to="none",
+            save_strategy="no",
+            disable_tqdm=True,
+            use_cpu=True,
+        ),
+        train_dataset=rows,
+        eval_dataset=rows[:64],
+        compute_metrics=lambda said: {
+            "accuracy": float((said.predictions.argmax(1) == said.label_ids).mean())
+        },
+        callbacks=[PhoropterCallback(tmp_path / "run", classes=2, metric="accuracy")],
+    )
+    trainer.train()
+
+    watched = read_watched(tmp_path / "run")
+    assert [(row.epoch, row.step) for row in watched.history] == [(0, 0), (1, 8), (2, 16)]
+    assert watched.history[1].val_loss == pytest.approx(0.7, abs=0.3)
+    assert watched.history[0].train_loss == pytest.approx(0.7, abs=0.3)
+    assert 0 <= watched.history[-1].val_metric <= 1
+    gates = {gate.name: gate.passed for gate in watched.gates}
+    assert gates["no-gradient"]
+    assert gates["stale-gradient"]
+    assert watched.summary.stopped_by == "finished"

@@ -1,0 +1,85 @@
+"""Lightning's real Trainer."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
+
+import phoropter
+from phoropter.watching.folder import read_watched
+
+lightning = pytest.importorskip("lightning.pytorch")
+pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's advice on workers and loggers
+
+
+class Module(lightning.LightningModule):
+    def __init__(self, *, asleep=False):
+        super().__init__()
+        self.network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 2))
+        if asleep:
+            self.network.eval()  # kept by Lightning: a part that comes from elsewhere
+
+    def training_step(self, batch, _index):
+        return functional.cross_entropy(self.network(batch[0]), batch[1])
+
+    def validation_step(self, batch, _index):
+        outputs = self.network(batch[0])
+        self.log("val_loss", functional.cross_entropy(outputs, batch[1]))
+        self.log("val_accuracy", (outputs.argmax(1) == batch[1]).float().mean())
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=1e-2)
+
+
+def fitted(folder, **options):
+    from phoropter.watching.lightning import PhoropterCallback
+
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(320, 8, generator=generator)
+    data = TensorDataset(x, (x[:, 0] > 0).long())
+    accumulate = options.pop("accumulate", 1)
+    trainer = lightning.Trainer(
+        max_epochs=3,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        accumulate_grad_batches=accumulate,
+        callbacks=[PhoropterCallback(folder, classes=2)],
+    )
+    trainer.fit(
+        Module(**options), DataLoader(data, batch_size=16, shuffle=True), DataLoader(data, 64)
+    )
+
+
+def test_a_fit_is_recorded(tmp_path):
+    fitted(tmp_path)
+    watched = read_watched(tmp_path)
+    assert [(row.epoch, row.step) for row in watched.history] == [(0, 0), (1, 20), (2, 40), (3, 60)]
+    assert watched.history[0].train_loss == pytest.approx(0.7, abs=0.2)
+    assert watched.history[-1].val_loss < watched.history[1].val_loss
+    assert 0.5 < watched.history[-1].val_metric <= 1.0
+    assert watched.summary.stopped_by == "finished"
+    assert watched.signals[-1].blocks == ("network.0", "network.3")
+    assert {gate.name for gate in watched.gates} >= {"no-gradient", "stale-gradient", "mode-mixup"}
+    assert all(gate.passed for gate in watched.gates)
+
+
+def test_a_part_in_eval_mode_is_diagnosed(tmp_path):
+    fitted(tmp_path, asleep=True)
+    gates = {gate.name: gate.passed for gate in read_watched(tmp_path).gates}
+    assert not gates["mode-mixup"]
+
+
+def test_losses_of_added_up_batches_are_whole(tmp_path):
+    fitted(tmp_path, accumulate=4)
+    watched = read_watched(tmp_path)
+    assert watched.history[1].step == 5
+    assert watched.history[0].train_loss == pytest.approx(0.7, abs=0.2)
+
+
+def test_diagnosis_reads_it(tmp_path):
+    fitted(tmp_path)
+    assert "no-gradient" not in phoropter.diagnose(tmp_path).unjudged

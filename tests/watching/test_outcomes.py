@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import torch
+
+from phoropter.core.errors import UsageError
+from phoropter.watching.outcomes import as_predictions, class_names, metric_of, schema_of
+
+LOGITS = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+LABELS = torch.arange(20) % 3
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bfloat16])
+def test_logits_become_probabilities(kind):
+    made = as_predictions(LOGITS.to(kind), LABELS, ("a", "b", "c"))
+    expected = LOGITS.to(kind).double().softmax(1).numpy()
+    assert np.allclose(made.probabilities, expected, atol=1e-6)
+    assert made.classes == ("a", "b", "c")
+    assert made.truth.tolist() == LABELS.tolist()
+
+
+def test_probabilities_stay_what_they_are():
+    said = LOGITS.softmax(1)
+    assert np.allclose(as_predictions(said, LABELS, ()).probabilities, said.numpy(), atol=1e-6)
+
+
+def test_one_number_of_two_classes():
+    labels = torch.tensor([0, 1, 1])
+    logit = as_predictions(torch.tensor([-2.0, 0.0, 3.0]), labels, ())
+    assert np.allclose(logit.probabilities[:, 1], torch.tensor([-2.0, 0.0, 3.0]).sigmoid())
+    share = as_predictions([0.25, 0.5, 1.0], labels, ("no", "yes"))
+    assert share.probabilities.tolist() == [[0.75, 0.25], [0.5, 0.5], [0.0, 1.0]]
+
+
+def test_values_and_their_metric():
+    made = as_predictions(np.array([[1.0], [3.0]]), np.array([2.0, 3.0]), ())
+    assert made.kind == "values"
+    assert metric_of(made, None) == ("rmse", pytest.approx(np.sqrt(0.5)))
+    assert metric_of(made, "accuracy")[0] == "rmse"
+    assert metric_of(made, "mae") == ("mae", 0.5)
+    assert schema_of(made, ()).scale == (0.5,)
+
+
+def test_the_schema_counts_what_was_seen():
+    made = as_predictions(LOGITS, LABELS, ())
+    assert schema_of(made, ()).counts == (7, 7, 6)
+    assert schema_of(None, ("a", "b")).names == ("a", "b")
+    assert schema_of(None, ()).kind == ""
+    assert class_names(["x"]) == ("x",)
+    assert class_names(None) == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "truth", "classes", "words"),
+    [
+        (LOGITS, LABELS[:5], (), "20 samples, targets for 5"),
+        (LOGITS.argmax(1), LABELS, (), "look like labels"),
+        (LOGITS, LABELS + 1, (), "up to 3"),
+        (LOGITS, LABELS, ("a", "b"), "3 columns, and there are 2 classes"),
+        (LOGITS, LABELS.float(), (), "shape"),
+        ([], [], (), "0 samples"),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(said, truth, classes, words):
+    with pytest.raises(UsageError, match=words):
+        as_predictions(said, truth, classes)

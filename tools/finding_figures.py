@@ -1,0 +1,87 @@
+"""Two runs in one picture, for the pages of docs/findings."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from markupsafe import Markup
+
+from phoropter.core.run_records import Epoch
+from phoropter.project.run_record import RunRecord
+from phoropter.report.svg import Point, drawing, element, frame, join, span
+
+GAP, TOP = 24.0, 26.0
+STYLE = (
+    "text{font:12px system-ui,sans-serif;fill:#5c646e}.grid{stroke:#dedad2}.axis{stroke:#5c646e}"
+    ".line{fill:none;stroke-width:2;stroke:#8b919a}.line.val{stroke:#1f5fa8}"
+    ".line.running{stroke-dasharray:2 3;stroke-width:1.2}.title{font-weight:600;fill:#1d2126}"
+)
+
+
+def curves_figure(healthy: RunRecord, sick: RunRecord) -> str:
+    """Losses by epoch: training grey, varied training images dotted, validation blue."""
+    runs = (healthy, sick)
+    values = [value for run in runs for row in run.history for value in _losses(row).values()]
+    shown = [value for value in values if value is not None and math.isfinite(value)]
+    limits = (0.0, span(shown)[1])
+    return _beside(
+        "Losses by epoch: training grey, in training dotted, validation blue",
+        [_curves(run, limits) for run in runs],
+    )
+
+
+def norms_figure(healthy: RunRecord, sick: RunRecord) -> str:
+    """The gradient norm of each block in the last sampled pass, on a logarithmic axis."""
+    rows = [[value or 1e-12 for value in run.signals[-1].grad_norms] for run in (healthy, sick)]
+    low, high = min(map(min, rows)), max(map(max, rows))
+    return _beside(
+        "Gradient norm by block, from the first to the last",
+        [_line(norms, (low / 2, high * 2)) for norms in rows],
+    )
+
+
+def shares_figure(healthy: RunRecord, sick: RunRecord) -> str:
+    """The share of dead units of each activation layer in the last sampled pass."""
+    rows = [list(run.signals[-1].inactive.values()) for run in (healthy, sick)]
+    return _beside(
+        "Share of dead units by layer, from the first to the last",
+        [_line(shares, (0.0, 1.0), log=False) for shares in rows],
+    )
+
+
+def _losses(row: Epoch) -> dict[str, float | None]:
+    return {"train": row.train_loss, "running": row.running_loss, "val": row.val_loss}
+
+
+def _curves(run: RunRecord, limits: tuple[float, float]) -> Markup:
+    area = frame(span([float(row.epoch) for row in run.history], margin=0.0), limits)
+    lines = []
+    for name in ("running", "train", "val"):
+        points: list[Point] = [
+            (float(row.epoch), min(value, limits[1]))
+            for row in run.history
+            if (value := _losses(row)[name]) is not None and math.isfinite(value)
+        ]
+        if points:
+            lines.append(area.line(points, class_=name))
+    return join([area.axes("epoch", "", whole_x=True), *lines])
+
+
+def _line(values: list[float], limits: tuple[float, float], *, log: bool = True) -> Markup:
+    area = frame((1.0, float(max(len(values), 2))), limits, log_y=log)
+    points = [(float(place), value) for place, value in enumerate(values, start=1)]
+    return join([area.axes("layer", "", whole_x=True), area.line(points, class_="val")])
+
+
+def _beside(label: str, drawings: list[Markup]) -> str:
+    """Both drawings under their names, as a file that stands alone."""
+    area = frame((0.0, 1.0), (0.0, 1.0))
+    parts = [element("style", Markup(STYLE))]
+    for place, (name, content) in enumerate(zip(("healthy", "sick"), drawings, strict=True)):
+        moved = f"translate({place * (area.width + GAP):g} {TOP:g})"
+        title = element("text", name, x=8, y=-8, class_="title")
+        parts.append(element("g", join([title, content]), transform=moved))
+    whole = drawing(join(parts), width=2 * area.width + GAP, height=area.height + TOP, label=label)
+    alone = re.sub("^<svg", '<svg xmlns="http://www.w3.org/2000/svg"', str(whole))
+    return f"{alone}\n"
