@@ -1,5 +1,7 @@
 """Ensembles of runs on an opened project: made, compared, tested, exported, rebuilt."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from phoropter.core.predictions import read_predictions
 from phoropter.core.recipe import Recipe
 from phoropter.models.build import build_trunk
 from phoropter.project.bench import ProjectBench
+from phoropter.project.combination import combination
 from phoropter.project.opened import started
 from phoropter.project.options import Options
 from phoropter.project.run_record import read_run
@@ -148,6 +151,18 @@ def test_what_was_trained_anyway_is_put_together(made):
         judged = bench.judge(trial, bench.run(recipe))
         assert judged.threshold == pytest.approx(0.005)
         assert judged.score_delta < 0
+        rivals = [read_run(path) for path in (project / "runs").iterdir()]
+        record = bench.of(trial)
+        assert combination(rivals, record, record.summary.schema).recipe == recipe
+        assert combination(rivals, sure(record), record.summary.schema) is None
+
+
+def sure(record):
+    """As if it were right everywhere, beyond doubt."""
+    truth = record.predictions.truth
+    probabilities = np.full(record.predictions.probabilities.shape, 1e-6)
+    probabilities[np.arange(len(truth)), truth] = 1.0
+    return replace(record, predictions=replace(record.predictions, probabilities=probabilities))
 
 
 def test_members_must_see_the_same_pixels(made):

@@ -48,7 +48,9 @@ class Combination:
 def combination(
     records: Sequence[RunRecord], reference: RunRecord, schema: TargetSchema
 ) -> Combination | None:
-    """The best ensemble among finished runs that see the same pixels; None if one is best alone.
+    """The best ensemble among finished runs that see the same pixels.
+
+    None if one is best alone, or if the reference answers better: a look would be wasted.
 
     Args:
         records: Finished runs.
@@ -65,6 +67,8 @@ def combination(
     recipe = ensemble_recipe(chosen, like=reference.recipe)
     said = [run.predictions for run in groups[best]]
     honest = _decoded(cross_combined(said, seed=reference.recipe.seed), recipe, schema)
+    if _loss(honest) >= _loss(reference.predictions):
+        return None
     advice = f"Average the answers of models that are there anyway: {described(chosen)}."
     change = difference(reference.recipe, recipe)
     return Combination(Candidate(CODE, change, advice, EXPECTED_GAIN, 0.0), recipe, honest)
@@ -89,8 +93,11 @@ def _groups(records: Sequence[RunRecord], reference: RunRecord) -> list[list[Run
 
 def _loss_of_mean(runs: Sequence[RunRecord], pick: Sequence[int]) -> float:
     said = [runs[at].predictions for at in pick]
-    loss = named("log_loss" if said[0].kind == "classes" else "mse")
-    return loss(mean_predictions(said, [1] * len(said)))
+    return _loss(mean_predictions(said, [1] * len(said)))
+
+
+def _loss(said: Predictions) -> float:
+    return named("log_loss" if said.kind == "classes" else "mse")(said)
 
 
 def _decoded(said: Predictions, recipe: Recipe, schema: TargetSchema) -> Predictions:
