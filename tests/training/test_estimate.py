@@ -15,6 +15,7 @@ from phoropter.training.estimate import (
     features_s,
     least_s,
     shortened,
+    views_s,
 )
 from phoropter.training.execute import execute
 
@@ -162,3 +163,14 @@ def test_a_head_is_timed_without_the_features_it_will_learn_from(problem, tiny, 
 
 def test_a_classic_model_takes_as_long_as_its_features(problem, tiny):
     assert 0 < expected_s(tiny(model__name="knn"), problem, listener=silent) < 5
+
+
+def test_further_views_of_frozen_features_take_their_time(problem, tiny):
+    plain = tiny(**LITE0, model__transfer="features")
+    assert views_s(plain, problem, listener=silent) == 0
+    two, five = (
+        views_s(plain.changed({"predict.tta": n}), problem, listener=silent) for n in (2, 5)
+    )
+    assert 0 < two < five
+    whole = tiny(**LITE0, model__transfer="finetune", predict__tta=5)
+    assert views_s(whole, problem, listener=silent) == 0

@@ -35,7 +35,7 @@ from phoropter.project.opened import Project
 from phoropter.project.pins import covers, left_alone
 from phoropter.project.repeating import ROLE as REPEAT
 from phoropter.project.run_record import RunRecord, read_run
-from phoropter.training.estimate import LEAST_SHARE, shortened
+from phoropter.training.estimate import LEAST_SHARE, shortened, views_s
 from phoropter.training.execute import execute, is_classic
 from phoropter.training.problem import Problem, run_id
 from phoropter.training.records import Losing
@@ -80,8 +80,11 @@ class ProjectBench:
         their numbers mean different things.
         """
         runs = self.project.folder.runs
-        if is_done(runs / run_id(recipe, self.problem)) or twin(recipe, self.problem, runs):
+        if is_done(runs / run_id(recipe, self.problem)):
             return recipe
+        if twin(recipe, self.problem, runs):
+            needed = views_s(recipe, self.problem, listener=self.project.listener)
+            return recipe if needed <= max(seconds, 0.0) else None
         return shortened(
             recipe,
             self.problem,

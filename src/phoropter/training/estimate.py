@@ -34,7 +34,7 @@ from phoropter.training.numerics import (
 )
 from phoropter.training.plan import Plan, make_plan
 from phoropter.training.problem import Problem
-from phoropter.training.records import TrainingData
+from phoropter.training.records import LEAST_TRAIN_EVAL_ROWS, TrainingData
 from phoropter.training.rehearsal import rehearsal
 from phoropter.training.sources import Source, frozen, has_views, open_images
 from phoropter.training.team import assembled
@@ -158,6 +158,19 @@ def forward_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
     numbers = source.inputs.batch(train[:1]).numel()
     rows = train[: max(_PROBED, min(_batch(recipe, train), _PROBED_NUMBERS // numbers))]
     return _forward_s(network, source, rows) * len(train)
+
+
+def views_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
+    """Seconds until a frozen network has seen further views of all that a run is asked about."""
+    trunk = frozen_trunk(recipe)
+    if recipe.predict.tta == 1 or trunk in {"", "pixels"}:
+        return 0.0
+    whole = recipe.changed({"model.name": trunk, "model.transfer": "finetune"})
+    train = len(problem.rows("train"))
+    asked = len(problem.rows("test")) + len(problem.rows("val"))
+    asked += min(train, max(len(problem.rows("val")), LEAST_TRAIN_EVAL_ROWS))
+    each = forward_s(whole, problem, listener=listener) / train
+    return (recipe.predict.tta - 1) * asked * each
 
 
 def expected_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:

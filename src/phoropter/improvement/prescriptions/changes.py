@@ -277,8 +277,11 @@ def averaged_weights(evidence: RunEvidence) -> Iterator[Prescription]:
 
 def mirrored_views(evidence: RunEvidence) -> Iterator[Prescription]:
     """Each image and its mirror image, averaged."""
+    from phoropter.models.catalog import frozen_trunk
+
     recipe = evidence.recipe
-    if recipe.predict.tta > 1 or not recipe.data.augment.flip or not sees_images(recipe):
+    seen = sees_images(recipe) or frozen_trunk(recipe) not in {"", "pixels"}
+    if recipe.predict.tta > 1 or not recipe.data.augment.flip or not seen:
         return
     yield prescription(
         evidence,
