@@ -249,7 +249,7 @@ def tell_coverage(_cache: Path) -> None:
 
 def _held(make: Callable[[int, int], Predictions], name: str, truth: float, count: int) -> float:
     metric = named(name)
-    ends = (interval(metric, make(count, 2 + trial), seed=trial) for trial in range(3 * TRIALS))
+    ends = (interval(metric, make(count, 2 + trial), seed=trial) for trial in range(2 * TRIALS))
     return float(np.mean([low <= truth <= high for low, high in ends]))
 
 
