@@ -66,16 +66,14 @@ def tell_null(cache: Path) -> None:
     """Verdicts on pairs in which nothing differs: the answers of two networks, exchanged."""
     pairs = list(trained(cache, PAIRS))
     for name in CLASS_METRICS:
-        metric = named(name)
-        values = [
-            paired_test(*exchanged(*pairs[number], number), metric, seed=number).p_value
-            for number in range(PAIRS)
-        ]
+        values = [p_value(*exchanged(*pairs[number], number), name) for number in range(PAIRS)]
         given, nominal = (sum(p <= limit for p in values) for limit in (LEVEL, 0.05))
         print(f"  {name:10} verdict {share(given, PAIRS)}   p <= 0.05 {share(nominal, PAIRS)}")
 
 
-def exchanged(a: ClassPredictions, b: ClassPredictions, number: int) -> tuple[Predictions, ...]:
+def exchanged(
+    a: ClassPredictions, b: ClassPredictions, number: int
+) -> tuple[ClassPredictions, ...]:
     """A subset of the samples, on which a coin decides whose answer is whose."""
     draw = generator(0, "exchange", number)
     rows = draw.choice(len(a), SUBSET, replace=False)
@@ -113,10 +111,7 @@ def tell_networks(cache: Path) -> None:
     """Verdicts on two seeds of one recipe: as models, and as recipes over three seeds each."""
     pairs = list(trained(cache, PAIRS))
     for name in CLASS_METRICS[:4]:
-        values = [
-            paired_test(a, b, named(name), seed=number).p_value
-            for number, (a, b) in enumerate(pairs)
-        ]
+        values = [p_value(a, b, name) for a, b in pairs]
         print(f"  {name:10} two models: {share(sum(p <= LEVEL for p in values), PAIRS)}")
     apart = [sum(discordant(a, b)) / len(a) for a, b in pairs]
     print(f"  on {np.mean(apart):.3f} of the samples only one of the two is right")
@@ -178,13 +173,15 @@ def tell_power(_cache: Path) -> None:
 
 
 def _better(a: ClassPredictions, b: ClassPredictions, name: str) -> bool:
-    """The verdict as `compare` reaches it, without the interval."""
     metric = named(name)
-    if metric(b) <= metric(a):
-        return False
+    return metric(b) > metric(a) and p_value(a, b, name) <= LEVEL
+
+
+def p_value(a: ClassPredictions, b: ClassPredictions, name: str) -> float:
+    """As `compare` finds it, without the interval."""
     if name == "accuracy":
-        return exact_p(*discordant(a, b)) <= LEVEL
-    return permutation_p(a, b, metric, decisive=LEVEL, seed=0) <= LEVEL
+        return exact_p(*discordant(a, b))
+    return permutation_p(a, b, named(name), decisive=LEVEL, seed=0)
 
 
 def _theory(count: int, delta: float) -> float:
