@@ -200,7 +200,8 @@ def _picture(found: dict[tuple[float, int], float]) -> str:
             [(x, y)] = area.place([(np.log10(count), found[delta, count])])
             parts.append(element("circle", cx=x, cy=y, r=4.5, fill=colour))
         x, y = points[len(points) * 2 // 3]
-        parts.append(element("text", f"{100 * delta:.0f}", x=x + 8, y=y + 14, fill=colour))
+        words = f"{100 * delta:.0f} point{'s' if delta > 0.01 else ''}"
+        parts.append(element("text", words, x=x + 8, y=y + 14, fill=colour))
     label = "Share of planted differences that are found: lines by theory, dots as measured"
     style = element("style", ".grid{stroke:#ddd}.axis{stroke:#555}text{font:13px sans-serif}")
     chart = drawing(join([style, *parts]), width=area.width, height=area.height, label=label)
