@@ -17,6 +17,7 @@ from phoropter.project.judging import evidence_of, prescribed
 from phoropter.project.machine import examine
 from phoropter.project.opened import Project
 from phoropter.project.outcome import Outcome
+from phoropter.project.repeating import ROLE as REPEAT
 from phoropter.project.results import Step
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.project.slicing import ALL, slices_of
@@ -136,7 +137,7 @@ def _thumbnail(path: Path) -> bytes:
 def _runs(project: Project, outcome: Outcome) -> Iterable[ReportRun]:
     """Every trained run, oldest first, each with what it changed against the first."""
     first: RunRecord | None = None
-    apart = {"ladder", ROLE}
+    apart = {"ladder", ROLE, REPEAT}
     for run in dict.fromkeys(run for run, role, _ in project.notebook.runs() if role not in apart):
         path = project.folder.runs / run
         if not (path / "run.json").exists():
