@@ -244,7 +244,7 @@ def write_digits(place: Path) -> Path:
             to = place / "digits" / f"digit {label}" / f"{number}.png"
             to.parent.mkdir(parents=True, exist_ok=True)
             image = Image.fromarray(np.rint(pixels * 15.9375).astype(np.uint8))
-            image.resize((32, 32)).convert("RGB").save(to)
+            image.resize((32, 32)).save(to)
     return place / "digits"
 
 

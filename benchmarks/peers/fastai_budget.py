@@ -40,7 +40,7 @@ class Deadline(Callback):
         self.at, self.cut = at, False
 
     def after_batch(self) -> None:
-        if time.time() > self.at:
+        if self.training and time.time() > self.at:
             self.cut = True
             raise CancelFitException
 

@@ -1,5 +1,6 @@
 """Greedy choice of members, on tables of known probabilities."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -115,3 +116,10 @@ def test_members_in_words():
 def test_no_samples(count):
     empty = table(np.empty((0, 3)), np.empty(0, dtype=np.int64))
     assert greedy([empty] * count) == (0,)
+
+
+def test_samples_of_unknown_truth_do_not_count():
+    said = voters(4)
+    half = np.arange(len(said[0])) % 2 == 0
+    blind = [replace(one, truth=np.where(half, one.truth, -1)) for one in said]
+    assert greedy(blind) == greedy([one.take(np.flatnonzero(half)) for one in said])

