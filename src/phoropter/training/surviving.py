@@ -21,8 +21,8 @@ from phoropter.training.records import TrainingData
 
 MOST_WITNESSES, LEAST_WITNESSES = 1_000, 400  # plain images that varied ones are held against
 WITNESSED = 2**26  # numbers in them, if there are more than the least: 446 images of 224 px
-VARIED = 300  # images that are varied in each way, over all classes
-A_CLASS = 30
+VARIED = 500  # images that are varied in each way, over all classes
+A_CLASS = 50
 SIDE_PX = 16  # of the images that are compared: enough to tell a six from a nine
 DRAWS = 3  # until an image changes: half of the draws of a flip do nothing
 CHANGED = 1e-3  # mean difference of a pixel in [0, 1] from which an image has changed
