@@ -3,7 +3,8 @@
 import sys
 
 import torch
-from loops import digits, fit, small_cnn
+from loops import digits, fit
+from torch import nn
 
 import phoropter
 
@@ -11,7 +12,9 @@ EXPECTED = "lr-too-high"
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    network = small_cnn()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1.0)
+    network = nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)
+    )
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.3)
     watch = phoropter.watch(network, optimizer, folder=sys.argv[1], classes=10)
     fit(network, optimizer, watch, epochs=15, data=digits())

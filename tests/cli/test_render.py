@@ -138,3 +138,9 @@ def test_a_checklist_says_what_each_tick_rests_on(samples):
         "  [ ] They were looked at.",
         "      to do: phoropter look digits",
     ]
+
+
+def test_labels_that_a_variation_breaks_are_said(samples):
+    lost = {"kind": "mirror", "class": "b", "becomes": "d", "taken": 9, "samples": 30}
+    text = render.augment(replace(samples.BY_COMMAND["augment"], lost=(lost,)))
+    assert "mirror turns 9 of 30 'b' into 'd'" in text.splitlines()

@@ -218,3 +218,17 @@ def test_two_that_differ_by_the_region_are_rarely_called_equal():
         comparison = compare(a, b, "accuracy", names=("a", "b"), looks=1)
         called += bool(within(comparison, 0.01).equivalent)
     assert called / 400 <= 0.05
+
+
+def test_a_metric_of_the_users_own_keeps_the_name_it_was_asked_for_by(rivals, tmp_path):
+    place = tmp_path / "own.py"
+    place.write_text(
+        "from phoropter.metrics.function import metric\n\n\n"
+        "@metric('classes', greater_is_better=True)\n"
+        "def hits(predictions):\n"
+        "    return float((predictions.predicted == predictions.truth).mean())\n"
+    )
+    name = f"{place}:hits"
+    found = compare(*rivals(30, seed=0), name, names=("a", "b"), looks=1)
+    assert named(found.metric)(rivals(30, seed=0)[0]) > 0
+    assert found.metric == name

@@ -1,7 +1,7 @@
 import pytest
 
 from phoropter.core.records import Metric
-from phoropter.project.conclusion import best_simple, conclude
+from phoropter.project.conclusion import best_simple, conclude, concluded
 from phoropter.project.results import Step
 
 
@@ -49,6 +49,16 @@ def test_what_helped_is_named(record, spoken):
     steps = [step(1, accepted=True), step(2, accepted=False), step(3, accepted=True, advice="Mix.")]
     sentence, _ = conclude(record("net", spoken(0.9)), {}, steps)
     assert sentence == "2 of 3 changes tried were shown to help: Train for longer. Mix."
+
+
+def test_each_sentence_names_the_runs_it_rests_on(record, spoken, logistic):
+    steps = [step(1, accepted=True), step(2, accepted=False)]
+    told = concluded(record("net", spoken(0.9)), logistic(0.7), steps)
+    changes, method, simple = told.values()
+    assert changes == method == ("first", "run1", "run2")
+    assert simple == ("net", "lll")
+    assert tuple(told) == conclude(record("net", spoken(0.9)), logistic(0.7), steps)
+    assert list(concluded(record("net", spoken(0.9)), {}, ()).values()) == [("net",)]
 
 
 def test_the_network_is_ahead(record, spoken, logistic):

@@ -12,7 +12,7 @@ import phoropter
 from phoropter.cli.main import main
 
 
-def trained(folder, *, clear=True, predictions=True):
+def trained(folder, *, clear=True, predictions=True, passes=8):
     """A plain loop on digits, watched."""
     bunch = load_digits()
     x, y = torch.tensor(bunch.data / 16, dtype=torch.float32), torch.tensor(bunch.target)
@@ -20,7 +20,7 @@ def trained(folder, *, clear=True, predictions=True):
     network = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
     watch = phoropter.watch(network, optimizer, folder=folder, classes=10)
-    for _ in range(8):
+    for _ in range(passes):
         for batch in torch.randperm(1200).split(32):
             if clear:
                 optimizer.zero_grad()
@@ -70,7 +70,7 @@ def test_a_dictionary_of_curves_is_diagnosed():
 
 @pytest.mark.parametrize("damage", ["{", "{}", '{"schema": 3}'])
 def test_a_damaged_record_is_one_line(tmp_path, damage, capsys):
-    trained(tmp_path / "run")
+    trained(tmp_path / "run", passes=1)
     (tmp_path / "run" / "watch.json").write_text(damage, encoding="utf-8")
     assert main(["diagnose", str(tmp_path / "run")]) == 2
     assert "is damaged" in capsys.readouterr().err

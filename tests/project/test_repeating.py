@@ -1,6 +1,8 @@
 """Recipes trained again, with other seeds and on folds, through the public functions."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,3 +127,10 @@ def test_a_run_is_not_compared_with_itself(compared):
 def test_the_spread_is_pooled():
     assert pooled_spread([[0.9], [0.8]]) is None
     assert pooled_spread([[0.90, 0.92], [0.80, 0.86]]) == pytest.approx(np.sqrt((2e-4 + 18e-4) / 2))
+
+
+def test_repeats_are_no_runs_of_the_report(compared):
+    folder, (plain, _, _) = compared
+    page = Path(phoropter.report(folder / "p").report).read_text(encoding="utf-8")
+    shown = re.findall(r'<th scope="row"><code>(\w{8})</code>', page)
+    assert shown == [plain.a[:8], plain.b[:8]]

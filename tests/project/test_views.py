@@ -69,3 +69,10 @@ def test_tables_have_no_pictures(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="takes images"):
         phoropter.augment("blobs")
+
+
+def test_labels_that_the_variation_breaks_are_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    turned = {"data.augment.pipeline": [{"torchvision.RandomRotation": {"degrees": [180, 180]}}]}
+    worst, *_ = phoropter.augment("digits", settings=turned, samples=1, draws=1).lost
+    assert (worst["class"], worst["becomes"]) == ("6", "9")

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from phoropter.core.checklist import Item
 from phoropter.core.errors import UsageError
 from phoropter.core.predictions import ClassPredictions
 from phoropter.core.records import Finding, Metric, Prescription, Split
@@ -70,6 +71,30 @@ def test_steps_are_told_with_their_verdicts(page):
         "--set train.lr=0.003", "--set data.augment.preset=strong", "20 s",
     ):  # fmt: skip
         assert fact in said, fact
+
+
+def test_parts_and_conclusions_say_what_they_rest_on(digits_content, page_of):
+    said = "Nothing helped."
+    rests = {said: ("r1", "r2"), "data": ("data/index.parquet ab12",), "mistakes": ("r1",)}
+    page = page_of(render(replace(digits_content, conclusion=(said,), rests=rests)))
+    assert "Nothing helped. Rests on r1, r2" in " ".join(page.said("head").split())
+    assert page.said("data").rstrip().endswith("Rests on data/index.parquet ab12")
+    assert "Rests on r1" in page.said("mistakes")
+    assert "Rests on" not in page.said("split")
+
+
+def test_the_checklist_is_there_with_what_it_rests_on(digits_content, page_of):
+    items = (
+        Item("data", "The data have been looked at.", True, "3 findings.", "data/issues.csv"),
+        Item("baseline", "The set-up passed.", False, "", "", "phoropter run digits"),
+    )
+    text = page_of(render(replace(digits_content, checklist=items))).said("checklist")
+    assert "1 of 2 things" in text
+    assert "Done: The data have been looked at." in " ".join(text.split())
+    assert "data/issues.csv" in text
+    assert "What would tick it: phoropter run digits" in " ".join(text.split())
+    korean = page_of(render(replace(digits_content, checklist=items), lang="ko"))
+    assert "데이터를 살펴보았습니다." in korean.said("checklist")
 
 
 def test_final_run_is_told(page, digits_content):

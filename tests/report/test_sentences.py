@@ -53,6 +53,7 @@ def test_every_sentence_is_used_and_every_use_exists():
         "map-note-",
         "object-",
         "column-",
+        "stage-",
     )
     found = {key for key in texts("en") if key.startswith(composed)}
     assert set(texts("en")) - words - by_record - found == set()

@@ -147,15 +147,21 @@ def test_frozen_weights_that_change_all_the_same_are_named(digits):
     assert gate.evidence["moved"] == ("frozen",)
 
 
-def test_a_step_that_is_taken_twice_is_counted(digits):
-    class Twice(Classification):
-        def objective(self, *args, **options):
-            made = super().objective(*args, **options)
-            once = made.steps
-            made.steps = lambda *batch: [*once(*batch), *once(*batch)]
-            return made
+class Twice:
+    """An objective that asks for two steps of the same optimiser a batch."""
 
-    gate = gates_of(replace(digits(), task=Twice()))["wrong-step"]
+    def __init__(self, objective) -> None:
+        self.parameters = objective.parameters
+        self.evaluate = objective.evaluate
+        self.steps = lambda *batch: [*objective.steps(*batch), *objective.steps(*batch)]
+
+
+def test_a_step_that_is_taken_twice_is_counted(digits):
+    class Hasty(Classification):
+        def objective(self, *args, **options):
+            return Twice(super().objective(*args, **options))
+
+    gate = gates_of(replace(digits(), task=Hasty()))["wrong-step"]
     assert (gate.measured, gate.passed) == (2.0, False)
 
 

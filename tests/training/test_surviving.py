@@ -14,7 +14,6 @@ from phoropter.training.surviving import label_gate
 
 SCHEMA = TargetSchema("classes", tuple("0123456789"), counts=(90,) * 10)
 TURN = {"torchvision.RandomRotation": {"degrees": [180, 180]}}
-FLIP = {"torchvision.RandomHorizontalFlip": {"p": 0.5}}
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +56,12 @@ def test_harmless_augmentation_passes_and_is_the_same_each_time(data):
     assert gate == gate_of(data, change)
 
 
-def test_half_of_the_draws_of_a_flip_do_nothing_and_are_drawn_again(data):
-    mirrored = gate_of(data, {"data.augment.pipeline": [FLIP]})
-    always = gate_of(
-        data, {"data.augment.pipeline": [{"torchvision.RandomHorizontalFlip": {"p": 1.0}}]}
+def test_half_of_the_draws_do_nothing_and_are_drawn_again(data):
+    seldom = {"torchvision.RandomApply": {"p": 0.5, "transforms": [TURN]}}
+    always, halved = (
+        gate_of(data, {"data.augment.pipeline": [entry]}).measured for entry in (TURN, seldom)
     )
-    assert mirrored.passed == always.passed
+    assert 0.7 * always < halved <= always  # three draws leave an eighth as it was
 
 
 def test_values_features_and_plain_training_are_not_audited(data):

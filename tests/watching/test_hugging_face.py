@@ -3,15 +3,21 @@
 import pytest
 import torch
 
+from phoropter.core.errors import UsageError
+from phoropter.watching import hugging_face
 from phoropter.watching.folder import read_watched
 
-transformers = pytest.importorskip("transformers")
-pytestmark = [pytest.mark.nightly, pytest.mark.filterwarnings("ignore")]
+
+def test_without_the_package_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setattr(hugging_face, "TrainerCallback", None)
+    with pytest.raises(UsageError, match="transformers"):
+        hugging_face.PhoropterCallback("run")
 
 
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("ignore")
 def test_a_training_is_recorded(tmp_path):
-    from phoropter.watching.hugging_face import PhoropterCallback
-
+    transformers = pytest.importorskip("transformers")
     torch.default_generator.manual_seed(0)
     config = transformers.ViTConfig(
         hidden_size=32,
@@ -42,7 +48,7 @@ def test_a_training_is_recorded(tmp_path):
         compute_metrics=lambda said: {
             "accuracy": float((said.predictions.argmax(1) == said.label_ids).mean())
         },
-        callbacks=[PhoropterCallback(tmp_path / "run", classes=2, metric="accuracy")],
+        callbacks=[hugging_face.PhoropterCallback(tmp_path / "run", classes=2, metric="accuracy")],
     )
     trainer.train()
 

@@ -41,7 +41,7 @@ def test_a_new_order_in_every_pass_is_never_taken_for_the_same(seed):
     order = Order()
     for level in np.geomspace(2.0, 0.1, 5):
         progress = np.linspace(1.2, 0.8, 15)  # the loss falls within each pass too
-        order.end_pass(list(level * progress * draw.gamma(20, 1 / 20, 15)), 32)
+        order.end_pass(list(level * progress * draw.gamma(20, 1 / 20, 15)), 2.3)
     assert order.gate().passed
 
 
@@ -50,7 +50,7 @@ def test_the_same_batches_are_hard_in_every_pass(seed):
     draw = np.random.default_rng(seed)
     order, hard = Order(), draw.gamma(20, 1 / 20, 30)
     for level in np.geomspace(2.0, 0.1, 4):
-        order.end_pass(list(level * hard * draw.gamma(200, 1 / 200, 30)), 32)
+        order.end_pass(list(level * hard * draw.gamma(200, 1 / 200, 30)), 2.3)
     assert not order.gate().passed
 
 
@@ -61,5 +61,5 @@ def test_the_same_batches_are_hard_in_every_pass(seed):
 def test_what_tells_nothing_is_not_judged(passes):
     order = Order()
     for losses in passes:
-        order.end_pass(losses, None)
+        order.end_pass(losses, 2.3)
     assert order.gate() is None

@@ -19,7 +19,7 @@ AGREEING = 4  # of them, for an image to be taken for a class
 NEAREST = 0.95  # quantile of the distances between a class's own images and their nearest ones
 PAIRS = 0.25  # quantile of those between any two of them: where all hang together closely, as in
 # print, the nearest are nearer than anything that was moved at all
-ALPHA = 0.01  # for all kinds of variation and pairs of classes together
+ALPHA = 0.001  # for all kinds of variation and pairs of classes together
 LEAST_SHARE = 0.05  # of a class that is lost to another one; less does no harm that could be seen
 LEAST_SAMPLES = 5  # of a class, known by their neighbours while unvaried, to judge it by
 

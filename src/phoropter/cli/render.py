@@ -179,6 +179,11 @@ def augment(result: AugmentResult) -> str:
         f"{count} images of {size} x {size} x {result.channels}, {result.draws} draws of each",
         f"a pixel changes by {number(result.change)} of its range on average",
         [] if result.seen else [unseen],
+        [
+            f"{item['kind']} turns {item['taken']} of {item['samples']} '{item['class']}' into "
+            f"'{item['becomes']}'"
+            for item in result.lost
+        ],
         f"page {result.page}",
     )
 

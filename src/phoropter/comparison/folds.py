@@ -52,7 +52,7 @@ def compare_folds(
     differences = np.array([function(other) - function(one) for one, other in pairs])
     test = corrected_t(differences, test_to_train=test_to_train)
     method = OVER_FOLDS.format(count=len(pairs))
-    comparison = judged(test, function, names=names, looks=looks, method=method)
+    comparison = judged(test, metric, names=names, looks=looks, method=method)
     return replace(comparison, trainings=len(pairs))
 
 

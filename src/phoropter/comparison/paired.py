@@ -80,27 +80,28 @@ def compare(
     function = named(metric)
     test = paired_test(a, b, function, decisive=threshold(looks), seed=seed)
     method = on_same_samples(function.name)
-    comparison = judged(test, function, names=names, looks=looks, method=method)
+    comparison = judged(test, metric, names=names, looks=looks, method=method)
     return replace(comparison, detectable=_detectable(a, b, function, looks))
 
 
 def judged(
-    test: PairedTest, metric: MetricFunction, *, names: tuple[str, str], looks: int, method: str
+    test: PairedTest, metric: str, *, names: tuple[str, str], looks: int, method: str
 ) -> Comparison:
     """The verdict that a test gives at this look, as a record.
 
     Args:
         test: Of `metric`, the second run's value minus the first's.
-        metric: What was compared.
+        metric: What was compared, by the name or reference that it was asked for by.
         names: Identifiers of the runs.
         looks: How many comparisons this validation part has seen, this one included.
         method: Which test it is and why, one sentence.
     """
-    verdict = _verdict(test, threshold(looks), greater_is_better=metric.greater_is_better)
+    greater = named(metric).greater_is_better
+    verdict = _verdict(test, threshold(looks), greater_is_better=greater)
     return Comparison(
         a=names[0],
         b=names[1],
-        metric=metric.name,
+        metric=metric,
         delta=test.delta,
         low=test.low,
         high=test.high,

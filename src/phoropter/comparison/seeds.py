@@ -126,7 +126,7 @@ def compare_seeds(
     function = named(metric)
     found = seeds_test(a, b, function)
     method = OVER_SEEDS.format(count=len(a))
-    comparison = judged(found.test, function, names=names, looks=looks, method=method)
+    comparison = judged(found.test, metric, names=names, looks=looks, method=method)
     return replace(comparison, trainings=len(a), seed_spread=found.spread)
 
 

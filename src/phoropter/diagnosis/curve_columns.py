@@ -36,8 +36,10 @@ def standard_name(name: str, part: str = "") -> str | None:
     ['train_loss', 'val_accuracy', 'lr', 'val_loss']
     """
     words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
-    if words in (["epoch"], ["step"], ["global", "step"]):
-        return words[-1]
+    if words == ["epoch"]:
+        return "epoch"
+    if words in (["step"], ["global", "step"]):
+        return "step"
     if "lr" in words or "learning_rate" in "_".join(words):
         return "lr"
     if "norm" in words and words[0].startswith("grad"):
@@ -64,7 +66,7 @@ def by_epoch(columns: Columns) -> dict[str, list[float | None]]:
             continue
         merged[name] = []
         for row in order:
-            here = [values[at] for at in np.flatnonzero(rows == row)]
+            here = [values[at] for at in np.flatnonzero(rows == row).tolist()]
             numbers = [value for value in here if value is not None]
             mean = name.startswith("train_") and len(numbers) > 1
             last = numbers[-1] if numbers else None

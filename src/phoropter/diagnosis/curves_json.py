@@ -34,7 +34,7 @@ def json_columns(path: Path) -> dict[str, list[float | None]]:
 
 
 def keras_columns(
-    history: Mapping[str, Sequence[Any]], *, name: str = "The history"
+    history: Mapping[str, Any], *, name: str = "The history"
 ) -> dict[str, list[float | None]]:
     """The columns of Keras' `History.history`: one list a name, one number an epoch.
 
@@ -46,7 +46,7 @@ def keras_columns(
         known = standard_name(key)
         if known is None or known in {"epoch", "step"}:
             continue
-        if not isinstance(values, Sequence) or isinstance(values, str):
+        if not isinstance(values, list | tuple):
             raise InputError(f"{name}: {key!r} is no list of numbers.", hint=_HINT)
         columns[known] = [_number(value, key, name) for value in values]
     lengths = {len(values) for values in columns.values()}

@@ -13,6 +13,7 @@ _SEVERITY = {"critical": 0, "warning": 1, "info": 2}
 _CATEGORY = {"before": 0, "training": 1, "data": 2, "result": 3, "generative": 4, "deployed": 5}
 FIRST = (
     "stale-gradient",
+    "mode-mixup",
     "cannot-overfit-batch",
     "no-gradient",
     "input-ignored",
@@ -29,7 +30,7 @@ _NOT_REACHED = _NOTHING_LEARNT | {"cannot-overfit-batch", "lr-too-low", "undertr
 EXPLAINS: Mapping[str, frozenset[str]] = {
     "stale-gradient": _SYMPTOMS
     | {"diverged", "lr-too-high", "lr-too-low", "undertrained", "exploding-gradient"},
-    "unshuffled": _SYMPTOMS - {"overfit"} | {"lr-too-high"},
+    "unshuffled": _SYMPTOMS - {"overfit"} | {"lr-too-high", "lr-too-low", "undertrained"},
     "dead-activations": _NOT_REACHED | {"vanishing-gradient", "miscalibrated", "class-imbalance"},
     "vanishing-gradient": _NOT_REACHED | {"miscalibrated", "class-imbalance"},
     "batch-too-small": _SYMPTOMS | {"lr-too-high", "undertrained"},

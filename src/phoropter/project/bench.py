@@ -206,7 +206,8 @@ class ProjectBench:
         if any(covers(pin, "predict.ensemble") for pin in self.pins):
             return None
         runs = self.project.folder.runs
-        names = dict.fromkeys(run for run, role, _ in self.project.notebook.runs() if role != ROLE)
+        rows, apart = self.project.notebook.runs(), {ROLE, REPEAT}
+        names = dict.fromkeys(run for run, role, _ in rows if role not in apart)
         done = [self.record(runs / name) for name in names if is_done(runs / name)]
         found = combination(done, self.of(reference), self.problem.schema)
         if found is None:

@@ -16,7 +16,7 @@ from phoropter.core.seed import generator
 from phoropter.improvement.loop import Loop
 from phoropter.models.catalog import card as model_card
 from phoropter.project.bench import ProjectBench
-from phoropter.project.conclusion import best_simple, conclude
+from phoropter.project.conclusion import best_simple, concluded
 from phoropter.project.judging import read_ladder
 from phoropter.project.opened import Project
 from phoropter.project.outcome import Outcome
@@ -49,7 +49,7 @@ def close_project(
     steps = project.notebook.steps()
     opening = read_opening(project, final) or open_seal(project, problem, final)
     among = chosen_among(final, project.folder, project.notebook)
-    outcome = Outcome(final, ladder, opening, conclude(final, ladder, steps, among=among))
+    outcome = Outcome(final, ladder, opening, concluded(final, ladder, steps, among=among))
     bundle = try_bundle(project, problem, outcome)
     report = write_project_report(project, problem, outcome, bundle=bundle, seconds=spent_s())
     baseline = bench.record(project.folder.runs / baseline_run(project))
@@ -64,7 +64,7 @@ def close_project(
         test=opening.scores,
         test_parts=opening.parts,
         steps=steps,
-        conclusion=outcome.conclusion,
+        conclusion=tuple(outcome.conclusion),
         looks=project.notebook.looks,
         openings=project.notebook.openings,
         seconds=spent_s(),
@@ -125,7 +125,7 @@ def bundle_card(project: Project, problem: Problem, outcome: Outcome) -> BundleC
         baseline=simple.score if simple is not None else None,
         looks=project.notebook.looks,
         openings=project.notebook.openings,
-        limits=outcome.conclusion,
+        limits=tuple(outcome.conclusion),
         weights=weights,
         licence=licence,
         decoding=record.decoding,

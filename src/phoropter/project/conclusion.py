@@ -30,12 +30,29 @@ def conclude(
         steps: Of the loop.
         among: Of how many runs it has the lowest validation error, and the optimism of that.
     """
+    return tuple(concluded(final, ladder, steps, among=among))
+
+
+def concluded(
+    final: RunRecord,
+    ladder: Mapping[str, RunRecord],
+    steps: Sequence[Step],
+    *,
+    among: tuple[int, Metric] | None = None,
+) -> dict[str, tuple[str, ...]]:
+    """The sentences of `conclude`, each with the runs it rests on."""
+    own = final.summary.run
+    compared = tuple(dict.fromkeys(run for step in steps for run in (step.a, step.b) if run))
+    told = {_on_changes(steps): compared or (own,)}
+    for method in dict.fromkeys(on_same_samples(step.metric) for step in steps):
+        told[f"How changes were judged: {method}"] = compared
     simple = best_simple(ladder)
-    on_simple = () if simple is None else (_on_simple_models(final, simple),)
-    on_luck = () if among is None else (_on_luck(*among),)
-    methods = dict.fromkeys(on_same_samples(step.metric) for step in steps)
-    how = (f"How changes were judged: {method}" for method in methods)
-    return (_on_changes(steps), *how, *on_simple, *on_luck)
+    if simple is not None:
+        pair = dict.fromkeys((own, simple.summary.run))
+        told[_on_simple_models(final, simple)] = tuple(pair)
+    if among is not None:
+        told[_on_luck(*among)] = (own,)
+    return told
 
 
 def best_simple(ladder: Mapping[str, RunRecord]) -> RunRecord | None:

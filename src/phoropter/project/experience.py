@@ -86,7 +86,7 @@ def _from_step(step: Step, facts: Mapping[str, Any] | None) -> Tried | None:
         return None  # a metric of the user's own, or recipes of a version that had other keys
     value = float(facts["score"]["value"])
     error = 1.0 - value if greater else value
-    if error <= 0 or facts["score"]["name"] != step.metric:
+    if error <= 0:
         return None
     gain = step.delta if greater else -step.delta
     deviation = (step.high - step.low) / _TO_ERROR / error

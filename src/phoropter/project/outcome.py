@@ -17,10 +17,10 @@ class Outcome:
         final: The chosen run.
         ladder: The simple models by name.
         opening: What the sealed test part says, or None while it is sealed.
-        conclusion: What is to be said.
+        conclusion: What is to be said, each sentence with the runs it rests on.
     """
 
     final: RunRecord
     ladder: Mapping[str, RunRecord]
     opening: Opening | None
-    conclusion: tuple[str, ...]
+    conclusion: Mapping[str, tuple[str, ...]]

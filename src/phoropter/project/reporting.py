@@ -17,6 +17,7 @@ from phoropter.project.judging import evidence_of, prescribed
 from phoropter.project.machine import examine
 from phoropter.project.opened import Project
 from phoropter.project.outcome import Outcome
+from phoropter.project.repeating import ROLE as REPEAT
 from phoropter.project.results import Step
 from phoropter.project.run_record import RunRecord, read_run
 from phoropter.project.slicing import ALL, slices_of
@@ -24,6 +25,7 @@ from phoropter.report.content import ReportContent, ReportRun, ReportStep
 from phoropter.report.page import write_report
 from phoropter.report.pictures import THUMBNAIL_PX, thumbnail, wanted_pictures, worst_rows
 from phoropter.training.problem import Problem
+from phoropter.training.summary import TEST_PREDICTIONS
 
 _PACKAGES = ("phoropter", "torch", "timm", "scikit-learn", "numpy")
 
@@ -69,7 +71,8 @@ def report_content(
         ladder={name: record.score for name, record in outcome.ladder.items()},
         data_findings=project.notebook.data_findings(),
         steps=tuple(report_step(step) for step in project.notebook.steps()),
-        conclusion=outcome.conclusion,
+        conclusion=tuple(outcome.conclusion),
+        rests={**outcome.conclusion, **sources(problem, outcome)},
         test=opening.scores.metrics if opening else (),
         test_parts={name: part.metrics for name, part in opening.parts.items()} if opening else {},
         test_predictions=opening.predictions if opening else None,
@@ -81,6 +84,21 @@ def report_content(
         machine={name: str(value) for name, value in _machine().items()},
         versions={name: version(name) for name in _PACKAGES},
     )
+
+
+def sources(problem: Problem, outcome: Outcome) -> dict[str, tuple[str, ...]]:
+    """What each part of the page rests on: runs, or files of the project with their hashes."""
+    own = outcome.final.summary.run
+    ladder = (record.summary.run for record in outcome.ladder.values())
+    tested = f"{own}/{TEST_PREDICTIONS}"
+    return {
+        "data": (f"data/index.parquet {problem.made_of.get('data', '')}".strip(),),
+        "split": (f"data/split.parquet {problem.made_of.get('split', '')}".strip(),),
+        "ladder": tuple(dict.fromkeys((*ladder, own))),
+        "final": (own,),
+        "mistakes": (f"{own}/predictions.parquet",),
+        "test": (tested,) if outcome.opening is not None else (),
+    }
 
 
 def report_run(
@@ -109,12 +127,19 @@ def report_step(step: Step) -> ReportStep:
 
 
 def commands(project: Project, outcome: Outcome) -> tuple[str, ...]:
-    """What to type to get the chosen run again."""
+    """What to type to get the chosen run again, and to look at what entered it."""
     recipe = outcome.final.path / "recipe.yaml"
-    again = f"phoropter train {project.settings.data} --recipe {recipe}"
+    how = f"{project.settings.data} --recipe {recipe}"
     if project.settings.target is not None:
-        again += f" --target {project.settings.target}"
-    return (again, f"phoropter diagnose {outcome.final.path}")
+        how += f" --target {project.settings.target}"
+    final = outcome.final.path
+    seen = (f"phoropter augment {how}",) if project.dataset.modality == "image" else ()
+    return (
+        f"phoropter train {how}",
+        f"phoropter replay {final}",
+        f"phoropter diagnose {final}",
+        *seen,
+    )
 
 
 def pictures_of(project: Project, identifiers: Iterable[str]) -> dict[str, bytes]:
@@ -136,7 +161,7 @@ def _thumbnail(path: Path) -> bytes:
 def _runs(project: Project, outcome: Outcome) -> Iterable[ReportRun]:
     """Every trained run, oldest first, each with what it changed against the first."""
     first: RunRecord | None = None
-    apart = {"ladder", ROLE}
+    apart = {"ladder", ROLE, REPEAT}
     for run in dict.fromkeys(run for run, role, _ in project.notebook.runs() if role not in apart):
         path = project.folder.runs / run
         if not (path / "run.json").exists():

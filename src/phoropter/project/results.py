@@ -179,6 +179,8 @@ class AugmentResult:
         augment: The part of the recipe that varies them.
         change: Mean change of a pixel, in [0, 1].
         seen: Whether the recipe's model sees the variation; frozen and classic ones do not.
+        lost: Classes that a kind of variation makes others of, the surest first: `kind`, `class`,
+            `becomes`, `taken` of `samples` images, `chance` and `p_value`.
     """
 
     project: str
@@ -190,6 +192,7 @@ class AugmentResult:
     augment: Mapping[str, Any]
     change: float
     seen: bool
+    lost: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from phoropter.training.plan import make_plan
 from phoropter.training.problem import Problem
 from phoropter.training.records import TrainingData
 from phoropter.training.sources import has_views, open_images
+from phoropter.training.surviving import label_gate
 
 Pixels = NDArray[np.uint8]
 
@@ -48,6 +49,7 @@ def views_of(
         page = project.folder.path / "augment.html"
         seen = not is_classic(recipe) and (not frozen_trunk(recipe) or has_views(recipe))
         write_views(page, project.dataset.name, shown, recipe, seen=seen, lang=lang)
+        audit = label_gate(recipe, data, problem.schema)
         change = [float(np.abs(view.astype(np.float64) - plain).mean() / 255) for view in drawn]
         return AugmentResult(
             project=str(project.folder.path),
@@ -59,6 +61,7 @@ def views_of(
             augment=recipe.data.augment.model_dump(),
             change=sum(change) / len(change),
             seen=seen,
+            lost=() if audit is None else tuple(audit.evidence["lost"]),
         )
 
 

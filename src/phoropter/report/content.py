@@ -108,6 +108,8 @@ class ReportContent:
         slices: Results on slices of the validation part, the weak ones first.
         maps: JPEG files of where the network looked, by sample identifier.
         checklist: What a sound project has done, and whether this one has.
+        rests: The runs or files that a sentence of `conclusion`, or a part of the page, rests on;
+            parts by their anchor.
     """
 
     name: str
@@ -139,3 +141,4 @@ class ReportContent:
     slices: tuple[SliceScore, ...] = ()
     maps: Mapping[str, bytes] = field(default_factory=dict)
     checklist: tuple[Item, ...] = ()
+    rests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

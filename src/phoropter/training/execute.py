@@ -21,12 +21,11 @@ from torch import nn
 from phoropter.augment.mixing import mixer
 from phoropter.augment.policies import augmenter
 from phoropter.core import registry
-from phoropter.core.errors import InputError
-from phoropter.core.events import Listener, Note, RunBegun, RunEnded, silent
+from phoropter.core.events import Listener, RunBegun, RunEnded, silent
 from phoropter.core.files import write_text
 from phoropter.core.predictions import Predictions, write_predictions
 from phoropter.core.protocols import Objective
-from phoropter.core.recipe import Recipe, flat, read_recipe, to_yaml
+from phoropter.core.recipe import Recipe, read_recipe, to_yaml
 from phoropter.core.records import Preprocessing, Rows
 from phoropter.core.run_records import RunSummary
 from phoropter.data.memory import MemoryInputs
@@ -45,7 +44,7 @@ from phoropter.training.ensembles import averaged_network, check_no_pass, execut
 from phoropter.training.gates import input_ignored, read_gates, run_gates, write_gates
 from phoropter.training.head_start import start_head
 from phoropter.training.loop import fit
-from phoropter.training.problem import Problem, own_sources, run_id
+from phoropter.training.problem import Problem, check_own, own_sources, run_id
 from phoropter.training.records import (
     FitOutcome,
     Losing,
@@ -67,6 +66,7 @@ from phoropter.training.summary import (
     is_done,
     read_preprocessing,
     read_summary,
+    tell_if_fewer,
     write_summary,
 )
 from phoropter.training.team import Job, assembled
@@ -112,7 +112,7 @@ def execute(
     """
     folder = runs / run_id(recipe, problem)
     if is_done(folder):
-        _tell_if_fewer(folder, keep, listener)
+        tell_if_fewer(folder, keep, listener)
         return folder
     check_decoding(recipe, problem)
     if recipe.predict.ensemble:
@@ -146,17 +146,6 @@ def carry_out(carried: Carried, *, begun: float) -> Path:
     return folder
 
 
-def _tell_if_fewer(folder: Path, keep: int, listener: Listener) -> None:
-    summary = read_summary(folder)
-    if 0 < len(summary.kept) < min(keep, summary.epochs + 1):  # classic models have no passes
-        listener(
-            Note(
-                f"The run was made before, and {len(summary.kept)} of its passes kept; to have "
-                f"more, delete {str(folder)!r} and run the same command again."
-            )
-        )
-
-
 def restored(
     folder: Path, *, epoch: int | None = None
 ) -> tuple[nn.Module, Recipe, RunSummary, Preprocessing]:
@@ -178,7 +167,7 @@ def restored(
         check_no_pass(folder, epoch)
         members = [restored(folder.parent / name) for name in dict.fromkeys(summary.members)]
         return averaged_network(members, summary.members).eval(), recipe, summary, how
-    _check_own(recipe, summary)
+    check_own(recipe, summary)
     name = weights_of(summary.kept, epoch)
     check_files(folder, ("recipe.yaml", name))
     state = read_weights(folder, name=name)
@@ -193,17 +182,6 @@ def restored(
         head.load_state_dict(state)
     network = _on_trunk(head, summary.features, recipe)
     return network.eval(), recipe, summary, how
-
-
-def _check_own(recipe: Recipe, summary: RunSummary) -> None:
-    """Refuses to put trained weights into a network whose source has changed since."""
-    changed = [key for key, digest in own_sources(recipe).items() if summary.own.get(key) != digest]
-    if changed:
-        names = ", ".join(repr(flat(recipe)[key]) for key in changed)
-        raise InputError(
-            f"{names} has changed since the run {summary.run!r} was made with it.",
-            hint="Bring the source back to what it was, or train again.",
-        )
 
 
 def predicted(

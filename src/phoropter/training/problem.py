@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from phoropter.core.errors import InputError
 from phoropter.core.protocols import Task
 from phoropter.core.recipe import OWN_KEYS, Recipe, flat
 from phoropter.core.records import Dataset, Part, Rows, Split, TargetSchema
 from phoropter.core.references import is_reference, source_digest
+from phoropter.core.run_records import RunSummary
 from phoropter.data.split import digest as split_digest
 from phoropter.data.split import rows
 from phoropter.models.weights_file import weights_digest
@@ -105,6 +107,17 @@ def own_sources(recipe: Recipe) -> dict[str, str]:
         for key, value in flat(recipe).items()
         if key in OWN_KEYS and isinstance(value, str) and is_reference(value)
     }
+
+
+def check_own(recipe: Recipe, summary: RunSummary) -> None:
+    """Refuses to put trained weights into a network whose source has changed since."""
+    changed = [key for key, digest in own_sources(recipe).items() if summary.own.get(key) != digest]
+    if changed:
+        names = ", ".join(repr(flat(recipe)[key]) for key in changed)
+        raise InputError(
+            f"{names} has changed since the run {summary.run!r} was made with it.",
+            hint="Bring the source back to what it was, or train again.",
+        )
 
 
 @cache

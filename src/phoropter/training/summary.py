@@ -10,6 +10,7 @@ from typing import Any
 
 from phoropter.core.checksums import check_unchanged, checksums, read_record, write_record
 from phoropter.core.errors import CorruptFileError
+from phoropter.core.events import Listener, Note
 from phoropter.core.records import Normalization, Preprocessing, TargetSchema
 from phoropter.core.run_records import KeptPass, RunSummary
 from phoropter.training.checkpoint import BEST
@@ -89,6 +90,18 @@ def check_files(folder: Path, names: Iterable[str]) -> None:
         if facts["stopped_by"] in UNFINISHED:
             hint = "Run the command that made it again; it goes on where it stopped."
         check_unchanged(folder, facts.get("files", {}), names, hint=hint)
+
+
+def tell_if_fewer(folder: Path, keep: int, listener: Listener) -> None:
+    """Says so where a finished run kept fewer passes than are asked for now."""
+    summary = read_summary(folder)
+    if 0 < len(summary.kept) < min(keep, summary.epochs + 1):  # classic models have no passes
+        listener(
+            Note(
+                f"The run was made before, and {len(summary.kept)} of its passes kept; to have "
+                f"more, delete {str(folder)!r} and run the same command again."
+            )
+        )
 
 
 def _schema(facts: Mapping[str, Any]) -> TargetSchema:

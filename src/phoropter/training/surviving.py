@@ -21,8 +21,9 @@ from phoropter.training.records import TrainingData
 
 MOST_WITNESSES, LEAST_WITNESSES = 1_000, 400  # plain images that varied ones are held against
 WITNESSED = 2**26  # numbers in them, if there are more than the least: 446 images of 224 px
-VARIED = 300  # images that are varied in each way, over all classes
-A_CLASS = 30
+MOST_VARIED, LEAST_VARIED = 500, 100  # images that are varied in each way, over all classes
+VARIED = 2**24  # numbers in them, if there are more than the least: 111 images of 224 px
+A_CLASS = 50
 SIDE_PX = 16  # of the images that are compared: enough to tell a six from a nine
 DRAWS = 3  # until an image changes: half of the draws of a flip do nothing
 CHANGED = 1e-3  # mean difference of a pixel in [0, 1] from which an image has changed
@@ -39,7 +40,7 @@ def label_gate(recipe: Recipe, data: TrainingData, schema: TargetSchema) -> Gate
     if schema.kind != "classes" or data.augment is None or images.dtype != torch.uint8:
         return None
     witnesses, labels = _witnesses(data, seed=recipe.seed, numbers=images.numel())
-    rows = _chosen(labels, seed=recipe.seed)
+    rows = _chosen(labels, seed=recipe.seed, numbers=images.numel())
     plain = _seen(data.inputs, witnesses)
     varied, without = {}, {}
     for kind in kinds(recipe.data.augment):
@@ -77,13 +78,14 @@ def _witnesses(data: TrainingData, *, seed: int, numbers: int) -> tuple[Rows, ND
     return rows, data.targets[torch.from_numpy(rows)].numpy().astype(np.int64)
 
 
-def _chosen(labels: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
+def _chosen(labels: NDArray[np.int64], *, seed: int, numbers: int) -> NDArray[np.int64]:
     """Positions of the images to be varied, as many of each class."""
     names = np.unique(labels)
-    each = min(A_CLASS, max(1, VARIED // len(names)))
+    count = min(MOST_VARIED, max(LEAST_VARIED, VARIED // numbers))
+    each = min(A_CLASS, max(1, count // len(names)))
     draws = generator(seed, "gate", "varied")
     places = [draws.permutation(np.flatnonzero(labels == name))[:each] for name in names]
-    return np.concatenate(places)[:VARIED].astype(np.int64)
+    return np.concatenate(places)[:count].astype(np.int64)
 
 
 def _seen(inputs: Inputs, rows: Rows, vary: Augmenter | None = None) -> NDArray[np.float32]:

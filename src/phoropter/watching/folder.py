@@ -144,11 +144,12 @@ def _with_partial(history: Sequence[Epoch], partial: Epoch | None) -> tuple[Epoc
 def _facts(folder: Path) -> Facts:
     values = read_json(folder / FILE)
     try:
+        schema = values["schema"]
         values["schema"] = TargetSchema(
-            **{
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in values["schema"].items()
-            }
+            kind=schema["kind"],
+            names=tuple(schema["names"]),
+            counts=tuple(schema["counts"]),
+            scale=tuple(schema["scale"]),
         )
         values["partial"] = None if values["partial"] is None else epoch_from(values["partial"])
         return Facts(**values)

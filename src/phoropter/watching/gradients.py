@@ -45,7 +45,9 @@ class Gradients:
         self._probe = next((p for p in reversed(parameters) if p.requires_grad), None)
         self._handle: RemovableHandle | None = None
         if self._probe is not None:
-            self._handle = self._probe.register_hook(Ear(self._on_gradient))
+            self._handle = self._probe.register_hook(  # type: ignore[no-untyped-call]  # torch's
+                Ear(self._on_gradient)
+            )
 
     def close(self) -> None:
         """Takes the hook away."""

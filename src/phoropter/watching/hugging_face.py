@@ -18,15 +18,12 @@ from phoropter.watching.recording import Recording, watch
 
 try:
     from transformers import TrainerCallback
-except ImportError as error:
-    raise UsageError(
-        "Watching the Hugging Face Trainer needs the package 'transformers', which is not "
-        "installed.",
-        hint="Install it with: pip install 'transformers[torch]'",
-    ) from error
+except ImportError:
+    TrainerCallback = None
+_Base: Any = TrainerCallback or object
 
 
-class PhoropterCallback(TrainerCallback):  # type: ignore[misc]  # an optional package
+class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users bring
     """Records a training into a folder that `phoropter diagnose` reads.
 
     The loss of a step is what the model returns beside its logits. A validation ends a pass, or the
@@ -36,6 +33,9 @@ class PhoropterCallback(TrainerCallback):  # type: ignore[misc]  # an optional p
         folder: Where the records go.
         classes: Names or number of the classes, where the loss is a cross-entropy.
         metric: Name of the validation metric, as `compute_metrics` has it.
+
+    Raises:
+        UsageError: If transformers is not installed.
     """
 
     def __init__(
@@ -45,6 +45,12 @@ class PhoropterCallback(TrainerCallback):  # type: ignore[misc]  # an optional p
         classes: int | Sequence[str] | None = None,
         metric: str | None = None,
     ) -> None:
+        if TrainerCallback is None:
+            raise UsageError(
+                "Watching the Hugging Face Trainer needs the package 'transformers', which is not "
+                "installed.",
+                hint="Install it with: pip install 'transformers[torch]'",
+            )
         self._folder, self._classes, self._metric = folder, classes, metric
         self._recording: Recording | None = None
         self._handle: RemovableHandle | None = None

@@ -17,14 +17,12 @@ try:
 except ImportError:
     try:
         from pytorch_lightning import Callback
-    except ImportError as error:
-        raise UsageError(
-            "Watching Lightning needs the package 'lightning', which is not installed.",
-            hint="Install it with: pip install lightning",
-        ) from error
+    except ImportError:
+        Callback = None
+_Base: Any = Callback or object
 
 
-class PhoropterCallback(Callback):  # type: ignore[misc]  # Lightning is an optional package
+class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users bring
     """Records a fit into a folder that `phoropter diagnose` reads.
 
     The loss of a step is what `training_step` returns. Validation numbers are those that the module
@@ -35,6 +33,9 @@ class PhoropterCallback(Callback):  # type: ignore[misc]  # Lightning is an opti
         classes: Names or number of the classes, where the loss is a cross-entropy.
         metric: Name of the validation metric as logged; by default the first `val_` one that is no
             loss.
+
+    Raises:
+        UsageError: If Lightning is not installed.
     """
 
     def __init__(
@@ -44,6 +45,11 @@ class PhoropterCallback(Callback):  # type: ignore[misc]  # Lightning is an opti
         classes: int | Sequence[str] | None = None,
         metric: str | None = None,
     ) -> None:
+        if Callback is None:
+            raise UsageError(
+                "Watching Lightning needs the package 'lightning', which is not installed.",
+                hint="Install it with: pip install lightning",
+            )
         super().__init__()
         self._folder, self._classes, self._metric = folder, classes, metric
         self._recording: Recording | None = None

@@ -11,9 +11,10 @@ from scipy.stats import spearmanr
 from phoropter.core.run_records import Gate
 
 LEAST_STEPS = 12  # of a pass; the ranks of fewer say little
-LEAST_ALIKE = 0.5  # rank correlation of the losses of two passes
+LEAST_ALIKE = 0.3  # rank correlation of the losses of two passes
 DEVIATIONS = 4.0  # that it must lie above zero, if the order were new in every pass
-SWING = 4.0  # of the losses of batches, over what the luck of drawing explains
+WORSE = 1.03  # mean loss of a pass over that of a constant prediction, where samples are sorted
+MUCH_WORSE = 2.0  # likewise: beyond it something else is wrong (sorted digits: 1.04 to 1.4)
 
 
 class Pace:
@@ -65,18 +66,28 @@ class Order:
     same batches are easy or hard each time. Differences of neighbours are compared, so that the
     progress within a pass does not count. Their rank correlation has about the variance 1.5 / n if
     the order is new (differences of independent numbers correlate by -1/2 with their neighbours).
+
+    Sorted samples show in the level: a network that expects more of the class that it has just seen
+    pays for it when the next one begins, and over a pass does worse than a constant answer.
     """
 
     def __init__(self) -> None:
         self._before: np.ndarray | None = None
         self._alike: list[float] = []
-        self._swings: list[float] = []
+        self._highest = 0.0
         self._count = 0
 
-    def end_pass(self, losses: Sequence[float], batch_size: int | None) -> None:
-        """Takes the losses of a pass, one a step, in their order."""
+    def end_pass(self, losses: Sequence[float], level: float) -> None:
+        """Takes the losses of a pass, one a step, in their order.
+
+        Args:
+            losses: Of the batches.
+            level: The loss of a constant prediction.
+        """
         steps = np.asarray(losses[:-1], dtype=np.float64)  # the last batch is often a smaller one
         finite = len(steps) >= LEAST_STEPS and bool(np.all(np.isfinite(steps)))
+        if finite and level > 0:
+            self._highest = max(self._highest, float(steps.mean()) / level)
         before, self._before = self._before, steps if finite else None
         if before is None or not finite or len(before) != len(steps):
             return
@@ -85,16 +96,18 @@ class Order:
             return
         self._count = len(steps) - 1
         self._alike.append(float(spearmanr(*changes).statistic))
-        # Losses of samples spread about as much as their mean, those of batches by its square root.
-        luck = abs(float(steps.mean())) / math.sqrt(batch_size or 1)
-        self._swings.append(float(steps.std()) / luck if luck > 0 else 0.0)
 
     def gate(self) -> Gate | None:
         """The verdict; None before two passes of the same length, of twelve steps or more."""
         if not self._alike:
             return None
-        alike, swing = float(np.median(self._alike)), float(np.median(self._swings))
+        alike = float(np.median(self._alike))
         limit = DEVIATIONS * math.sqrt(1.5 / self._count / len(self._alike))
         limit = max(LEAST_ALIKE, limit)
-        evidence = {"passes": len(self._alike) + 1, "swing": swing, "sorted": swing >= SWING}
+        in_order = WORSE <= self._highest <= MUCH_WORSE
+        evidence = {
+            "passes": len(self._alike) + 1,
+            "highest_mean": self._highest,
+            "sorted": in_order,
+        }
         return Gate("unshuffled", alike, limit, alike < limit, evidence)

@@ -200,7 +200,7 @@ class Recording:
             start = {"train_loss": self._initial, **self._start}
             self._append(Epoch(0, 0, math.nan, *[None] * 7), start)
         losses = self._meter.losses
-        self._order.end_pass(losses, self._hearing.batch_size)
+        self._order.end_pass(losses, self._level)
         self._samples += self._batches * (self._hearing.batch_size or 0)
         self._append(self._row(), numbers)
         self._hearing.end_pass()
@@ -269,13 +269,24 @@ class Recording:
             layers_heard=hearing.activity is not None and hearing.activity.watches,
         )
 
+    @property
+    def _guessing(self) -> float | None:
+        """The cross-entropy of equal odds; None where the classes are not known."""
+        count = len(schema_of(self._predictions, self._classes).names)
+        return math.log(count) if count > 1 else None
+
+    @property
+    def _level(self) -> float:
+        """The loss of a constant prediction; 0.0 where nothing tells it."""
+        if all(gate.passed for gate in self._initial_gate()):
+            return self._guessing or self._initial or 0.0
+        return self._initial or 0.0
+
     def _initial_gate(self) -> list[Gate]:
         """The loss of the first batch against that of guessing, where the classes are known."""
-        first = self._initial
-        count = len(schema_of(self._predictions, self._classes).names)
-        if first is None or count < 2:
+        first, expected = self._initial, self._guessing
+        if first is None or expected is None:
             return []
-        expected = math.log(count)
         allowed = INITIAL_TOLERANCE * expected + INITIAL_SLACK
         # Below it is no fault here: the network may have been trained before.
         passed = first - expected <= allowed

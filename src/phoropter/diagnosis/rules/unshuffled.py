@@ -20,9 +20,9 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
             "unshuffled",
             "warning" if in_order else "info",
             0.9 if in_order else 0.7,
-            "The batches are the same in every pass, and the samples in them are sorted: their "
-            f"losses swing together (rank correlation {gate.measured:.2f}), far more than chance "
-            "makes them."
+            "The batches are the same in every pass (rank correlation of their losses "
+            f"{gate.measured:.2f}), and seem to be sorted: learning one after the other does worse "
+            "than a constant prediction."
             if in_order
             else "The batches are the same in every pass: their losses rise and fall together "
             f"(rank correlation {gate.measured:.2f}).",
