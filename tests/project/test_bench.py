@@ -158,6 +158,6 @@ def test_the_evidence_has_what_was_recorded_inside_the_network(bench):
     assert evidence.train_predictions is not None
     assert evidence.dynamics.losses.shape == (4, len(evidence.train_predictions))
     assert evidence.images
-    classic = bench.of(bench.run(Recipe().changed({"model.name": "majority"})))
+    classic = bench.of(bench.run(MLP.changed({"model.name": "majority"})))
     assert evidence_of(classic, {}).signals == ()
     assert evidence_of(classic, {}).dynamics is None
