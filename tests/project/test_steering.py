@@ -99,7 +99,7 @@ def test_pinned_keys_are_kept_and_released(tmp_path):
     assert keep_pins(folder, pin=["train", "data.size"], unpin=[]) == ("data.size", "train")
     assert keep_pins(folder, pin=[], unpin=["train"]) == ("data.size",)
     assert read_pins(folder) == ("data.size",)
-    for pin, unpin in ((["data.siz"], []), ([], ["train"])):
+    for pin, unpin in ((["data.width"], []), ([], ["train"])):
         with pytest.raises(UsageError):
             keep_pins(folder, pin=pin, unpin=unpin)
     assert read_pins(folder) == ("data.size",)
