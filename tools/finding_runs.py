@@ -233,13 +233,19 @@ def _text(value: float | None) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Refreshes the pages of the codes named, and the index."""
+    """Refreshes the pages of the codes named, and the index; says at the end which pairs fail."""
     codes = list(PAIRS) if list(arguments) == ["all"] else list(arguments)
+    failures: list[str] = []
     with TemporaryDirectory() as place:
         for code in codes:
-            refresh(code, Path(place))
-            print(code, flush=True)
+            try:
+                refresh(code, Path(place))
+                print(code, flush=True)
+            except RuntimeError as error:
+                failures.append(str(error))
     INDEX.write_text(page(), "utf-8")
+    if failures:
+        sys.exit("\n".join(failures))
 
 
 if __name__ == "__main__":
