@@ -29,6 +29,11 @@ from phoropter.project.run_record import RunRecord, read_run
 RECIPE = PAGES / "digits.yaml"
 TITLE = "## A healthy and a sick run"
 FIGURES = {"curves": curves_figure, "norms": norms_figure, "shares": shares_figure}
+CAPTIONS = {
+    "curves": "Losses by epoch: training grey, as optimised in training dotted, validation blue.",
+    "norms": "Gradient norm of each block in the last sampled pass, from the input to the output.",
+    "shares": "Share of dead units of each activation layer in the last sampled pass.",
+}
 
 
 @dataclass(frozen=True)
@@ -202,7 +207,7 @@ def _section(code: str, healthy: Shown, sick: Shown) -> str:
         sick.command,
         "```",
         "",
-        f"Of the second run, not of the first, this {finding.severity} is said:",
+        f"Of the second run, not of the first, this is said ({finding.severity}):",
         "",
         f"> {finding.message}",
         "",
@@ -212,6 +217,8 @@ def _section(code: str, healthy: Shown, sick: Shown) -> str:
         *(f"| {name} | {value} | {numbers[1][name]} |" for name, value in numbers[0].items()),
         "",
         f"![The healthy run beside the sick one]({code}.svg)",
+        "",
+        CAPTIONS[PAIRS[code].figure],
     ]
     return "\n".join(lines) + "\n"
 
