@@ -66,10 +66,10 @@ PAIRS: Mapping[str, Pair] = {
     "undertrained": Pair("Two passes instead of twelve.", {"train.epochs": 2, "train.lr": 0.001}),
     "underfit": Pair(
         "Two units a layer instead of 64.",
-        {"model.width": 2, "model.norm": "none", "train.epochs": 30},
+        {"model.width": 2, "model.norm": "none", "train.epochs": 60, "train.lr": 0.01},
     ),
     "overfit": Pair(
-        "A tenth of the digits, learnt by heart by a network of twice the width.",
+        "A hundred digits to learn from, by heart, for a network of twice the width.",
         {"model.width": 128, "train.epochs": 60},
         data=("digits", "few-digits"),
     ),
@@ -107,7 +107,9 @@ PAIRS: Mapping[str, Pair] = {
         {"data.augment.preset": "light", "data.augment.flip": False},
     ),
     "augmentation-too-weak": Pair(
-        "A tenth of the digits, not varied at all.", data=("digits", "few-digits")
+        "A hundred digits to learn from, not varied at all.",
+        {"train.epochs": 30},
+        data=("digits", "few-digits"),
     ),
     "class-imbalance": Pair(
         "Eights and nines are rare.", {"train.epochs": 6}, data=("digits", "unequal-digits")
@@ -131,16 +133,17 @@ def make_data(name: str, work: Path) -> str:
         return name
     bunch, draws = load_digits(), np.random.default_rng(0)
     labels = bunch.target.copy()
-    keep = np.arange(len(labels))
+    keep, parts = np.arange(len(labels)), np.full(len(labels), "")
     if name == "mislabelled-digits":
         wrong = draws.random(len(labels)) < 0.2
         labels = np.where(wrong, (labels + draws.integers(1, 10, len(labels))) % 10, labels)
     elif name == "few-digits":
-        keep = draws.permutation(len(labels))[: len(labels) // 10]
+        keep = draws.permutation(len(labels))
+        parts = np.repeat(["train", "val", "test"], [100, 600, len(labels) - 700])[keep.argsort()]
     elif name == "unequal-digits":
         keep = np.array([row for row in keep if labels[row] < 8 or draws.random() < 0.1])
     for row in keep:
-        folder = work / name / str(labels[row])
+        folder = work / name / parts[row] / str(labels[row])
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray((bunch.images[row] * 15.9).astype(np.uint8)).save(folder / f"{row}.png")
     return str(work / name)
