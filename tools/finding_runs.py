@@ -66,7 +66,13 @@ PAIRS: Mapping[str, Pair] = {
     "undertrained": Pair("Two passes instead of twelve.", {"train.epochs": 2, "train.lr": 0.001}),
     "underfit": Pair(
         "Two units a layer instead of 64.",
-        {"model.width": 2, "model.norm": "none", "train.epochs": 60, "train.lr": 0.01},
+        {
+            "model.width": 2,
+            "model.norm": "none",
+            "model.activation": "tanh",
+            "train.epochs": 60,
+            "train.lr": 0.01,
+        },
     ),
     "overfit": Pair(
         "A hundred digits to learn from, by heart, for a network of twice the width.",
