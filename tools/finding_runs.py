@@ -64,16 +64,6 @@ PAIRS: Mapping[str, Pair] = {
         "A thousandth of the learning rate.", {"train.lr": 3e-6, "model.norm": "none"}
     ),
     "undertrained": Pair("Two passes instead of twelve.", {"train.epochs": 2, "train.lr": 0.001}),
-    "underfit": Pair(
-        "Two units a layer instead of 64.",
-        {
-            "model.width": 2,
-            "model.norm": "none",
-            "model.activation": "tanh",
-            "train.epochs": 60,
-            "train.lr": 0.01,
-        },
-    ),
     "overfit": Pair(
         "A hundred digits to learn from, by heart, for a network of twice the width.",
         {"model.width": 128, "train.epochs": 60},
