@@ -29,6 +29,11 @@ from phoropter.project.run_record import RunRecord, read_run
 RECIPE = PAGES / "digits.yaml"
 TITLE = "## A healthy and a sick run"
 FIGURES = {"curves": curves_figure, "norms": norms_figure, "shares": shares_figure}
+CAPTIONS = {
+    "curves": "Losses by epoch: training grey, as optimised in training dotted, validation blue.",
+    "norms": "Gradient norm of each block in the last sampled pass, from the input to the output.",
+    "shares": "Share of dead units of each activation layer in the last sampled pass.",
+}
 
 
 @dataclass(frozen=True)
@@ -59,12 +64,8 @@ PAIRS: Mapping[str, Pair] = {
         "A thousandth of the learning rate.", {"train.lr": 3e-6, "model.norm": "none"}
     ),
     "undertrained": Pair("Two passes instead of twelve.", {"train.epochs": 2, "train.lr": 0.001}),
-    "underfit": Pair(
-        "Two units a layer instead of 64.",
-        {"model.width": 2, "model.norm": "none", "train.epochs": 30},
-    ),
     "overfit": Pair(
-        "A tenth of the digits, learnt by heart by a network of twice the width.",
+        "A hundred digits to learn from, by heart, for a network of twice the width.",
         {"model.width": 128, "train.epochs": 60},
         data=("digits", "few-digits"),
     ),
@@ -102,7 +103,9 @@ PAIRS: Mapping[str, Pair] = {
         {"data.augment.preset": "light", "data.augment.flip": False},
     ),
     "augmentation-too-weak": Pair(
-        "A tenth of the digits, not varied at all.", data=("digits", "few-digits")
+        "A hundred digits to learn from, not varied at all.",
+        {"train.epochs": 30},
+        data=("digits", "few-digits"),
     ),
     "class-imbalance": Pair(
         "Eights and nines are rare.", {"train.epochs": 6}, data=("digits", "unequal-digits")
@@ -126,16 +129,17 @@ def make_data(name: str, work: Path) -> str:
         return name
     bunch, draws = load_digits(), np.random.default_rng(0)
     labels = bunch.target.copy()
-    keep = np.arange(len(labels))
+    keep, parts = np.arange(len(labels)), np.full(len(labels), "")
     if name == "mislabelled-digits":
         wrong = draws.random(len(labels)) < 0.2
         labels = np.where(wrong, (labels + draws.integers(1, 10, len(labels))) % 10, labels)
     elif name == "few-digits":
-        keep = draws.permutation(len(labels))[: len(labels) // 10]
+        keep = draws.permutation(len(labels))
+        parts = np.repeat(["train", "val", "test"], [100, 600, len(labels) - 700])[keep.argsort()]
     elif name == "unequal-digits":
         keep = np.array([row for row in keep if labels[row] < 8 or draws.random() < 0.1])
     for row in keep:
-        folder = work / name / str(labels[row])
+        folder = work / name / parts[row] / str(labels[row])
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray((bunch.images[row] * 15.9).astype(np.uint8)).save(folder / f"{row}.png")
     return str(work / name)
@@ -202,7 +206,7 @@ def _section(code: str, healthy: Shown, sick: Shown) -> str:
         sick.command,
         "```",
         "",
-        f"Of the second run, not of the first, this {finding.severity} is said:",
+        f"Of the second run, not of the first, this is said ({finding.severity}):",
         "",
         f"> {finding.message}",
         "",
@@ -212,6 +216,8 @@ def _section(code: str, healthy: Shown, sick: Shown) -> str:
         *(f"| {name} | {value} | {numbers[1][name]} |" for name, value in numbers[0].items()),
         "",
         f"![The healthy run beside the sick one]({code}.svg)",
+        "",
+        CAPTIONS[PAIRS[code].figure],
     ]
     return "\n".join(lines) + "\n"
 
@@ -233,13 +239,19 @@ def _text(value: float | None) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Refreshes the pages of the codes named, and the index."""
+    """Refreshes the pages of the codes named, and the index; says at the end which pairs fail."""
     codes = list(PAIRS) if list(arguments) == ["all"] else list(arguments)
+    failures: list[str] = []
     with TemporaryDirectory() as place:
         for code in codes:
-            refresh(code, Path(place))
-            print(code, flush=True)
+            try:
+                refresh(code, Path(place))
+                print(code, flush=True)
+            except RuntimeError as error:
+                failures.append(str(error))
     INDEX.write_text(page(), "utf-8")
+    if failures:
+        sys.exit("\n".join(failures))
 
 
 if __name__ == "__main__":

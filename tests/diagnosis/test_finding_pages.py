@@ -37,4 +37,4 @@ def test_the_runs_of_a_page_still_show_what_it_says(runs, code, tmp_path):
     text = (PAGES / f"{code}.md").read_text("utf-8")
     assert healthy.command in text
     assert sick.command in text
-    assert f"this {sick.finding.severity} is said" in text
+    assert f"this is said ({sick.finding.severity}):" in text

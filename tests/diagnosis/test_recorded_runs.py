@@ -162,8 +162,13 @@ def test_dead_units_matter_as_far_as_the_loss_is_high(evidence, share, loss, sev
         val_loss=[2.3] * 5,
         signals=_signals([1.0], inactive={"a": 0.1, "b": share}),
     )
+    assert not _rule("dead-activations", replace(made, recipe=narrow(made.recipe)))
     found = _rule("dead-activations", made)
     assert [item.severity for item in found] == ([severity] if severity else [])
+
+
+def narrow(recipe):
+    return recipe.changed({"model.width": 2})
 
 
 def test_a_batch_of_everything_has_no_noise(evidence):
