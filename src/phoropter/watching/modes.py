@@ -81,7 +81,7 @@ class Modes:
         self.on_backward()
 
     def gate(self) -> Gate | None:
-        """The verdict; None before the first step. Without a layer that depends on it, all is well."""
+        """The verdict; None before the first step. Where no layer depends on it, all is well."""
         if not self.steps:
             return None
         in_eval = self.steps_in_eval / self.steps
