@@ -49,11 +49,6 @@ class Modes:
         self.steps = self.steps_in_eval = 0
         self.validations = self.validations_in_train = 0
 
-    @property
-    def matter(self) -> bool:
-        """Whether the network has a layer that behaves otherwise in the other mode."""
-        return bool(self._moody)
-
     def on_forward(self) -> None:
         """A forward pass begins."""
         judged = self._taught if self._network.training else (*self._taught, *self._normed)
@@ -86,8 +81,8 @@ class Modes:
         self.on_backward()
 
     def gate(self) -> Gate | None:
-        """The verdict; None where no layer depends on the mode, or no pass was seen."""
-        if not self.matter or not self.steps:
+        """The verdict; None before the first step. Where no layer depends on it, all is well."""
+        if not self.steps:
             return None
         in_eval = self.steps_in_eval / self.steps
         in_train = self.validations_in_train / max(self.validations, 1)
