@@ -72,6 +72,15 @@ def test_a_finished_run_is_read_not_repeated(digits, tmp_path):
     assert events == []
 
 
+def test_a_run_killed_before_its_last_state_was_removed_leaves_none(digits, tmp_path):
+    digits().fit(tmp_path)
+    state = tmp_path / "checkpoint" / "last.pt"
+    assert not state.exists()
+    state.write_bytes(b"of the last pass")
+    assert digits().fit(tmp_path).stopped_by == "finished"
+    assert not state.exists()
+
+
 def test_another_recipe_in_the_same_folder_is_trained(digits, tmp_path):
     digits().fit(tmp_path)
     assert digits().fit(tmp_path, epochs=1).steps == 8

@@ -217,6 +217,7 @@ def _finished(
         return None  # trained again: the bits come out the same
     network.load_state_dict(weights)
     network.eval()
+    drop_state(folder)  # it may have been killed before it came to that
     return FitOutcome(history=history, kept=kept, **record)
 
 
