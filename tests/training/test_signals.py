@@ -10,7 +10,7 @@ from torch import nn
 from phoropter.core.errors import CorruptFileError
 from phoropter.training.activity import Activity, inactive_share
 from phoropter.training.dynamics import FILE as DYNAMICS
-from phoropter.training.dynamics import read_dynamics
+from phoropter.training.dynamics import Dynamics, read_dynamics
 from phoropter.training.signals import (
     FILE,
     MOST_BLOCKS,
@@ -153,3 +153,12 @@ def test_dynamics_are_read_back_and_damage_is_told(digits, tmp_path):
     (tmp_path / DYNAMICS).write_bytes(b"PK\x03\x04 no archive")
     with pytest.raises(CorruptFileError, match="dynamics"):
         read_dynamics(tmp_path)
+
+
+def test_losses_beyond_half_floats_are_the_largest_of_them(tmp_path):
+    dynamics = Dynamics()
+    losses = np.array([1e6, 2.0, np.nan, np.inf], dtype=np.float32)
+    dynamics.add(0, losses, np.zeros((4, 2), dtype=np.float32))
+    dynamics.write(tmp_path, np.arange(4))
+    with np.load(tmp_path / "dynamics.npz") as kept:
+        np.testing.assert_array_equal(kept["losses"], [[65504, 2, np.nan, 65504]])

@@ -21,6 +21,7 @@ from phoropter.core.records import Rows
 from phoropter.core.run_records import SampleDynamics
 
 FILE = "dynamics.npz"
+LARGEST = np.finfo(np.float16).max
 
 
 class Dynamics:
@@ -46,13 +47,16 @@ class Dynamics:
         self.answers.append(answers.astype(np.float32))
 
     def write(self, folder: Path, rows: Rows) -> None:
-        """Writes everything: rows (n,), epochs (k,), losses and answers (k, n)."""
+        """Writes everything: rows (n,), epochs (k,), losses and answers (k, n).
+
+        The losses are half floats: of larger ones no more is told than that they are.
+        """
         with whole_file(folder / FILE) as partial, partial.open("wb") as file:
             np.savez_compressed(
                 file,
                 rows=rows,
                 epochs=np.asarray(self.epochs, dtype=np.int64),
-                losses=np.asarray(self.losses, dtype=np.float16),
+                losses=np.minimum(self.losses, LARGEST).astype(np.float16),
                 answers=np.asarray(self.answers, dtype=np.float32),
             )
 
@@ -83,7 +87,7 @@ def read_dynamics(folder: Path) -> SampleDynamics | None:
     if not path.exists():
         return None
     try:
-        with np.load(path) as content:
+        with path.open("rb") as file, np.load(file) as content:
             return SampleDynamics(
                 epochs=content["epochs"],
                 losses=content["losses"].astype(np.float64),
