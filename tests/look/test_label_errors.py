@@ -113,6 +113,23 @@ def test_weak_models_are_not_believed_about_rare_errors(evidence_of, agreement, 
         assert [item["suggested"] for item in found.evidence["samples"]] == ["b"] * 5
 
 
+@pytest.mark.parametrize(
+    ("source", "agreement", "heard"),
+    [("handcrafted", 0.5, False), ("handcrafted", 0.7, True), ("efficientnet_lite0", 0.5, True)],
+)
+def test_colours_and_edges_that_know_too_little_are_not_heard(
+    evidence_of, source, agreement, heard
+):
+    evidence = evidence_of(np.zeros((100, 32, 32), dtype=np.uint8), np.repeat(["a", "b"], 50))
+    other = np.arange(100) >= 100 * agreement
+    chances = np.where(other[:, None], (0.1, 0.9), (0.9, 0.1))
+    floor = NoiseFloor(0.25, 0.2, 0.3, 1e-13, np.where(other, 0.9, 0.1))
+    opinion = Opinion(np.zeros(100, dtype=np.int64), chances, floor)
+    names = np.array(["a", "b"])
+    found = doubtful_labels(evidence, opinion, rows=np.arange(100), names=names, source=source)
+    assert (found is not None) == heard
+
+
 def test_labels_of_the_test_part_are_named_as_such(evidence_of, digits, digit_features):
     thumbnails, labels = digits
     given_labels, planted = noisy(labels, 0.05, seed=3)
