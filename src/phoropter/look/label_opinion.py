@@ -32,9 +32,9 @@ disagrees with, wrong labels cannot be told from that roughness: on 12,000 pictu
 10,000 handwritten digits with hardly any, the lower end came to 0.015 and 0.01 of these."""
 
 LEAST_KNOWN = 2 / 3
-"""Share of the labels that colours and edges must agree with to be heard. Where they know less, what
-they do not see passes for chance: of 597 photographs of clothes, half of them known so, they called
-139 sound labels wrong."""
+"""Share of the labels that colours and edges must agree with to be heard. Where they know less,
+what they do not see passes for chance: of 597 photographs of clothes, half of them known so, they
+called 139 sound labels wrong."""
 
 WARNING_SHARE = 0.01
 """Lower end of the share of wrong labels from which training and measurement change visibly."""
