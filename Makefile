@@ -4,7 +4,7 @@ VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format bench docs nightly build clean
+.PHONY: demo test check format bench docs nightly faults build clean
 
 demo: $(VENV)/.installed  ## from nothing to a tested model of handwritten digits, in two minutes
 	$(BIN)/phoropter run digits --budget 2m
@@ -37,6 +37,10 @@ bench: $(VENV)/.installed-dev
 
 nightly: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 -m nightly $(ARGS)
+
+faults: $(VENV)/.installed-dev  ## planted faults, an hour on two cores; DATA is a folder of image sets
+	$(BIN)/python benchmarks/faults/run.py --data "$(DATA)" --results faults.jsonl --jobs 2 $(ARGS)
+	$(BIN)/python benchmarks/faults/report.py faults.jsonl
 
 build: $(VENV)/.installed-dev
 	$(BIN)/python -m build

@@ -58,7 +58,8 @@ def diagnose(evidence: RunEvidence) -> tuple[Finding, ...]:
 
     A code occurs once: what the result shows replaces what the data alone suggested.
     """
-    found = {finding.code: finding for finding in evidence.data_findings}
+    milder_first = sorted(evidence.data_findings, key=_rank, reverse=True)
+    found = {finding.code: finding for finding in milder_first}
     for _, rule in load_all("phoropter.rules"):
         found |= {finding.code: finding for finding in rule(evidence)}
     return tuple(sorted(without_consequences(found.values()), key=_rank))

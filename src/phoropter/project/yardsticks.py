@@ -1,4 +1,4 @@
-"""What a run's error is measured against: people, wrong labels, rivals, unseen training samples."""
+"""What a run is judged by besides itself: its data, people, rivals, unseen training samples."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def measured_against(
     *,
     human: str | None = None,
 ) -> RunEvidence:
-    """The evidence with everything that its error can be compared with.
+    """The evidence with what is known of the data, and all that its error can be compared with.
 
     Args:
         evidence: Of the run.
@@ -62,6 +62,7 @@ def measured_against(
     test = record.path / TEST_PREDICTIONS
     return replace(
         evidence,
+        data_findings=notebook.data_findings(),
         test_predictions=read_predictions(test) if test.exists() else None,
         floor=_floor(record, notebook, human),
         held_out=held_out,

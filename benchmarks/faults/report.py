@@ -1,0 +1,161 @@
+"""The tables of the planted-fault suite, from the lines that `run.py` wrote.
+
+Run: python benchmarks/faults/report.py FILE
+
+For each half: of each code how often it came first where it should (recall), and how often it was
+right where it came first (precision), with 95 % intervals (Wilson 1927); the share of right first
+findings; every warning or critical finding of a healthy run; and how much of the score that a fault
+had cost came back by its first prescription, where that was more than luck.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from faults import FAULTS
+from plan import HEALTHY
+from run import read
+
+from phoropter.project.yardsticks import people as wilson
+
+Row = Mapping[str, Any]
+
+LOST = 0.05
+"""Of balanced accuracy: less is within what seeds and a few hundred samples make of one recipe."""
+
+RECOVERED = 0.9
+NOTHING = "(nothing)"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("results", type=Path)
+    rows = read(parser.parse_args().results)
+    for half in dict.fromkeys(row["half"] for row in rows):
+        print("\n".join([f"\n## Half: {half}\n", *tables([r for r in rows if r["half"] == half])]))
+
+
+def tables(rows: list[Row]) -> Iterator[str]:
+    """Everything that is said of one half."""
+    healthy = [row for row in rows if row["fault"] == HEALTHY]
+    sick = [row for row in rows if row["fault"] != HEALTHY and FAULTS[row["fault"]].right]
+    pairs = len({row["pair"] for row in rows})
+    yield f"{len(rows)} runs, {len(healthy)} of them healthy, on {pairs} pairs of set and model."
+    yield from _overall(healthy, sick, rows)
+    yield from ["", "| fault | runs | right first | first findings |", "|---|---|---|---|"]
+    yield from _by_fault(sick)
+    yield from ["", "| code | recall | precision |", "|---|---|---|"]
+    yield from _by_code(sick, healthy)
+    yield from ["", "False alarms on healthy runs:", ""]
+    yield from (_alarms(healthy) or ["none"])
+    yield from ["", "| fault | cures with something to recover | recovered | shares |"]
+    yield from ["|---|---|---|---|", *_by_cure(recoveries(rows))]
+
+
+def first(row: Row) -> str:
+    """The code of the first finding, if it is a warning or critical."""
+    findings = row["findings"]
+    return findings[0][0] if findings and findings[0][1] != "info" else NOTHING
+
+
+def is_right(row: Row) -> bool:
+    """Whether the first finding of a sick run names what was planted."""
+    return first(row) in FAULTS[row["fault"]].right
+
+
+def recoveries(rows: Iterable[Row]) -> dict[str, list[float | None]]:
+    """By repairable fault: the share of the lost score that came back; None where nothing was done.
+
+    Only where at least `LOST` had been lost against the mean of the reference runs.
+    """
+    rows = list(rows)
+    scores: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for row in rows:
+        if row["score"] is not None:
+            scores[row["pair"], row["fault"]].append(row["score"])
+    found: dict[str, list[float | None]] = defaultdict(list)
+    for row in rows:
+        fault = FAULTS.get(row["fault"])
+        if fault is None or not fault.repairable or row["score"] is None:
+            continue
+        sound = scores[row["pair"], fault.reference or HEALTHY]
+        lost = mean(sound) - row["score"] if sound else 0.0
+        if lost >= LOST:
+            cured = row.get("cured")
+            back = None if cured is None or isinstance(cured, str) else (cured - row["score"])
+            found[row["fault"]].append(None if back is None else back / lost)
+    return found
+
+
+def _overall(healthy: list[Row], sick: list[Row], rows: list[Row]) -> Iterator[str]:
+    quiet = sum(first(row) == NOTHING for row in healthy)
+    cures = [share for shares in recoveries(rows).values() for share in shares]
+    back = sum(share is not None and share >= RECOVERED for share in cures)
+    yield ""
+    yield f"- right first finding: {_share(sum(map(is_right, sick)), len(sick))}"
+    yield f"- healthy runs without a warning: {_share(quiet, len(healthy))}"
+    yield f"- first cure brings back 90 % of what was lost: {_share(back, len(cures))}"
+
+
+def _by_fault(sick: list[Row]) -> Iterator[str]:
+    for name, rows in _grouped(sick, lambda row: row["fault"]).items():
+        counts = Counter(map(first, rows))
+        told = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        words = ", ".join(
+            f"{'' if code in FAULTS[name].right else '*'}{code} {count}" for code, count in told
+        )
+        yield f"| {name} | {len(rows)} | {sum(map(is_right, rows))} | {words} |"
+
+
+def _by_code(sick: list[Row], healthy: list[Row]) -> Iterator[str]:
+    """Recall: said at all, as a warning, where it is a right name. Precision: of first findings."""
+    codes = sorted({code for fault in FAULTS.values() for code in fault.right})
+    for code in codes:
+        due = [row for row in sick if code in FAULTS[row["fault"]].right]
+        said = [row for row in due if code in _loud(row)]
+        came = [row for row in (*sick, *healthy) if first(row) == code]
+        right = [row for row in came if row["fault"] != HEALTHY and is_right(row)]
+        yield f"| {code} | {_share(len(said), len(due))} | {_share(len(right), len(came))} |"
+
+
+def _loud(row: Row) -> set[str]:
+    return {code for code, severity, _ in row["findings"] if severity != "info"}
+
+
+def _alarms(healthy: list[Row]) -> list[str]:
+    return [
+        f"- {row['pair']}, seed {row['seed']}: {message}"
+        for row in healthy
+        for message in row["messages"]
+    ]
+
+
+def _by_cure(found: Mapping[str, list[float | None]]) -> Iterator[str]:
+    for name, shares in found.items():
+        back = sum(share is not None and share >= RECOVERED for share in shares)
+        told = ", ".join("none" if share is None else f"{share:.0%}" for share in shares)
+        yield f"| {name} | {len(shares)} | {_share(back, len(shares))} | {told} |"
+
+
+def _grouped(rows: Iterable[Row], key: Callable[[Row], str]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[key(row)].append(row)
+    return groups
+
+
+def _share(hits: int, n: int) -> str:
+    """A share with its interval."""
+    if not n:
+        return "–"
+    told = wilson(f"{hits}/{n}")
+    return f"{told.value:.2f} [{told.low:.2f}, {told.high:.2f}] ({hits}/{n})"
+
+
+if __name__ == "__main__":
+    main()
