@@ -102,7 +102,7 @@ def _pairs() -> list[Pair]:
                 "data.augment.preset": "medium",
                 "model.name": "cnn",
                 "model.depth": 3,
-                "model.width": 12,
+                "model.width": 10,
                 "train.epochs": 14,
                 "train.batch_size": 32,
                 "train.lr": 0.004,

@@ -48,6 +48,13 @@ def test_data_findings_are_part_of_the_diagnosis_and_give_way_to_results(evidenc
     assert found["class-imbalance"].severity == "warning"
 
 
+def test_of_data_findings_with_one_code_the_most_severe_stays(evidence):
+    seen = [_finding("split-leak", severity) for severity in ("warning", "critical", "info")]
+    for order in (seen, seen[::-1]):
+        (found,) = diagnose(evidence(data_findings=tuple(order)))
+        assert found is seen[1]
+
+
 def test_empty_evidence_has_no_findings(evidence):
     assert diagnose(evidence()) == ()
 
