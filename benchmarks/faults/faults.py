@@ -122,7 +122,7 @@ def few_epochs(case: Case) -> Case:
 def small_network(case: Case) -> Case:
     """capacity-limited says the same where the error that nobody can avoid is known."""
     if case.family == "mlp":
-        return case.set(model__width=2)
+        return case.set(model__width=4)
     return case.set(model__width=1, model__depth=1)
 
 
@@ -238,9 +238,12 @@ def frozen_trunk(case: Case) -> Case:
     return case.own("frozen_perceptron" if case.family == "mlp" else "frozen_convolutional")
 
 
-@planted("covariate-shift", "data-mismatch", "rare-class")
+@planted("covariate-shift", "data-mismatch", "rare-class", "unreadable-files")
 def cut_without_shuffling(case: Case) -> Case:
-    """The validation part is the end of images sorted by class: classes that training lacks."""
+    """The validation part is the end of images sorted by class: classes that training lacks.
+
+    Their images cannot be used, which the last of the codes tells, with the class.
+    """
     train, val = case.images.parts["train"], case.images.parts["val"]
     pixels = np.concatenate([train.pixels, val.pixels])
     labels = np.concatenate([train.labels, val.labels])

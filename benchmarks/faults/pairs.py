@@ -49,7 +49,7 @@ SCRATCH = {
 }
 HEAD = {
     **COMMON,
-    "data.size": 128,
+    "data.size": 96,
     "model.name": "efficientnet_lite0",
     "model.transfer": "features",
     "model.dropout": 0.5,
@@ -97,15 +97,15 @@ def _pairs() -> list[Pair]:
             "tune",
             {
                 **SCRATCH,
-                "data.size": 32,
+                "data.size": 16,
                 "data.augment.flip": True,
-                "data.augment.preset": "medium",
+                "data.augment.preset": "light",
                 "model.name": "cnn",
                 "model.depth": 3,
-                "model.width": 10,
-                "train.epochs": 14,
+                "model.width": 8,
+                "train.epochs": 20,
                 "train.batch_size": 32,
-                "train.lr": 0.004,
+                "train.lr": 0.002,
             },
         ),
         Pair(
@@ -118,7 +118,13 @@ def _pairs() -> list[Pair]:
             "ants_bees",
             "head",
             "tune",
-            {**HEAD, "train.epochs": 40, "train.lr": 0.001, "train.weight_decay": 0.1},
+            {
+                **HEAD,
+                "data.size": 128,
+                "train.epochs": 20,
+                "train.lr": 0.001,
+                "train.weight_decay": 0.1,
+            },
         ),
         Pair(
             "mnist",
@@ -145,12 +151,12 @@ def _pairs() -> list[Pair]:
             "report",
             {
                 **grey,
-                "data.size": 28,
+                "data.size": 14,
                 "data.augment.preset": "light",
                 "model.name": "xception_small",
                 "model.depth": 2,
                 "model.width": 16,
-                "train.epochs": 10,
+                "train.epochs": 12,
                 "train.batch_size": 32,
                 "train.lr": 0.004,
             },
@@ -161,15 +167,15 @@ def _pairs() -> list[Pair]:
             "report",
             {
                 **SCRATCH,
-                "data.size": 28,
+                "data.size": 16,
                 "data.augment.flip": True,
-                "data.augment.preset": "medium",
+                "data.augment.preset": "light",
                 "model.name": "xception_small",
                 "model.depth": 3,
                 "model.width": 16,
-                "train.epochs": 14,
+                "train.epochs": 15,
                 "train.batch_size": 32,
-                "train.lr": 0.004,
+                "train.lr": 0.003,
             },
         ),
         Pair(
@@ -182,7 +188,7 @@ def _pairs() -> list[Pair]:
             "xray3",
             "head",
             "report",
-            {**HEAD, "train.epochs": 40, "train.lr": 0.001, "train.weight_decay": 0.1},
+            {**HEAD, "train.epochs": 20, "train.lr": 0.001, "train.weight_decay": 0.1},
         ),
     ]
 

@@ -9,8 +9,6 @@ from faults import FAULTS
 from pairs import PAIRS
 
 HEALTHY = "healthy"
-HEALTHY_SEEDS = 10
-"""Runs without a fault of every pair."""
 
 
 @dataclass(frozen=True, order=True)
@@ -22,13 +20,16 @@ class Key:
     seed: int
 
 
-def planned(half: str, seeds: int, only: tuple[str, ...] = ()) -> Iterator[Key]:
+def planned(
+    half: str, seeds: int, only: tuple[str, ...] = (), *, healthy: int = 10
+) -> Iterator[Key]:
     """All runs of a half ("tune", "report" or "all"), healthy ones and references first.
 
     Args:
         half: Which pairs.
         seeds: Runs of every fault on every pair it fits.
         only: Pairs and faults; all if empty.
+        healthy: Runs of every pair without a fault.
     """
     wanted = set(only)
     pairs = [pair for pair in PAIRS.values() if half in {pair.half, "all"}]
@@ -41,6 +42,6 @@ def planned(half: str, seeds: int, only: tuple[str, ...] = ()) -> Iterator[Key]:
     for name in order if not kinds else [name for name in order if name in kinds]:
         for pair in pairs:
             if name == HEALTHY:
-                yield from (Key(pair.name, name, seed) for seed in range(HEALTHY_SEEDS))
+                yield from (Key(pair.name, name, seed) for seed in range(healthy))
             elif FAULTS[name].fits(pair):
                 yield from (Key(pair.name, name, seed) for seed in range(seeds))

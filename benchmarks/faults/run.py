@@ -1,7 +1,7 @@
 """Trains sound and sick networks, diagnoses and cures them, and notes one line for each.
 
 Run: python benchmarks/faults/run.py --results FILE [--data DIR] [--work DIR] [--half tune|report]
-     [--only NAME ...] [--seeds N] [--jobs N] [--most N]
+     [--only NAME ...] [--seeds N] [--healthy N] [--jobs N] [--most N]
 
 What FILE already has is not done again, so that the same command goes on where it was stopped.
 Trainings are kept in `--work` and found there again: with a new FILE everything is judged anew by
@@ -28,7 +28,8 @@ def main() -> None:
     options = _options()
     os.environ["OMP_NUM_THREADS"] = "1"  # the nets are tiny; read when a process loads torch
     done = {Key(row["pair"], row["fault"], row["seed"]) for row in read(options.results)}
-    left = [k for k in planned(options.half, options.seeds, tuple(options.only)) if k not in done]
+    plan = planned(options.half, options.seeds, tuple(options.only), healthy=options.healthy)
+    left = [key for key in plan if key not in done]
     left = left[: options.most]
     begun = time.monotonic()
     for number, row in enumerate(_rows(left, options.data, options.work, options.jobs), start=1):
@@ -84,6 +85,7 @@ def _options(words: Iterable[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--half", choices=("tune", "report", "all"), default="all")
     parser.add_argument("--only", nargs="*", default=[], help="pairs and faults")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each fault and pair")
+    parser.add_argument("--healthy", type=int, default=10, help="sound runs of each pair")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--most", type=int, help="stop after so many")
     options = parser.parse_args(None if words is None else list(words))
