@@ -34,6 +34,14 @@ def test_a_cause_silences_its_consequences_unless_it_is_only_noted():
     assert len(without_consequences(noted)) == 2
 
 
+def test_unequal_classes_explain_a_gap_only_where_they_do_harm():
+    counted = _finding("class-imbalance")
+    missed = Finding("class-imbalance", "warning", 0.9, "", {"recall_rare": 0.2})
+    gap = _finding("overfit")
+    assert gap in without_consequences([counted, gap])
+    assert gap not in without_consequences([missed, gap])
+
+
 def test_data_findings_are_part_of_the_diagnosis_and_give_way_to_results(evidence, predictions):
     seen = (_finding("split-leak", "critical"), _finding("class-imbalance", "info"))
     truth = np.array([0] * 200 + [1] * 40)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phoropter.core.registry import load
+from phoropter.core.run_records import Gate
 
 CURVE_RULES = (
     "diverged",
@@ -131,3 +132,53 @@ def test_nothing_learnt_at_an_unusual_rate_is_blamed_on_the_rate(evidence):
     rule = load("phoropter.rules", "lr-too-high")
     assert list(rule(evidence(train_loss=loss, val_loss=loss, lr=0.5)))
     assert not list(rule(evidence(train_loss=loss, val_loss=loss)))
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("speed", [0.2, 0.6, 1.2])
+def test_a_short_run_that_fell_to_its_end_has_lost_nothing(evidence, epochs, speed):
+    """Its last three points reach back to its start."""
+    loss = 2.3 * np.exp(-speed * np.arange(epochs + 1))
+    made = evidence(train_loss=loss, val_loss=loss, running_loss=[None, *loss[:-1]])
+    assert not list(load("phoropter.rules", "lr-too-high")(made))
+
+
+def test_a_jump_that_validation_never_got_over_is_no_rough_start(evidence):
+    """The training samples were learnt by heart all the same, and the first weights were kept."""
+    train = [0.75, 0.8, 0.3, 0.2, 0.05, 0.02, 0.01, 0.005]
+    running = [None, 2.9, 2.0, 2.1, 1.9, 1.7, 1.6, 1.5]
+    rule, counts = load("phoropter.rules", "lr-too-high"), (50, 50)
+    harmed = evidence(
+        train_loss=train, val_loss=[0.73, *[1.5] * 7], running_loss=running, counts=counts
+    )
+    recovered = evidence(
+        train_loss=train, val_loss=[0.73, 1.5, *[0.4] * 6], running_loss=running, counts=counts
+    )
+    assert [item.severity for item in rule(harmed)] == ["critical"]
+    assert [item.severity for item in rule(recovered)] == ["info"]
+
+
+def test_labels_that_are_only_learnt_by_heart_have_nothing_to_do_with_the_input(
+    evidence, predictions
+):
+    """The gate cannot ask where the untrained weights were kept."""
+    truth = np.arange(200) % 2
+    val = predictions(truth, 0 * truth, classes=2)
+    train, held = np.linspace(0.69, 0.4, 9), np.linspace(0.69, 0.9, 9)
+    rule = load("phoropter.rules", "input-ignored")
+    common = {"train_loss": train, "predictions": val, "counts": (100, 100)}
+    (found,) = rule(evidence(val_loss=held, **common))
+    assert found.severity == "critical"
+    assert found.evidence["chance"] == 0.5
+    useful = np.array([0.69, *[0.6] * 8])
+    assert not list(rule(evidence(val_loss=useful, **common)))
+    balanced = {"train.class_weights": "balanced"}
+    assert not list(rule(evidence(val_loss=held, change=balanced, **common)))
+
+
+def test_exchanging_the_inputs_of_one_class_says_nothing(evidence, predictions):
+    gate = Gate("input-ignored", 0.0, 0.01, passed=False)
+    rule = load("phoropter.rules", "input-ignored")
+    one, two = np.zeros(40, int), np.arange(40) % 2
+    assert not list(rule(evidence(gates=(gate,), predictions=predictions(one, one, classes=2))))
+    assert list(rule(evidence(gates=(gate,), predictions=predictions(two, two, classes=2))))

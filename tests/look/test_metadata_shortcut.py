@@ -43,6 +43,14 @@ def test_bytes_that_follow_the_content_a_little_are_no_alarm(evidence_of):
     assert list(check(evidence_of(blank(), LABELS, size_bytes=sizes))) == []
 
 
+def test_bytes_count_where_somebody_chose_the_quality(evidence_of):
+    """Of lossless files they say how busy the picture is, and that is no shortcut."""
+    sizes = 5_000 + 3_000 * (LABELS == "cat") + np.arange(240)
+    (finding,) = check(evidence_of(blank(), LABELS, size_bytes=sizes))
+    assert next(iter(finding.evidence["skill_alone"])) == "file size"
+    assert list(check(evidence_of(blank(), LABELS, size_bytes=sizes, format="PNG"))) == []
+
+
 def test_copies_do_not_make_the_point(evidence_of):
     """Ten files repeated eight times are ten files, too few to judge."""
     digest = [f"{label}{row % 10}" for row, label in enumerate(LABELS)]

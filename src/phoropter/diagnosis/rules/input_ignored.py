@@ -1,20 +1,75 @@
-"""A network that does as well without its input has learnt nothing from it."""
+"""A network that does as well without its input has learnt nothing of use from it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from phoropter.core.predictions import ClassPredictions
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.gates import critical, failed
+from phoropter.diagnosis.scores import score
+from phoropter.diagnosis.signals import chance_loss, curve
+
+LEAST_PASSES = 3
+BY_HEART = 0.1  # fall of the training loss that is learning, in losses of a constant prediction
+ERRORS = 3.0  # standard errors by which some pass may exceed a constant prediction by luck
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
-    """Speaks if the gate "input-ignored" did not pass."""
-    for gate in failed(evidence, "input-ignored"):
+    """Speaks if the gate "input-ignored" did not pass, or training never gave it anything to ask.
+
+    The gate asks the kept weights, and says nothing where these are the untrained ones.
+    """
+    for gate in failed(evidence, "input-ignored") if _several_classes(evidence) else ():
         yield critical(
             gate,
             "Real inputs do no better than blank ones "
             f"({gate.measured:.3g} measured, {gate.expected:.3g} expected): the input does not "
             "reach the output, or the labels have nothing to do with it.",
         )
+    if not any(gate.name == "input-ignored" for gate in evidence.gates):
+        yield from _by_heart(evidence)
+
+
+def _several_classes(evidence: RunEvidence) -> bool:
+    """Whether exchanged inputs are of other targets at all; within one class nothing is learnt."""
+    predictions = evidence.predictions
+    if not isinstance(predictions, ClassPredictions):
+        return True
+    return len(np.unique(predictions.truth[predictions.truth >= 0])) > 1
+
+
+def _by_heart(evidence: RunEvidence) -> Iterator[Finding]:
+    """Training samples were learnt, and no pass did better on others than before the first step."""
+    level, held = chance_loss(evidence), score(evidence, evidence.predictions)
+    fitted, losses = curve(evidence, "train_loss"), curve(evidence, "val_loss")
+    if level is None or held is None or len(losses) <= LEAST_PASSES:
+        return
+    if evidence.recipe.train.class_weights != "none":  # they trade the plain loss for balance
+        return
+    learnt = float(fitted.values[0] - fitted.values[-1]) if len(fitted) else 0.0
+    metrics = curve(evidence, "val_metric").values
+    best = float(metrics.max()) if len(metrics) and evidence.greater_is_better else 0.0
+    if int(losses.values.argmin()) > 0 or learnt < BY_HEART * level:
+        return
+    if best > held.chance + ERRORS * held.error:
+        return
+    yield Finding(
+        "input-ignored",
+        "critical",
+        0.8,
+        f"The training loss fell from {fitted.values[0]:.3g} to {fitted.values[-1]:.3g}, and on "
+        "validation no pass did better than the untrained network: the labels have nothing to do "
+        "with what the images show.",
+        {
+            "first_train_loss": float(fitted.values[0]),
+            "final_train_loss": float(fitted.values[-1]),
+            "lowest_val_loss": float(losses.values.min()),
+            "best_val_metric": best,
+            "chance": held.chance,
+            "mark_epoch": int(fitted.epochs[-1]),
+        },
+    )

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from phoropter.core.records import Finding, Severity
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.norms import usual_rates
-from phoropter.diagnosis.signals import chance_loss, curve, not_finite_at
+from phoropter.diagnosis.signals import Curve, chance_loss, curve, not_finite_at
 
 RISE = 1.3  # mean loss of a pass over the loss before it; honest first passes lie below 1
 RISE_IF_REWEIGHTED = 2.0  # smoothing, mixing, class weights and dropout raise the optimised loss
@@ -34,6 +35,7 @@ class _Signs:
     lost: float
     best_epoch: int
     beyond: bool
+    useless: bool
 
     @property
     def jumped(self) -> bool:
@@ -105,6 +107,12 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
 
 def _jump(signs: _Signs, numbers: dict[str, float]) -> Finding:
     what = f"the loss rose to {signs.rise:.1f} times its start in epoch {signs.rise_epoch}"
+    if signs.useless:
+        message = (
+            f"The learning rate is too high: {what}, and on validation the network never again "
+            "did better than a constant prediction."
+        )
+        return _finding("critical", 0.9, message, numbers)
     if signs.final >= STUCK:
         message = f"The learning rate is too high: {what} and never recovered."
         return _finding("critical", 0.95, message, numbers)
@@ -138,7 +146,7 @@ def _signs(evidence: RunEvidence, level: float) -> _Signs | None:
     start = max(float(losses.values[0]) if losses.epochs[0] == 0 else level, level)
     peak = int(passes.values.argmax()) if len(passes) else 0
     best = int(losses.values.argmin())
-    final = float(np.median(losses.values[-3:]))
+    final = _end(losses.values)
     # Class weights trade the plain loss, which is what is recorded, for balance.
     weighted = evidence.recipe.train.class_weights != "none"
     # What is judged for rest is the time at high rates: decay hides it, the start is not rest.
@@ -150,10 +158,28 @@ def _signs(evidence: RunEvidence, level: float) -> _Signs | None:
         jitter=curves.noise(middle) / level if len(middle) >= 5 else 0.0,
         turns=curves.sign_changes(middle),
         final=final / level,
-        lost=0.0 if weighted else (final - float(losses.values[best])) / level,
+        lost=0.0 if weighted else _lost(losses.values) / level,
         best_epoch=int(losses.epochs[best]),
         beyond=len(losses) > 3 and evidence.recipe.train.lr > usual_rates(evidence.recipe).high,
+        useless=_never_useful(curve(evidence, "val_loss"), level),
     )
+
+
+def _end(values: NDArray[np.float64]) -> float:
+    """The median of the last three points; of fewer in short runs, whose start is not their end."""
+    return float(np.median(values[-min(3, max(1, (len(values) - 1) // 2)) :]))
+
+
+def _lost(values: NDArray[np.float64]) -> float:
+    """What was lost of the best, by the end of what came after it; nothing where it came last."""
+    best = int(values.argmin())
+    return max(0.0, float(np.median(values[best:][-3:]) - values[best]))
+
+
+def _never_useful(held_out: Curve, level: float) -> bool:
+    """Whether no pass brought the validation loss below that of a constant prediction."""
+    after = held_out.values[held_out.epochs > 0]
+    return bool(len(after) and after.min() >= level)
 
 
 def _rise_limit(evidence: RunEvidence) -> float:
