@@ -34,6 +34,15 @@ def test_a_cause_silences_its_consequences_unless_it_is_only_noted():
     assert len(without_consequences(noted)) == 2
 
 
+def test_critical_data_come_before_all_that_training_on_them_shows(evidence):
+    made = evidence(
+        gates=(Gate("no-gradient", 1.0, 0.0, passed=False),),
+        data_findings=(_finding("conflicting-duplicates", "critical"), _finding("outliers")),
+    )
+    codes = [item.code for item in diagnose(made)]
+    assert codes == ["conflicting-duplicates", "no-gradient", "outliers"]
+
+
 def test_unequal_classes_explain_a_gap_only_where_they_do_harm():
     counted = _finding("class-imbalance")
     missed = Finding("class-imbalance", "warning", 0.9, "", {"recall_rare": 0.2})

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phoropter.core.records import Finding
 from phoropter.core.registry import load
 from phoropter.core.run_records import Gate
+from phoropter.diagnosis.diagnose import rank
 
 CURVE_RULES = (
     "diverged",
@@ -182,3 +184,23 @@ def test_exchanging_the_inputs_of_one_class_says_nothing(evidence, predictions):
     one, two = np.zeros(40, int), np.arange(40) % 2
     assert not list(rule(evidence(gates=(gate,), predictions=predictions(one, one, classes=2))))
     assert list(rule(evidence(gates=(gate,), predictions=predictions(two, two, classes=2))))
+
+
+def test_images_that_are_varied_beyond_recognition_teach_nothing(evidence, predictions):
+    """The loss on them stays at chance; that plain ones get easier shows that the network could."""
+    truth = np.arange(200) % 10
+    poor = predictions(truth, np.where(np.arange(200) % 4, 0, truth))
+    rule = load("phoropter.rules", "augmentation-too-strong")
+    common = {"predictions": poor, "train_predictions": poor}
+    common["change"] = {"data.augment.policy": "randaugment"}
+    plain, stuck = np.linspace(2.3, 1.9, 9), [None, *[2.29] * 8]
+    assert list(rule(evidence(train_loss=plain, val_loss=plain, running_loss=stuck, **common)))
+    idle = np.linspace(2.3, 2.28, 9)
+    assert not list(rule(evidence(train_loss=idle, val_loss=idle, running_loss=stuck, **common)))
+
+
+def test_what_costs_only_time_comes_after_what_costs_answers():
+    slow, fault = (
+        Finding(code, "warning", 0.9, "A sentence.", {}) for code in ("slow-input", "overfit")
+    )
+    assert sorted([slow, fault], key=rank) == [fault, slow]

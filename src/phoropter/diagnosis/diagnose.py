@@ -20,7 +20,12 @@ FIRST = (
     "diverged",
     "lr-too-high",
 )
-"""Within a severity these come first: while they last, nothing else can be trusted."""
+"""Within a severity these come first: while they last, nothing else can be trusted.
+
+Before them only data whose fault is critical: what is trained on them shows many faults more.
+"""
+LAST = "slow-input"
+"""Within a severity this comes last: it costs time, and no answer is wrong for it."""
 
 _SYMPTOMS = frozenset(
     {"underfit", "plateau", "majority-collapse", "miscalibrated", "overfit", "capacity-limited"}
@@ -44,6 +49,7 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     "class-imbalance": frozenset({"overfit", "underfit", "rare-class"}),
     "majority-collapse": frozenset({"overfit"}),
     "cannot-overfit-batch": _NOTHING_LEARNT,
+    "loss-at-init": frozenset({"lr-too-high"}),
     "no-gradient": _NOTHING_LEARNT | {"cannot-overfit-batch", "input-ignored"},
     "input-ignored": _NOTHING_LEARNT,
     "wrong-step": _NOTHING_LEARNT,
@@ -71,11 +77,11 @@ def diagnose(evidence: RunEvidence) -> tuple[Finding, ...]:
 
     A code occurs once: what the result shows replaces what the data alone suggested.
     """
-    milder_first = sorted(evidence.data_findings, key=_rank, reverse=True)
+    milder_first = sorted(evidence.data_findings, key=rank, reverse=True)
     found = {finding.code: finding for finding in milder_first}
     for _, rule in load_all("phoropter.rules"):
         found |= {finding.code: finding for finding in rule(evidence)}
-    return tuple(sorted(without_consequences(found.values()), key=_rank))
+    return tuple(sorted(without_consequences(found.values()), key=rank))
 
 
 def without_consequences(findings: Iterable[Finding]) -> list[Finding]:
@@ -95,7 +101,11 @@ def _only_counted(finding: Finding) -> bool:
     return finding.code == "class-imbalance" and "recall_rare" not in finding.evidence
 
 
-def _rank(finding: Finding) -> tuple[int, int, int, float, str]:
+def rank(finding: Finding) -> tuple[int, int, int, float, str]:
+    """What findings are sorted by: severity, what stops everything, where it lies, confidence."""
     first = FIRST.index(finding.code) if finding.code in FIRST else len(FIRST)
+    first += finding.code == LAST
     category = _CATEGORY[CODES[finding.code]] if finding.code in CODES else len(_CATEGORY)
+    if finding.severity == "critical" and category == _CATEGORY["data"]:
+        first = -1
     return _SEVERITY[finding.severity], first, category, -finding.confidence, finding.code
