@@ -105,6 +105,16 @@ def test_findings_on_the_data_are_each_said_once(notebook):
     assert found[0] == blurred
 
 
+def test_only_the_latest_look_says_what_the_data_are_like(notebook):
+    blurred = Finding("low-resolution", "info", 0.5, "Some are blurred.", {})
+    twice = replace(blurred, message="Some are there twice.")
+    notebook.record_look([blurred, twice])
+    notebook.record_look([twice])
+    assert [finding.message for finding in notebook.data_findings()] == [twice.message]
+    notebook.record_look([])
+    assert notebook.data_findings() == ()
+
+
 def test_a_pair_that_was_compared_before_is_no_new_look(notebook, record, speakers):
     good, poor = (record(name, spoken) for name, spoken in speakers.items())
     first = judge(poor, good, notebook)

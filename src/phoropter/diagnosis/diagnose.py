@@ -107,5 +107,5 @@ def rank(finding: Finding) -> tuple[int, int, int, float, str]:
     first += finding.code == LAST
     category = _CATEGORY[CODES[finding.code]] if finding.code in CODES else len(_CATEGORY)
     if finding.severity == "critical" and category == _CATEGORY["data"]:
-        first = -1
+        first = -2 if finding.code == "conflicting-duplicates" else -1  # before where they stand
     return _SEVERITY[finding.severity], first, category, -finding.confidence, finding.code

@@ -22,6 +22,8 @@ from phoropter.project.database import (
 )
 from phoropter.project.results import Step
 
+_DATA = "data"
+
 
 class Notebook:
     """What happened in a project, in the order it happened.
@@ -53,6 +55,11 @@ class Notebook:
         """Notes what was found about a run or about the data (`about` is "data")."""
         for finding in findings:
             self._database.add(FINDINGS, about=about, code=finding.code, facts=plain(finding))
+
+    def record_look(self, findings: Iterable[Finding]) -> None:
+        """Notes what looking at the data found; what earlier looks found is out of date."""
+        self._database.add(FINDINGS, about=_DATA, code="", facts={})
+        self.record_findings(_DATA, findings)
 
     def record_comparison(self, comparison: Comparison) -> None:
         """Notes a look at the validation part."""
@@ -109,10 +116,13 @@ class Notebook:
         return tuple(self._database.rows(query))
 
     def data_findings(self) -> tuple[Finding, ...]:
-        """What looking at the data found, each sentence once."""
-        query = select(FINDINGS.c.facts).where(FINDINGS.c.about == "data")
+        """What the latest look at the data found, each sentence once."""
+        query = select(FINDINGS.c.facts).where(FINDINGS.c.about == _DATA)
         latest: dict[str, Finding] = {}
         for facts in self._database.rows(query.order_by(FINDINGS.c.number)):
+            if not facts:  # here a look began
+                latest.clear()
+                continue
             cures = tuple(Prescription(**cure) for cure in facts.pop("prescriptions"))
             latest[facts["message"]] = Finding(**facts, prescriptions=cures)
         return tuple(latest.values())
