@@ -46,7 +46,7 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     "label-noise": _OF_LABELS,
     "label-errors": _OF_LABELS,
     "covariate-shift": _SYMPTOMS | {"input-ignored", "class-imbalance", "augmentation-too-weak"},
-    "class-imbalance": frozenset({"overfit", "underfit", "rare-class"}),
+    "class-imbalance": frozenset({"overfit", "underfit", "rare-class", "input-ignored"}),
     "majority-collapse": frozenset({"overfit"}),
     "cannot-overfit-batch": _NOTHING_LEARNT,
     "loss-at-init": frozenset({"lr-too-high"}),
