@@ -74,22 +74,26 @@ def recoveries(rows: Iterable[Row]) -> dict[str, list[float | None]]:
     Only where at least `LOST` had been lost against the mean of the reference runs.
     """
     rows = list(rows)
-    scores: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for row in rows:
-        if row["score"] is not None:
-            scores[row["pair"], row["fault"]].append(row["score"])
     found: dict[str, list[float | None]] = defaultdict(list)
     for row in rows:
         fault = FAULTS.get(row["fault"])
         if fault is None or not fault.repairable or row["score"] is None:
             continue
-        sound = scores[row["pair"], fault.reference or HEALTHY]
-        lost = mean(sound) - row["score"] if sound else 0.0
-        if lost >= LOST:
+        cost = lost(row, rows)
+        if cost >= LOST:
             cured = row.get("cured")
             back = None if cured is None or isinstance(cured, str) else (cured - row["score"])
-            found[row["fault"]].append(None if back is None else back / lost)
+            found[row["fault"]].append(None if back is None else back / cost)
     return found
+
+
+def lost(row: Row, rows: Iterable[Row]) -> float:
+    """What the fault cost, against the mean of the runs that it is to be compared with."""
+    named = FAULTS[row["fault"]].reference or HEALTHY
+    sound = [
+        other["score"] for other in rows if (other["pair"], other["fault"]) == (row["pair"], named)
+    ]
+    return mean(sound) - row["score"] if sound else 0.0
 
 
 def _overall(healthy: list[Row], sick: list[Row], rows: list[Row]) -> Iterator[str]:
@@ -98,6 +102,9 @@ def _overall(healthy: list[Row], sick: list[Row], rows: list[Row]) -> Iterator[s
     back = sum(share is not None and share >= RECOVERED for share in cures)
     yield ""
     yield f"- right first finding: {_share(sum(map(is_right, sick)), len(sick))}"
+    felt = [row for row in sick if row["score"] is None or lost(row, rows) >= LOST]
+    told = _share(sum(map(is_right, felt)), len(felt))
+    yield f"- the same of faults that cost 5 points or were refused: {told}"
     yield f"- healthy runs without a warning: {_share(quiet, len(healthy))}"
     yield f"- first cure brings back 90 % of what was lost: {_share(back, len(cures))}"
 
