@@ -17,6 +17,7 @@ from pairs import PAIRS
 from plan import HEALTHY, Key
 
 import phoropter
+from phoropter.core.errors import InterruptedRunError
 from phoropter.core.records import Finding
 from phoropter.project.results import RunResult
 
@@ -78,6 +79,8 @@ def _trained(case: Case, project: Path) -> RunResult | str:
         return phoropter.train(
             images, project=project, recipe=phoropter.Recipe(), settings=case.settings
         )
+    except InterruptedRunError:
+        raise  # it is the suite that is to stop
     except phoropter.PhoropterError as error:
         return error.code
 
