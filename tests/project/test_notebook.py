@@ -97,8 +97,7 @@ def test_findings_on_the_data_are_each_said_once(notebook):
     cure = Prescription({}, "Look at them.", None, 0.0, "because")
     blurred = Finding("low-resolution", "info", 0.5, "Some are blurred.", {"n": 3}, (cure,))
     twice = replace(blurred, message="Some are there twice.")
-    notebook.record_findings("data", [blurred, twice])
-    notebook.record_findings("data", [blurred])
+    notebook.record_findings("data", [blurred, twice, blurred])
     notebook.record_findings("some run", [replace(blurred, message="Elsewhere.")])
     found = notebook.data_findings()
     assert [finding.message for finding in found] == [blurred.message, twice.message]
@@ -108,10 +107,10 @@ def test_findings_on_the_data_are_each_said_once(notebook):
 def test_only_the_latest_look_says_what_the_data_are_like(notebook):
     blurred = Finding("low-resolution", "info", 0.5, "Some are blurred.", {})
     twice = replace(blurred, message="Some are there twice.")
-    notebook.record_look([blurred, twice])
-    notebook.record_look([twice])
+    notebook.record_findings("data", [blurred, twice])
+    notebook.record_findings("data", [twice])
     assert [finding.message for finding in notebook.data_findings()] == [twice.message]
-    notebook.record_look([])
+    notebook.record_findings("data", [])
     assert notebook.data_findings() == ()
 
 

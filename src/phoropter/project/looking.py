@@ -57,7 +57,7 @@ def look_and_note(
     findings = look(evidence, listener=project.listener)
     issues = renewed(proposals(evidence, findings), read_corrections(project.folder.issues))
     write_corrections(project.folder.issues, issues)
-    project.notebook.record_look(findings)
+    project.notebook.record_findings("data", findings)
     for finding in findings:
         if finding.severity != "info":
             project.listener(Note(f"{finding.severity}: {finding.code}: {finding.message}"))

@@ -52,14 +52,14 @@ class Notebook:
         self._database.add(RUNS, run=run, role=role, facts=plain(facts))
 
     def record_findings(self, about: str, findings: Iterable[Finding]) -> None:
-        """Notes what was found about a run or about the data (`about` is "data")."""
+        """Notes what was found about a run or about the data (`about` is "data").
+
+        Of the data the latest findings count: what earlier looks found is out of date.
+        """
+        if about == _DATA:
+            self._database.add(FINDINGS, about=_DATA, code="", facts={})
         for finding in findings:
             self._database.add(FINDINGS, about=about, code=finding.code, facts=plain(finding))
-
-    def record_look(self, findings: Iterable[Finding]) -> None:
-        """Notes what looking at the data found; what earlier looks found is out of date."""
-        self._database.add(FINDINGS, about=_DATA, code="", facts={})
-        self.record_findings(_DATA, findings)
 
     def record_comparison(self, comparison: Comparison) -> None:
         """Notes a look at the validation part."""
