@@ -15,7 +15,7 @@ class Around(nn.Module):
     def __init__(self, function=lambda answers: answers):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 4)
+            nn.Linear(6, 8), nn.BatchNorm1d(8), nn.SiLU(), nn.Dropout(0.5), nn.Linear(8, 4)
         )
         self.function = function
 
