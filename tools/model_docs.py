@@ -51,8 +51,8 @@ def _table() -> str:
     some = next(iter(known["networks"].values()))
     where = (
         f"Measured by `tools/model_docs.py --measure` on {some['on']}: {known['machine']}, torch "
-        f"{known['torch']}, {some['threads']} thread(s), while other work was running. The times "
-        "are therefore the processor's, which with one thread are about those of a quiet machine.\n"
+        f"{known['torch']}, {some['threads']} thread(s), nothing else running. The times are the "
+        "processor's, of all its cores together.\n"
     )
     return f"\n{HEAD}{rows}\n{where}\n"
 
