@@ -21,7 +21,7 @@ from phoropter.look.evidence import LookEvidence
 from phoropter.look.listing import counted
 from phoropter.look.threads import one_thread
 from phoropter.metrics.noise_floor import NoiseFloor, fit_noise_floor
-from phoropter.prediction.features import HandcraftedFeatures
+from phoropter.prediction.handcrafted import NAME as HANDCRAFTED
 
 ALPHA = 0.001
 """False alarms on labels that are right, by the likelihood ratio of there being wrong ones."""
@@ -151,7 +151,7 @@ def doubtful_labels(
     """
     floor, suspects = opinion.floor, opinion.suspects
     certain = floor.p_value <= ALPHA and floor.low >= ROUGHNESS * (1 - opinion.agreement)
-    knows = source != HandcraftedFeatures.name or opinion.agreement >= LEAST_KNOWN
+    knows = source != HANDCRAFTED or opinion.agreement >= LEAST_KNOWN
     if not (certain and knows and len(suspects)):
         return None
     return Finding(

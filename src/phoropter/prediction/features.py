@@ -21,7 +21,7 @@ from phoropter.data.store import open_store
 from phoropter.models.build import build_trunk
 from phoropter.models.weights_file import weights_digest
 from phoropter.prediction.feature_store import FeatureStore
-from phoropter.prediction.handcrafted import FEATURE_COUNT, described_file
+from phoropter.prediction.handcrafted import FEATURE_COUNT, NAME, described_file
 from phoropter.prediction.run import answers, hastened
 from phoropter.prediction.views import PLAIN, View, ViewedInputs
 
@@ -141,7 +141,7 @@ class DeepFeatures:
 class HandcraftedFeatures:
     """Colours and edges, for when there are no pretrained weights: see `prediction.handcrafted`."""
 
-    name = "handcrafted"
+    name = NAME
 
     def __call__(self, dataset: Dataset, rows: Rows) -> Features:
         """Features of these rows, float32 (n, 224), in their order.

@@ -14,6 +14,7 @@ _SIDE = 64
 _CELLS = 4
 _BINS = 16
 _ORIENTATIONS = 8
+NAME = "handcrafted"
 FEATURE_COUNT = 3 * _BINS + 3 * _CELLS**2 + _ORIENTATIONS * _CELLS**2
 
 _SQUARE = Preprocessing(
