@@ -1,8 +1,8 @@
 """Small sets of real images, in three parts, as arrays; written as folders the way users have them.
 
 The digits are built in; the others are found in a folder that the command line names. Those of the
-half called "tune" and of the half called "report" share no image and no class of objects; of
-cifar10_small each half has two other classes.
+half called "tune" and of the half called "report" share no image; of cifar10_small each set has two
+classes of its own.
 """
 
 from __future__ import annotations
@@ -63,8 +63,9 @@ class Source:
         counts: Images of each class for train, val and test.
         grey: Whether colour is dropped (there is none).
         alike: Correlation of the pixels from which two photographs are one, and one is left out.
-        copies: Further copies, cropped or mirrored, that were found by looking and seen to be true.
+        copies: Further copies, of other classes, cropped or mirrored, seen to be true.
             They would be right findings, and the runs on them not healthy.
+        skipped: Images of each class, the first by name, that are another set's.
     """
 
     folder: str
@@ -74,6 +75,7 @@ class Source:
     grey: bool = False
     alike: float = 1.0
     copies: tuple[str, ...] = ()
+    skipped: int = 0
 
 
 SOURCES = {
@@ -95,6 +97,16 @@ SOURCES = {
     "ants_bees": Source("ants_bees", ("ants", "bees"), 64, (120, 60, 10), alike=0.85),
     "mnist": Source("mnist_png", tuple("0123456789"), 28, (120, 40, 10), grey=True),
     "cifar_b": Source("cifar10_small", ("deer", "truck"), 32, (200, 100, 20), alike=0.85),
+    "mnist_b": Source("mnist_png", tuple("0123456789"), 28, (120, 40, 10), grey=True, skipped=340),
+    "cifar_c": Source("cifar10_small", ("automobile", "horse"), 32, (200, 100, 20), alike=0.85),
+    "seasons": Source(
+        ".",  # summer2winter128, the only one that calls its classes so
+        ("trainA", "trainB"),
+        64,
+        (150, 80, 20),
+        alike=0.85,
+        copies=("trainA/2011-05-27 03_45_48.jpg", "trainA/2015-04-09 07_49_25.jpg"),
+    ),
     "xray3": Source("xray3", ("Covid-19", "No_findings"), 64, (66, 34, 14), grey=True, alike=0.95),
 }
 
@@ -153,7 +165,8 @@ def _files(source: Source, folder: Path) -> list[NDArray[np.uint8]]:
         found = (path for path in folder.glob(f"*/{name}/*") if path.suffix != ".gif")
         paths = sorted(path for path in found if f"{name}/{path.name}" not in source.copies)
         first = {hashlib.sha256(path.read_bytes()).digest(): path for path in reversed(paths)}
-        kept = sorted(first.values())[: sum(source.counts) * 2]
+        distinct = sorted(first.values())[source.skipped :]
+        kept = distinct[: sum(source.counts) * 2]
         pools.append(_distinct(np.stack([_decoded(path, source) for path in kept]), source.alike))
     return pools
 

@@ -129,7 +129,7 @@ def _pairs() -> list[Pair]:
         Pair(
             "mnist",
             "mlp",
-            "report",
+            "tune",
             {
                 **grey,
                 "data.size": 28,
@@ -148,7 +148,7 @@ def _pairs() -> list[Pair]:
         Pair(
             "mnist",
             "cnn",
-            "report",
+            "tune",
             {
                 **grey,
                 "data.size": 14,
@@ -164,7 +164,7 @@ def _pairs() -> list[Pair]:
         Pair(
             "cifar_b",
             "cnn",
-            "report",
+            "tune",
             {
                 **SCRATCH,
                 "data.size": 16,
@@ -181,14 +181,88 @@ def _pairs() -> list[Pair]:
         Pair(
             "cifar_b",
             "head",
-            "report",
+            "tune",
             {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1},
         ),
         Pair(
             "xray3",
             "head",
-            "report",
+            "tune",
             {**HEAD, "train.epochs": 20, "train.lr": 0.001, "train.weight_decay": 0.1},
+        ),
+        Pair(
+            "mnist_b",
+            "mlp",
+            "report",
+            {
+                **grey,
+                "data.size": 14,
+                "model.name": "mlp",
+                "model.depth": 2,
+                "model.width": 128,
+                "model.norm": "batch",
+                "model.activation": "leaky_relu",
+                "model.dropout": 0.3,
+                "train.optimizer": "adam",
+                "train.epochs": 20,
+                "train.batch_size": 64,
+                "train.lr": 0.001,
+            },
+        ),
+        Pair(
+            "mnist_b",
+            "cnn",
+            "report",
+            {
+                **grey,
+                "data.size": 28,
+                "data.augment.preset": "light",
+                "model.name": "cnn",
+                "model.depth": 3,
+                "model.width": 12,
+                "model.norm": "group",
+                "model.activation": "silu",
+                "train.optimizer": "nesterov",
+                "train.epochs": 15,
+                "train.batch_size": 32,
+                "train.lr": 0.03,
+            },
+        ),
+        Pair(
+            "cifar_c",
+            "cnn",
+            "report",
+            {
+                **SCRATCH,
+                "data.size": 24,
+                "data.augment.flip": True,
+                "data.augment.preset": "light",
+                "model.name": "cnn",
+                "model.depth": 3,
+                "model.width": 12,
+                "model.activation": "gelu",
+                "train.epochs": 20,
+                "train.batch_size": 16,
+                "train.lr": 0.001,
+            },
+        ),
+        Pair(
+            "cifar_c",
+            "head",
+            "report",
+            {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1},
+        ),
+        Pair(
+            "seasons",
+            "head",
+            "report",
+            {
+                **HEAD,
+                "data.size": 128,
+                "train.epochs": 20,
+                "train.lr": 0.001,
+                "train.weight_decay": 0.1,
+            },
         ),
     ]
 

@@ -192,3 +192,13 @@ def test_sizes_are_mixed_where_they_spread(evidence_of):
 def test_resolution_is_low_for_all_or_for_some(evidence_of, sides, severity):
     findings = list(low_resolution.check(evidence_of(noise(len(sides)), height=sides, width=sides)))
     assert [finding.severity for finding in findings] == ([severity] if severity else [])
+
+
+def test_a_class_that_a_part_lacks_by_no_chance_is_critical(evidence_of):
+    labels = np.repeat(["cat", "dog", "owl"], (40, 40, 4))
+    parts = np.where(np.arange(84) % 4 == 0, "val", "train")
+    sorted_parts = np.where(labels == "cat", "train", np.where(np.arange(84) % 2, "val", "train"))
+    for given, severity, absent in ((parts, "warning", 0), (sorted_parts, "critical", 1)):
+        finding = only(rare_class.check(evidence_of(noise(84), labels, part=given)))
+        assert (finding.severity, finding.evidence["absent"]) == (severity, absent)
+    assert "none of the 40 samples of 'cat' measure it" in finding.message

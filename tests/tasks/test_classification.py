@@ -96,6 +96,26 @@ def test_balanced_weights_give_each_class_the_same_say():
     assert loss().item() == pytest.approx(((each[:3].mean() + each[3]) / 2).item(), rel=1e-6)
 
 
+def test_adjusted_answers_are_free_of_the_shares_of_the_classes():
+    """On inputs that say nothing, plain logits learn the shares; adjusted ones stay alike."""
+    schema = TargetSchema("classes", ("a", "b"), counts=(9, 1))
+    inputs, targets = torch.ones(10, 1), torch.tensor([0] * 9 + [1])
+    learnt = {}
+    for weights in ("none", "adjusted"):
+        network = nn.Linear(1, 2)
+        recipe = Recipe().changed({"train.class_weights": weights})
+        objective = Classification().objective(network, recipe, schema)
+        descent = torch.optim.SGD(network.parameters(), lr=1.0)
+        for _ in range(500):
+            ((_, loss),) = objective.steps(inputs, targets, torch.Generator())
+            descent.zero_grad()
+            loss().backward()
+            descent.step()
+        learnt[weights] = torch.softmax(network(inputs[:1]), 1)[0, 1].item()
+    assert learnt["none"] == pytest.approx(0.1, abs=1e-3)
+    assert learnt["adjusted"] == pytest.approx(0.5, abs=1e-3)
+
+
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=6).filter(any))
 def test_class_weights_are_one_on_average(counts):
     schema = TargetSchema("classes", tuple("abcdef"[: len(counts)]), counts=tuple(counts))

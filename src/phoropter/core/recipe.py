@@ -194,8 +194,10 @@ class TrainRecipe(Section):
         1.0, gt=0, description="Where the loss becomes a line, standard deviations: huber."
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Mass moved to all classes.")
-    class_weights: Literal["none", "balanced"] = Field(
-        "none", description="balanced: each class weighs the same in the loss."
+    class_weights: Literal["none", "balanced", "adjusted"] = Field(
+        "none",
+        description="balanced: each class weighs the same in the loss; adjusted: answers are "
+        "learnt as if the classes were equally frequent (logit adjustment).",
     )
     clip: float | None = Field(None, gt=0, description="Largest gradient norm; null is off.")
     ema: float | None = Field(

@@ -46,10 +46,13 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     "label-noise": _OF_LABELS,
     "label-errors": _OF_LABELS,
     "covariate-shift": _SYMPTOMS | {"input-ignored", "class-imbalance", "augmentation-too-weak"},
-    "class-imbalance": frozenset({"overfit", "underfit", "rare-class", "input-ignored"}),
+    "class-imbalance": frozenset(
+        {"overfit", "underfit", "rare-class", "input-ignored", "undertrained"}
+    ),
     "majority-collapse": frozenset({"overfit"}),
     "cannot-overfit-batch": _NOTHING_LEARNT,
-    "loss-at-init": frozenset({"lr-too-high"}),
+    "loss-at-init": frozenset({"lr-too-high", "diverged", "dead-activations", "label-noise"}),
+    "preprocessing-mismatch": frozenset({"dead-activations", "diverged"}),
     "no-gradient": _NOTHING_LEARNT | {"cannot-overfit-batch", "input-ignored"},
     "input-ignored": _NOTHING_LEARNT,
     "wrong-step": _NOTHING_LEARNT,
@@ -57,7 +60,7 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     "diverged": _SYMPTOMS
     | {"lr-too-low", "undertrained", "class-imbalance", "classic-wins", "input-ignored"},
     "lr-too-high": _SYMPTOMS - {"overfit"}
-    | {"lr-too-low", "undertrained", "class-imbalance", "input-ignored"},
+    | {"lr-too-low", "undertrained", "class-imbalance", "input-ignored", "dead-activations"},
     "lr-too-low": _SYMPTOMS | {"undertrained", "class-imbalance", "input-ignored"},
     "undertrained": frozenset({"miscalibrated", "capacity-limited"}),
     "underfit": frozenset({"capacity-limited"}),

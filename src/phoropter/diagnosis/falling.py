@@ -10,6 +10,9 @@ from phoropter.diagnosis import curves
 from phoropter.diagnosis.signals import Curve
 
 NOISES = 2.0  # a fall of less could be the luck of three or four points
+REST = 0.1  # of what training can still bring: what a run of the advised length leaves
+LONGEST = 16  # times as long; an extrapolation does not reach farther
+ENOUGH_STEPS = 3000  # of a run that is to be advised by extrapolation
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,33 @@ class Falling:
     gain: float
     bend: float
     last: float
+
+    def times_longer(self, steps: int) -> int:
+        """How many times as long training should take, from 2 to `LONGEST`.
+
+        Until a tenth of what the geometric row of the halves promises is left. A curve that is not
+        bent yet promises no end; a run of some thousand steps is doubled.
+
+        >>> Falling(certain=True, gain=0.1, bend=0.5, last=1.0).times_longer(60)
+        3
+        """
+        most = min(LONGEST, max(2, ENOUGH_STEPS // max(steps, 1)))
+        if not 0 < self.bend < 1:
+            return most
+        halves = np.log(REST) / np.log(self.bend)
+        return int(np.clip(np.ceil(1 + halves / 2), 2, most))
+
+    def fall(self, times: int) -> float:
+        """By how much the loss would fall if training took so many times as long.
+
+        >>> round(Falling(certain=True, gain=0.75, bend=0.5, last=1.0).fall(4), 3)
+        0.984
+        """
+        ratio = float(np.clip(self.bend, 0.0, 1.0)) if np.isfinite(self.bend) else 0.0
+        if ratio == 0:
+            return 0.0
+        late = self.gain / (ratio + ratio**2)
+        return float(late * np.sum(ratio ** np.arange(1, 2 * times - 1)))
 
 
 def falling(losses: Curve) -> Falling | None:

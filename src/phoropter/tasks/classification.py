@@ -67,11 +67,20 @@ class Classification:
         *,
         mix: Mix | None = None,
     ) -> Supervised:
-        """The recipe's loss, each sample weighed by its class where the recipe says so."""
+        """The recipe's loss, each sample weighed by its class where the recipe says so.
+
+        "adjusted" adds the logarithm of the classes' shares to the outputs that the loss sees, so
+        that they have no part in the outputs themselves (Menon et al. 2021, "Long-tail learning via
+        logit adjustment", equation 10, temperature 1). It works on separable samples too, on which
+        weights lose their effect (Byrd & Lipton 2019).
+        """
         loss = named_loss(recipe.train, self.kind, outputs=schema.outputs)
         training, slope = loss.mean, loss.slope
         if recipe.train.class_weights == "balanced":
             training = partial(_weighted, each=loss.each, weights=class_weights(schema))
+            slope = None
+        elif recipe.train.class_weights == "adjusted":
+            training = partial(_adjusted, mean=loss.mean, offsets=log_shares(schema))
             slope = None
         losses = Losses(training=training, plain=_plain, slope=slope)
         return Supervised(network, losses, head_lr_factor=recipe.train.head_lr_factor, mix=mix)
@@ -100,6 +109,18 @@ def class_weights(schema: TargetSchema) -> Tensor:
     return torch.from_numpy(weights.astype(np.float32))
 
 
+def log_shares(schema: TargetSchema) -> Tensor:
+    """Logarithm of each class's share of the training samples, float32 (k,).
+
+    A class without any is counted as one sample.
+
+    >>> log_shares(TargetSchema("classes", ("a", "b"), counts=(30, 10))).exp().tolist()
+    [0.75, 0.25]
+    """
+    counts = np.maximum(np.asarray(schema.counts, dtype=np.float64), 1.0)
+    return torch.from_numpy(np.log(counts / counts.sum()).astype(np.float32))
+
+
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """Probabilities (n, k) of logits (n, k), in double precision; rows sum to 1.
 
@@ -119,6 +140,12 @@ def _weighted(
     # Divided by the number of samples, not by the sum of the weights as torch's `weight` does:
     # only so do the gradients of small batches add up to that of a big one.
     return (losses * weights.to(losses.device)[targets]).mean()
+
+
+def _adjusted(
+    outputs: Tensor, targets: Tensor, *, mean: Callable[[Tensor, Tensor], Tensor], offsets: Tensor
+) -> Tensor:
+    return mean(outputs + offsets.to(outputs.device), targets)
 
 
 def _plain(outputs: Tensor, targets: Tensor) -> Tensor:

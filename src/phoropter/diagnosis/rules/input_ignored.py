@@ -8,12 +8,16 @@ import numpy as np
 
 from phoropter.core.predictions import ClassPredictions
 from phoropter.core.records import Finding
+from phoropter.core.run_records import Gate
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.gates import critical, failed
 from phoropter.diagnosis.scores import score
 from phoropter.diagnosis.signals import chance_loss, curve
 
 LEAST_PASSES = 3
+SURE = 2.0  # standard errors of the rise of the loss by exchanged inputs
+NO_USE = 0.95  # of the loss of a constant prediction: one pass of several falls to this by luck
+FILLS = 0.9  # of the training samples
 BY_HEART = 0.1  # fall of the training loss that is learning, in losses of a constant prediction
 ERRORS = 3.0  # standard errors by which some pass may exceed a constant prediction by luck
 
@@ -23,15 +27,38 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
 
     The gate asks the kept weights, and says nothing where these are the untrained ones.
     """
-    for gate in failed(evidence, "input-ignored") if _several_classes(evidence) else ():
+    if _several_classes(evidence) and not _one_class_fills(evidence):
+        yield from _by_exchange(evidence)
+    if not any(gate.name == "input-ignored" for gate in evidence.gates):
+        yield from _by_heart(evidence)
+
+
+def _by_exchange(evidence: RunEvidence) -> Iterator[Finding]:
+    for gate in _lucky(evidence):
+        error = gate.evidence["standard_error"]
+        yield critical(
+            gate,
+            f"Exchanged inputs raise the loss by {gate.measured:.2g}, which may be luck (standard "
+            f"error {error:.2g}), and the answers are hardly better than a constant one: the "
+            "labels have nothing to do with what the images show, or it was not learnt.",
+        )
+    for gate in failed(evidence, "input-ignored"):
         yield critical(
             gate,
             "Real inputs do no better than blank ones "
             f"({gate.measured:.3g} measured, {gate.expected:.3g} expected): the input does not "
             "reach the output, or the labels have nothing to do with it.",
         )
-    if not any(gate.name == "input-ignored" for gate in evidence.gates):
-        yield from _by_heart(evidence)
+
+
+def _lucky(evidence: RunEvidence) -> Iterator[Gate]:
+    """A gate that a rise of the loss passed which may be luck, of a network of no use."""
+    level = chance_loss(evidence)
+    for gate in evidence.gates:
+        if gate.name == "input-ignored" and gate.passed and level is not None:
+            error, loss = gate.evidence.get("standard_error"), gate.evidence.get("loss")
+            if error and loss and gate.measured < SURE * error and loss > NO_USE * level:
+                yield gate
 
 
 def _several_classes(evidence: RunEvidence) -> bool:
@@ -40,6 +67,15 @@ def _several_classes(evidence: RunEvidence) -> bool:
     if not isinstance(predictions, ClassPredictions):
         return True
     return len(np.unique(predictions.truth[predictions.truth >= 0])) > 1
+
+
+def _one_class_fills(evidence: RunEvidence) -> bool:
+    """Whether nearly all training samples are of one class: its name is then a good answer to all.
+
+    What is to be said of that is "majority-collapse".
+    """
+    counts = evidence.summary.schema.counts
+    return bool(counts) and max(counts) >= FILLS * sum(counts)
 
 
 def _by_heart(evidence: RunEvidence) -> Iterator[Finding]:

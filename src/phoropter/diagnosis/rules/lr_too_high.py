@@ -22,6 +22,7 @@ STUCK = 0.5  # of the loss of a constant prediction: still there means it did no
 SETTLED = 0.1  # likewise: below it the run got over its start
 LOST = 0.1  # likewise: what the training loss may lose of the best it had reached
 IDLE = 0.95  # likewise: nothing learnt at all
+ABSURD = 10.0  # times the highest usual rate: a slip of the pen, harmful or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,16 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if a pass's mean loss rises above the start, or the training loss relapses or jumps.
 
     All is measured against the loss of a constant prediction. A run that got over a bad start
-    earns an "info".
+    earns an "info", unless its rate is absurd.
     """
+    told = next(_by_curves(evidence), None)
+    if told is None or told.severity == "info":
+        told = _absurd(evidence) or told
+    if told is not None:
+        yield told
+
+
+def _by_curves(evidence: RunEvidence) -> Iterator[Finding]:
     level = chance_loss(evidence)
     if level is None or level <= 0 or not evidence.history:
         return
@@ -103,6 +112,23 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
             f"{signs.jitter * level:.2g} from epoch to epoch, until the decay calmed it."
         )
         yield _finding("info", 0.4, message, numbers)
+
+
+def _absurd(evidence: RunEvidence) -> Finding | None:
+    """A rate that nobody would choose; normalisation and decay may have put up with it this time.
+
+    The weights before a normalisation grow until their steps are small again (van Laarhoven 2017),
+    so the curves may look sound.
+    """
+    lr, high = evidence.recipe.train.lr, usual_rates(evidence.recipe).high
+    if not evidence.history or lr < ABSURD * high * (1 - 1e-9):
+        return None
+    message = (
+        f"A learning rate of {lr:g} is {lr / high:.0f} times the highest that "
+        f"{evidence.recipe.train.optimizer} usually stands ({high:g}); this run put up with it, "
+        "others will not."
+    )
+    return _finding("warning", 0.6, message, {"lr": lr, "usual_high": high})
 
 
 def _jump(signs: _Signs, numbers: dict[str, float]) -> Finding:

@@ -9,6 +9,7 @@ from phoropter.core.records import Finding
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.falling import falling
+from phoropter.diagnosis.narrow import too_narrow
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.signals import Curve, chance_loss, curve
 
@@ -31,9 +32,11 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     lr, usual = evidence.recipe.train.lr, usual_rates(evidence.recipe)
     drop = float(losses.values[0] - losses.values[-1]) / level
     state = falling(losses)
-    if state is None or not state.certain or not _not_rising(held_out):
-        return
     below = lr < usual.low
+    if state is None or not state.certain or not _follows(held_out, below=below):
+        return
+    if too_narrow(evidence) and not below:
+        return
     slow = drop < LITTLE and losses.values[-1] > (1 - 2 * LITTLE) * level
     straight = state.bend >= STRAIGHT or not math.isfinite(state.bend)
     long_enough = evidence.summary.steps >= ENOUGH_STEPS and len(losses) >= 5
@@ -61,5 +64,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     )
 
 
-def _not_rising(held_out: Curve) -> bool:
-    return curves.slope(held_out.time, held_out.values).value <= 0
+def _follows(held_out: Curve, *, below: bool) -> bool:
+    """Whether other samples are learnt too: a usual rate is to blame only where they surely are."""
+    slope = curves.slope(held_out.time, held_out.values)
+    return slope.value <= 0 if below else slope.high < 0

@@ -9,10 +9,12 @@ import numpy as np
 from phoropter.core.records import Finding, Metric, Severity
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.falling import falling
+from phoropter.diagnosis.narrow import too_narrow
 from phoropter.diagnosis.scores import CONSTANT_MODELS, Gap, gap, primary_value
 from phoropter.diagnosis.signals import best_epoch, curve
 
 LOW_SKILL = 0.6  # of the way from a constant prediction to a perfect one, on training samples
+NARROW_SKILL = 0.85  # likewise, of a network too narrow for its classes
 SMALL_GAP = 0.08  # training score minus validation score
 ERRORS = 2.0  # standard errors of that gap
 UNBENT = 0.4  # fall of the second half over the first: training has only begun
@@ -24,16 +26,17 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if the training score is low and the validation score not much lower.
 
     A low training score may be all that the data allow. So where baselines were measured, one of
-    them must be ahead for more than an "info".
+    them must be ahead for more than an "info"; or the network too narrow for its classes.
     """
     found = gap(evidence)
     if found is None or not evidence.history:
         return
-    if found.train.skill + ERRORS * found.train.error >= LOW_SKILL:
+    narrow = too_narrow(evidence)
+    if found.train.skill + ERRORS * found.train.error >= (NARROW_SKILL if narrow else LOW_SKILL):
         return
-    if found.value > max(SMALL_GAP, ERRORS * found.error) or _early(evidence):
+    if found.value > max(SMALL_GAP, ERRORS * found.error) or (_early(evidence) and not narrow):
         return
-    severity, confidence = _weight(evidence)
+    severity, confidence = ("warning", 0.9) if narrow else _weight(evidence)
     yield Finding(
         "underfit",
         severity,

@@ -8,6 +8,7 @@ from phoropter.core.records import Finding
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.falling import falling
+from phoropter.diagnosis.narrow import too_narrow
 from phoropter.diagnosis.scores import score
 from phoropter.diagnosis.signals import chance_loss, curve
 
@@ -19,7 +20,8 @@ LATE = 0.75  # best point in the last quarter: too short (Tuning Playbook, "best
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if both losses were certainly falling and twice the time would bring enough.
 
-    Runs that stopped for want of progress, blew up, or know their training samples are not judged.
+    Runs that stopped for want of progress, blew up, or know their training samples are not judged;
+    nor those of a network that is too narrow, which would learn slowly for ever.
     """
     level = chance_loss(evidence)
     losses, held_out = curve(evidence, "train_loss"), curve(evidence, "val_loss")
@@ -34,7 +36,10 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         return
     if fitted is not None and 1 - fitted.value < FITTED:
         return
+    if too_narrow(evidence):
+        return
     share = val.gain / val.last
+    times = val.times_longer(evidence.summary.steps)
     yield Finding(
         "undertrained",
         "warning",
@@ -45,6 +50,8 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         {
             "val_loss": val.last,
             "expected_fall": val.gain,
+            "times_longer": times,
+            "fall_if_so": min(val.fall(times), val.last),
             "best_position": place,
             "epochs": evidence.summary.epochs,
             "mark_epoch": int(held_out.epochs[-1]),

@@ -12,9 +12,15 @@ from phoropter.improvement.prescriptions.making import advice, prescription, rou
 
 
 def imbalance(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
-    """Classes that weigh the same, and more samples of the rare ones."""
+    """Answers free of how frequent classes are, or equal weights; more samples of the rare ones."""
     if evidence.summary.schema.kind != "classes":
         return
+    yield prescription(
+        evidence,
+        "adjusted",
+        {"train.class_weights": "adjusted"},
+        "Learn answers as if the classes were equally frequent (logit adjustment).",
+    )
     yield prescription(
         evidence,
         "balanced",

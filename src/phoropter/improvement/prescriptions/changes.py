@@ -28,7 +28,7 @@ FINE_TUNE_LR = {  # the pretrained layers' rate
     "rmsprop": 3e-4,
     "sgd": 3e-2,
 }
-LONG = 4  # times the epochs from which more variation goes along
+VARIED_COST = 1.2  # of a pass whose images are varied more, against one whose are less
 FINE_TUNE_BATCH = 32  # that those rates are for
 SHORT_BATCH = 16  # so that a few passes are enough steps
 FINE_TUNE_EPOCHS = 15
@@ -46,24 +46,42 @@ PATCH_PX = 32  # strides of 32 leave one cell of a smaller image
 def longer(
     evidence: RunEvidence, *, factor: int = 2, share: float | None = None
 ) -> Iterator[Prescription]:
-    """More epochs, unless patience ended the run before the epochs it had.
-
-    Many times as many are learnt by heart unless the images vary more: long schedules pay off with
-    strong augmentation only (Touvron et al. 2021; Wightman, Touvron and Jegou 2021), so four times
-    the epochs bring the next stronger preset along.
-    """
+    """More epochs, unless patience ended the run before the epochs it had."""
     recipe = evidence.recipe
     if evidence.summary.stopped_by == "patience":
         return
     epochs = min(recipe.train.epochs * factor, 100_000)
-    change: dict[str, Any] = {"train.epochs": epochs}
-    words = f"Train for {epochs} epochs instead of {recipe.train.epochs}"
+    words = f"Train for {epochs} epochs instead of {recipe.train.epochs}."
+    change = {"train.epochs": epochs}
+    yield prescription(evidence, "longer", change, words, cost=float(factor), share=share)
+
+
+def longer_and_varied(
+    evidence: RunEvidence, *, factor: int, share: float | None = None
+) -> Iterator[Prescription]:
+    """Many times as many epochs and the next stronger preset, where images are varied already.
+
+    Long schedules are learnt by heart unless the images vary more (Touvron et al. 2021; Wightman,
+    Touvron and Jegou 2021).
+    """
+    recipe = evidence.recipe
     level = PRESETS.index(recipe.data.augment.preset)
     stronger = 0 < level < len(PRESETS) - 1 and sees_images(recipe)
-    if factor >= LONG and stronger and evidence.summary.schema.kind == "classes":
-        change["data.augment.preset"] = PRESETS[level + 1]
-        words += f", and vary the images more ({PRESETS[level + 1]!r})"
-    yield prescription(evidence, "longer", change, f"{words}.", cost=float(factor), share=share)
+    if evidence.summary.stopped_by == "patience" or not stronger:
+        return
+    if evidence.summary.schema.kind != "classes":
+        return
+    epochs = min(recipe.train.epochs * factor, 100_000)
+    preset = PRESETS[level + 1]
+    yield prescription(
+        evidence,
+        "longer",
+        {"train.epochs": epochs, "data.augment.preset": preset},
+        f"Train for {epochs} epochs instead of {recipe.train.epochs}, and vary the images more "
+        f"({preset!r}).",
+        cost=factor * VARIED_COST,
+        share=share,
+    )
 
 
 def more_augmentation(evidence: RunEvidence) -> Iterator[Prescription]:

@@ -17,17 +17,21 @@ from phoropter.improvement.prescriptions.making import (
     rounded,
 )
 
-MOST_OF_A_RUN = 0.5  # a fall of the loss never promises more than half of the error
+MOST_OF_A_RUN = 0.9  # a fall of the loss never promises more of the error
 
 
 def undertrained(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
-    """More epochs by what the curve promises; then longer steps."""
-    loss, fall = finding.evidence.get("val_loss"), finding.evidence.get("expected_fall")
+    """As many epochs as the curve asks for, or twice as many; longer steps where they are short."""
+    told = finding.evidence
+    loss, twice = told.get("val_loss"), told.get("expected_fall")
+    times, fall = int(told.get("times_longer", 2)), told.get("fall_if_so", twice)
     share = min(float(fall) / float(loss), MOST_OF_A_RUN) if loss and fall else None
-    yield from changes.longer(evidence, share=share)
-    yield from changes.longer(evidence, factor=4, share=None if share is None else share * 1.4)
+    yield from changes.longer(evidence, factor=times, share=share)
+    if share is not None and times > 2:
+        yield from changes.longer(evidence, share=share * float(twice) / float(fall))
+    yield from changes.longer_and_varied(evidence, factor=max(times, 4), share=share)
     lr, usual = evidence.recipe.train.lr, usual_rates(evidence.recipe)
-    if lr * 3 <= usual.high:
+    if lr * 3 <= usual.usual:
         yield prescription(
             evidence,
             "higher-rate",

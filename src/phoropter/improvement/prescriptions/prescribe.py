@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from math import sqrt
 
 from phoropter.core.errors import UsageError
 from phoropter.core.recipe import Recipe
@@ -32,7 +33,8 @@ def sensible(
 ) -> tuple[Prescription, ...]:
     """What applies to this run, ranked by gain for cost, each change once; pure advice last.
 
-    The cost enters as 1 + cost: a change is not best merely because it is nearly free.
+    The cost enters as the root of 1 + cost: a change is not best merely because it is nearly free,
+    nor a half measure because it is half as dear.
     """
     kept: dict[str, Prescription] = {}
     for item in prescriptions:
@@ -61,4 +63,4 @@ def _digest(recipe: Recipe, item: Prescription) -> str | None:
 def by_gain(item: Prescription) -> tuple[bool, float]:
     """Sorts the most gain for its cost first, and pure advice last."""
     gain = UNKNOWN_GAIN if item.expected_gain is None else item.expected_gain
-    return not item.change, -gain / (1.0 + item.cost)
+    return not item.change, -gain / sqrt(1.0 + item.cost)

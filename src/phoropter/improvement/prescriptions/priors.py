@@ -88,6 +88,11 @@ PRIORS: Mapping[str, Prior] = {
         "Weighing the classes alike trades frequent for rare ones (King & Zeng 2001; Johnson & "
         "Khoshgoftaar 2019).",
     ),
+    "adjusted": Prior(
+        0.2,
+        "Where rare samples are few enough to be learnt by heart, weights lose their effect and "
+        "shifted logits do not (Byrd & Lipton 2019; Menon et al. 2021).",
+    ),
     "ema": Prior(
         0.03, "Averaged weights lie flatter (Polyak & Juditsky 1992; Izmailov et al. 2018; P18)."
     ),

@@ -21,6 +21,10 @@ cannot be told from 0.2 or 0.8, and one sample more or less moves it by 14 point
 
 FEWEST_TO_LEARN = 5
 
+SURELY_DEALT = 7.0
+"""Samples that a part should have of a class by its size; by chance it gets none of them once in a
+thousand draws."""
+
 
 def half_width(count: int) -> float:
     """Half width of the 95 % Wilson interval of a share measured as one half on `count` samples.
@@ -38,12 +42,21 @@ def half_width(count: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ClassSize:
-    """Samples of one class: all, in training, and in the held-out part that has the fewest."""
+    """Samples of one class: all, in training, and in the held-out part that has the fewest.
+
+    Args:
+        name: Of the class.
+        samples: All.
+        train: In training.
+        held_out: In the held-out part that has the fewest.
+        absent: Whether a part has none although chance would have dealt it some.
+    """
 
     name: str
     samples: int
     train: int
     held_out: int
+    absent: bool
 
     @property
     def rare(self) -> bool:
@@ -63,15 +76,17 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
     rare = [size for size in _sizes(evidence.labels, evidence.parts) if size.rare]
     if not rare:
         return
-    rare.sort(key=lambda size: (size.held_out, size.samples, size.name))
+    rare.sort(key=lambda size: (not size.absent, size.held_out, size.samples, size.name))
     severe = any(size.severe for size in rare)
+    absent = sum(size.absent for size in rare)
     yield Finding(
         code="rare-class",
-        severity="warning" if severe else "info",
+        severity="critical" if absent else "warning" if severe else "info",
         confidence=1.0,
-        message=_message(rare),
+        message=_absent(rare[0], absent) if absent else _message(rare),
         evidence={
             "count": len(rare),
+            "absent": absent,
             "classes": listed(
                 {
                     "class": size.name,
@@ -91,8 +106,10 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
 
 def _sizes(labels: NDArray[np.str_], parts: NDArray[np.str_]) -> list[ClassSize]:
     held_out = [part for part in ("val", "test") if (parts == part).any()]
+    known = ["train", *held_out] if held_out else []
+    shares = {part: float(np.mean(parts == part)) for part in known}
     sizes = []
-    for name in np.unique(labels):
+    for name in np.unique(labels[labels != ""]):
         mine = labels == name
         samples = int(mine.sum())
         sizes.append(
@@ -102,6 +119,10 @@ def _sizes(labels: NDArray[np.str_], parts: NDArray[np.str_]) -> list[ClassSize]
                 train=int((mine & (parts == "train")).sum()) if held_out else samples,
                 held_out=min(
                     (int((mine & (parts == part)).sum()) for part in held_out), default=samples
+                ),
+                absent=any(
+                    share * samples >= SURELY_DEALT and not (mine & (parts == part)).any()
+                    for part, share in shares.items()
                 ),
             )
         )
@@ -114,6 +135,14 @@ def _message(rare: list[ClassSize]) -> str:
         f"{counted(len(rare), 'class', 'classes')} with few samples: {first.name!r} has "
         f"{first.samples:,}, of which {first.train:,} train and {first.held_out:,} measure it; "
         f"its recall is known to within ±{half_width(first.held_out):.0%} at best."
+    )
+
+
+def _absent(first: ClassSize, count: int) -> str:
+    where = "train" if first.train == 0 else "measure it"
+    return (
+        f"{counted(count, 'class', 'classes')} missing from a part: none of the {first.samples:,} "
+        f"samples of {first.name!r} {where}; the parts were not drawn by chance."
     )
 
 

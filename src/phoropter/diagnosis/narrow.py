@@ -1,0 +1,29 @@
+"""Networks whose answers all have to pass a layer that is too narrow for them."""
+
+from __future__ import annotations
+
+from phoropter.core.recipe import ModelRecipe
+from phoropter.diagnosis.evidence import RunEvidence
+
+
+def too_narrow(evidence: RunEvidence) -> bool:
+    """Whether the last layer before the answers has fewer units or channels than classes, less one.
+
+    The scores of all samples are then a matrix of a lower rank than those of classes that are told
+    apart freely (Yang et al. 2018, "Breaking the softmax bottleneck"). What is learnt through it is
+    learnt slowly and never well, which looks like a short run or a low rate. Known of the small
+    networks alone, whose width the recipe says.
+    """
+    units = last_units(evidence.recipe.model)
+    classes = sum(count > 0 for count in evidence.summary.schema.counts)
+    return units is not None and units < classes - 1
+
+
+def last_units(model: ModelRecipe) -> int | None:
+    """Units or channels of the last stage of a network built here by its width; else None.
+
+    >>> last_units(ModelRecipe(name="cnn", width=4, depth=2))
+    8
+    """
+    doublings = {"mlp": 0, "cnn": model.depth - 1, "xception_small": model.depth}.get(model.name)
+    return None if doublings is None else model.width * 2**doublings
