@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,6 +20,8 @@ from phoropter.look.objects import placed_objects
 from phoropter.look.text_copies import text_copies
 from phoropter.prediction.row_features import joined_texts
 
+Classifier = Callable[[Dataset, Rows], tuple[NDArray[np.float32], NDArray[np.float32]]]
+
 MOST_TEXTS = 5_000
 """Texts that are described all together: seconds. Of more, only those that are shown."""
 
@@ -34,6 +37,8 @@ class LookEvidence:
         thumbnails: Grey, stretched, shape (n, 32, 32), uint8, in the order of the table's rows;
             flat where samples are no images.
         seed: Decides every random draw of the checks.
+        classifier: Logits of an ImageNet network for rows, shape (m, 1000), of the images as they
+            are and with red and blue exchanged; None where there is none.
     """
 
     dataset: Dataset
@@ -41,6 +46,7 @@ class LookEvidence:
     features: FeatureFunction | None
     thumbnails: NDArray[np.uint8]
     seed: int = 0
+    classifier: Classifier | None = None
 
     @cached_property
     def ids(self) -> NDArray[np.str_]:

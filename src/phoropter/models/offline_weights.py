@@ -74,6 +74,17 @@ def weights_file() -> Path | None:
     return path if path.is_file() else None
 
 
+def lite0_classifier() -> tuple[Tensor, Tensor]:
+    """Weights (1000, 1280) and biases (1000,) of the layer from Lite0's features to ImageNet.
+
+    Raises:
+        MissingExtraError: If the package is not installed.
+    """
+    state = lite0_state()
+    weight, bias = (state[key] for key in _CLASSIFIER)
+    return weight, bias
+
+
 def lite0_state() -> dict[str, Tensor]:
     """The weights under timm's names for `tf_efficientnet_lite0`, ImageNet classifier included.
 

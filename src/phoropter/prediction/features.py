@@ -60,6 +60,11 @@ class DeepFeatures:
         self._listener = listener
         self._store = FeatureStore(folder / f"features-{self._key()}")
 
+    @property
+    def size(self) -> int:
+        """Side of the images that the network sees, in pixels."""
+        return self._preprocessing.size
+
     def __call__(self, dataset: Dataset, rows: Rows) -> Features:
         """Features of these rows, float32 (n, d), in their order.
 

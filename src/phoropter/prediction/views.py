@@ -60,6 +60,21 @@ class FixedView:
         return view(images, self.index)
 
 
+@dataclass(frozen=True, slots=True)
+class ExchangedColours:
+    """Red for blue and blue for red: what a library that writes BGR makes of an image."""
+
+    @property
+    def facts(self) -> list[object]:
+        """A word; there is only one such view."""
+        return ["exchanged colours"]
+
+    def __call__(self, images: Tensor, digests: Sequence[str]) -> Tensor:
+        """The images (n, c, h, w) with their channels in the opposite order."""
+        del digests  # all images are seen alike
+        return images.flip(1)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnView:
     """A view that the recipe's augmentation draws for each image, always the same one.

@@ -36,7 +36,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         return
     if found.value > max(SMALL_GAP, ERRORS * found.error) or (_early(evidence) and not narrow):
         return
-    severity, confidence = ("warning", 0.9) if narrow else _weight(evidence)
+    severity, confidence = _weight(evidence, narrow=narrow)
     yield Finding(
         "underfit",
         severity,
@@ -62,7 +62,9 @@ def _early(evidence: RunEvidence) -> bool:
     return fast and state is not None and state.certain
 
 
-def _weight(evidence: RunEvidence) -> tuple[Severity, float]:
+def _weight(evidence: RunEvidence, *, narrow: bool) -> tuple[Severity, float]:
+    if narrow:
+        return "warning", 0.9
     rivals = [metric for name, metric in evidence.ladder.items() if name not in CONSTANT_MODELS]
     if not rivals:
         return "warning", 0.6

@@ -27,7 +27,7 @@ def undertrained(finding: Finding, evidence: RunEvidence) -> Iterator[Prescripti
     times, fall = int(told.get("times_longer", 2)), told.get("fall_if_so", twice)
     share = min(float(fall) / float(loss), MOST_OF_A_RUN) if loss and fall else None
     yield from changes.longer(evidence, factor=times, share=share)
-    if share is not None and times > 2:
+    if share is not None and twice and times > 2:
         yield from changes.longer(evidence, share=share * float(twice) / float(fall))
     yield from changes.longer_and_varied(evidence, factor=max(times, 4), share=share)
     lr, usual = evidence.recipe.train.lr, usual_rates(evidence.recipe)

@@ -100,7 +100,13 @@ def gate(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
 
 
 def preprocessing(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
-    """The statistics that the weights were made with, or those of the data where there are none."""
+    """The statistics that the weights were made with, or those of the data where there are none.
+
+    Exchanged colours are a matter of the files, and keep the advice that they were found with.
+    """
+    if finding.evidence.get("from") == "colours":
+        yield from finding.prescriptions
+        return
     if finding.evidence.get("from") == "weights":
         change, whose = {"data.normalize": "weights"}, "the pretrained weights"
     else:
