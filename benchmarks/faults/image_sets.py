@@ -94,7 +94,7 @@ SOURCES = {
             "frog/2342.jpg",
         ),
     ),
-    "ants_bees": Source("ants_bees", ("ants", "bees"), 64, (120, 60, 10), alike=0.85),
+    "ants_bees": Source("ants_bees", ("ants", "bees"), 128, (120, 60, 10), alike=0.85),
     "mnist": Source("mnist_png", tuple("0123456789"), 28, (120, 40, 10), grey=True),
     "cifar_b": Source("cifar10_small", ("deer", "truck"), 32, (200, 100, 20), alike=0.85),
     "mnist_b": Source("mnist_png", tuple("0123456789"), 28, (120, 40, 10), grey=True, skipped=340),
@@ -102,12 +102,12 @@ SOURCES = {
     "seasons": Source(
         ".",  # summer2winter128, the only one that calls its classes so
         ("trainA", "trainB"),
-        64,
+        128,
         (150, 80, 20),
         alike=0.85,
         copies=("trainA/2011-05-27 03_45_48.jpg", "trainA/2015-04-09 07_49_25.jpg"),
     ),
-    "xray3": Source("xray3", ("Covid-19", "No_findings"), 64, (66, 34, 14), grey=True, alike=0.95),
+    "xray3": Source("xray3", ("Covid-19", "No_findings"), 128, (66, 34, 14), grey=True, alike=0.95),
 }
 
 

@@ -127,5 +127,5 @@ def test_long_runs_are_doubled_and_straight_ones_take_the_most():
     ],
 )
 def test_what_was_wrong_before_the_first_step_explains_what_came_of_it(cause, consequence):
-    both = [Finding(code, "warning", 0.9, "m") for code in (cause, consequence)]
+    both = [Finding(code, "warning", 0.9, "m", {}) for code in (cause, consequence)]
     assert [item.code for item in without_consequences(both)] == [cause]

@@ -80,7 +80,7 @@ def test_half_width_equals_scipys_wilson_interval(count):
 
 @pytest.mark.parametrize(
     ("held_out", "train", "severity"),
-    [(30, 60, None), (15, 60, "info"), (4, 60, "warning"), (30, 3, "warning"), (0, 60, "warning")],
+    [(30, 60, None), (15, 60, "info"), (4, 60, "warning"), (30, 3, "warning"), (0, 60, "critical")],
 )
 def test_a_class_is_rare_where_it_cannot_be_learnt_or_measured(
     evidence_of, held_out, train, severity

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from statistics import median
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -13,6 +15,9 @@ Result = TypeVar("Result")
 
 AHEAD = 4
 """Items in flight for each thread: enough to never wait, few enough to bound the memory."""
+
+QUICK_S = 1e-3
+TRIED = 7
 
 
 def thread_count() -> int:
@@ -25,9 +30,32 @@ def thread_count() -> int:
 def ordered(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """`map(function, items)` in threads, results in order, at most a few items ahead.
 
+    Items that take less than `QUICK_S` are dealt with one after the other: threads that hardly
+    ever let go of the interpreter take twice the time of one (12,000 images of 32 px were measured
+    in 3.4 s instead of 6.7 s).
+
     >>> list(ordered(abs, [-3, 1, -2]))
     [3, 1, 2]
     """
+    left = iter(items)
+    yield from _while_quick(function, left)
+    yield from _in_threads(function, left)
+
+
+def _while_quick(function: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
+    """Results until the median of some items in a row took too long; the first one may load."""
+    spent: deque[float] = deque(maxlen=TRIED)
+    for number, item in enumerate(items):
+        begun = time.perf_counter()
+        result = function(item)
+        if number:
+            spent.append(time.perf_counter() - begun)
+        yield result
+        if len(spent) == TRIED and median(spent) > QUICK_S:
+            return
+
+
+def _in_threads(function: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
     threads = thread_count()
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="phoropter") as pool:

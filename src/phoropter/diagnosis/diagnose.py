@@ -60,7 +60,7 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     "diverged": _SYMPTOMS
     | {"lr-too-low", "undertrained", "class-imbalance", "classic-wins", "input-ignored"},
     "lr-too-high": _SYMPTOMS - {"overfit"}
-    | {"lr-too-low", "undertrained", "class-imbalance", "input-ignored", "dead-activations"},
+    | {"lr-too-low", "undertrained", "class-imbalance", "input-ignored"},
     "lr-too-low": _SYMPTOMS | {"undertrained", "class-imbalance", "input-ignored"},
     "undertrained": frozenset({"miscalibrated", "capacity-limited"}),
     "underfit": frozenset({"capacity-limited"}),

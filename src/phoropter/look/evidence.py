@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 
 from phoropter.core.protocols import FeatureFunction, Features
 from phoropter.core.records import Dataset, Rows, Split
-from phoropter.look.copies import NO_COPIES, Copies, find_copies
+from phoropter.look.copies import NO_COPIES, Copies
 from phoropter.look.families import first_of_each, joined, links
+from phoropter.look.kept_copies import kept_copies
 from phoropter.look.masks import MeasuredMask, measured_masks
 from phoropter.look.neighbours import picture_vectors, shows_something
 from phoropter.look.objects import placed_objects
@@ -39,6 +41,7 @@ class LookEvidence:
         seed: Decides every random draw of the checks.
         classifier: Logits of an ImageNet network for rows, shape (m, 1000), of the images as they
             are and with red and blue exchanged; None where there is none.
+        folder: Where copies of pictures are kept once they are found; None: nowhere.
     """
 
     dataset: Dataset
@@ -47,6 +50,7 @@ class LookEvidence:
     thumbnails: NDArray[np.uint8]
     seed: int = 0
     classifier: Classifier | None = None
+    folder: Path | None = None
 
     @cached_property
     def ids(self) -> NDArray[np.str_]:
@@ -150,7 +154,7 @@ class LookEvidence:
         if self.dataset.modality == "table":
             return NO_COPIES
         rows = np.flatnonzero(self.shows_something & first_of_each(len(self.dataset), self.twins))
-        found = find_copies(self.thumbnails[rows], seed=self.seed)
+        found = kept_copies(self.thumbnails[rows], seed=self.seed, folder=self.folder)
         return replace(found, pairs=rows[found.pairs])
 
     @cached_property

@@ -41,7 +41,7 @@ def arrange(
     """
     groups, time = settings.groups, settings.time
     pictures = thumbnails(dataset, folder.index)
-    evidence = LookEvidence(dataset, None, None, pictures, settings.seed)
+    evidence = LookEvidence(dataset, None, None, pictures, settings.seed, folder=folder.cache)
     columns = [_column("family", joined(len(dataset), evidence.copies.pairs))]
     because: tuple[str, ...] = ()
     if groups in {None, FOUND}:

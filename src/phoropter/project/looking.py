@@ -41,6 +41,9 @@ _TINY_INPUT_PX = 96
 """Side that tiny photographs are enlarged to: of 32 pixels each shows as nine, and a network takes
 a fifth of the time that it takes at 224 pixels."""
 
+_KNOWN_FROM_PX = 160
+"""Side below which the network hardly knows what it sees, in whatever colours."""
+
 _TINY_PER_SECOND = 100.0
 """As `_IMAGES_PER_SECOND`, at `_TINY_INPUT_PX`."""
 
@@ -68,6 +71,7 @@ def look_and_note(
         thumbnails=thumbnails(dataset, project.folder.index),
         seed=project.settings.seed,
         classifier=_classifier(project, features),
+        folder=project.folder.cache,
     )
     findings = look(evidence, listener=project.listener)
     issues = renewed(proposals(evidence, findings), read_corrections(project.folder.issues))
@@ -131,7 +135,7 @@ def _deep(project: Project, view: View, *, size: int) -> DeepFeatures:
 
 def _classifier(project: Project, features: FeatureFunction) -> Classifier | None:
     """What the network of the features takes images for, as they are and in exchanged colours."""
-    if not isinstance(features, DeepFeatures):
+    if not isinstance(features, DeepFeatures) or features.size < _KNOWN_FROM_PX:
         return None
     exchanged = _deep(project, ExchangedColours(), size=features.size)
 

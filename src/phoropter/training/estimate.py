@@ -18,6 +18,7 @@ from phoropter.data.memory import MemoryInputs
 from phoropter.models.build import build
 from phoropter.models.catalog import frozen_trunk
 from phoropter.models.network import Network
+from phoropter.prediction.features import DeepFeatures
 from phoropter.prediction.run import outputs
 from phoropter.prediction.views import further_views
 from phoropter.training.execute import is_classic, training_data
@@ -59,6 +60,12 @@ _AROUND_S = 2.5
 
 _PROBED = 8
 """Images in the first of two timed calls; the second has three times as many."""
+
+_MANY_PROBED = 240
+"""Images after a third timed call, where the second one took hardly longer than the first."""
+
+_CLEAR_S = 0.2
+"""Difference of two calls that is more than the luck of loading."""
 
 _PROBED_NUMBERS = 2**20
 """Pixels of a forward pass that is timed: enough that starting it does not count."""
@@ -128,14 +135,27 @@ def features_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float
     deep, missing = max(lacking, key=lambda pair: len(pair[1]))
     if len(missing) <= 2 * _PROBED:
         return 0.0
-    spent = []
-    for rows in (missing[:_PROBED], missing[_PROBED : 4 * _PROBED]):
+    return _each_s(deep, problem, missing) * sum(len(rows) for _, rows in lacking)
+
+
+def _each_s(deep: DeepFeatures, problem: Problem, missing: Rows) -> float:
+    """Seconds for the features of one image, from a few of those that are missing.
+
+    The difference of two calls leaves out what each spends on loading the network; so the second
+    one gets ten times as many images where that hides what they take.
+    """
+
+    def timed(rows: Rows) -> float:
         begun = time.perf_counter()
         deep(problem.dataset, rows)
-        spent.append(time.perf_counter() - begun)
-    # The difference leaves out what every call spends on loading the network.
-    each_s = max(spent[1] - spent[0], 0.25 * spent[1]) / (2 * _PROBED)
-    return each_s * sum(len(rows) for _, rows in lacking)
+        return time.perf_counter() - begun
+
+    first, more = missing[:_PROBED], missing[_PROBED : 4 * _PROBED]
+    loading, whole = timed(first), timed(more)
+    if whole - loading < _CLEAR_S and len(missing) > _MANY_PROBED:
+        more = missing[4 * _PROBED : _MANY_PROBED]
+        whole = timed(more)
+    return max(whole - loading, 0.25 * whole) / max(len(more) - len(first), 1)
 
 
 def least_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:

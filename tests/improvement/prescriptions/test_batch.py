@@ -62,4 +62,4 @@ def test_much_longer_training_brings_more_variety_along(evidence):
     for preset in ("none", "strong"):
         run = evidence({**CNN, "data.augment.preset": preset})
         found = prescribe(finding("undertrained"), run).prescriptions
-        assert {"train.epochs": 80} in [item.change for item in found]
+        assert [item.change for item in found] == [{"train.epochs": 40}]
