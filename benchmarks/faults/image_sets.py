@@ -96,7 +96,14 @@ SOURCES = {
     ),
     "ants_bees": Source("ants_bees", ("ants", "bees"), 128, (120, 60, 10), alike=0.85),
     "mnist": Source("mnist_png", tuple("0123456789"), 28, (120, 40, 10), grey=True),
-    "cifar_b": Source("cifar10_small", ("deer", "truck"), 32, (200, 100, 20), alike=0.85),
+    "cifar_b": Source(
+        "cifar10_small",
+        ("deer", "truck"),
+        32,
+        (200, 100, 20),
+        alike=0.85,
+        copies=("deer/1398.jpg",),
+    ),
     "mnist_b": Source("mnist_png", tuple("0123456789"), 28, (120, 40, 10), grey=True, skipped=340),
     "cifar_c": Source("cifar10_small", ("automobile", "horse"), 32, (200, 100, 20), alike=0.85),
     "seasons": Source(

@@ -123,7 +123,6 @@ def test_long_runs_are_doubled_and_straight_ones_take_the_most():
         ("loss-at-init", "dead-activations"),
         ("loss-at-init", "diverged"),
         ("preprocessing-mismatch", "dead-activations"),
-        ("lr-too-high", "dead-activations"),
     ],
 )
 def test_what_was_wrong_before_the_first_step_explains_what_came_of_it(cause, consequence):

@@ -62,4 +62,5 @@ def test_much_longer_training_brings_more_variety_along(evidence):
     for preset in ("none", "strong"):
         run = evidence({**CNN, "data.augment.preset": preset})
         found = prescribe(finding("undertrained"), run).prescriptions
-        assert [item.change for item in found] == [{"train.epochs": 40}]
+        longer = [item.change for item in found if "train.epochs" in item.change]
+        assert longer == [{"train.epochs": 40}]

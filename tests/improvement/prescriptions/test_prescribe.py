@@ -133,7 +133,7 @@ def test_far_off_rates_are_set_to_a_usual_one_first(evidence):
     for lr, code in ((1.0, "lr-too-high"), (1e-7, "lr-too-low")):
         run = evidence({"train.lr": lr, "model.name": "cnn", "model.pretrained": False})
         first = prescribe(_finding(code), run).prescriptions[0]
-        assert first.change == {"train.lr": 0.001}
+        assert first.change == {"train.lr": 0.003}
 
 
 def test_fine_tuning_brings_the_rates_it_needs(evidence):

@@ -17,6 +17,7 @@ from phoropter.diagnosis.signals import Curve, chance_loss, curve, not_finite_at
 RISE = 1.3  # mean loss of a pass over the loss before it; honest first passes lie below 1
 RISE_IF_REWEIGHTED = 2.0  # smoothing, mixing, class weights and dropout raise the optimised loss
 JITTER = 0.05  # noise of the training loss, in units of the loss of a constant prediction
+USUAL_JITTER = 0.08  # likewise, at a rate that is not beyond the optimiser's usual range
 TURNS = 0.4  # share of turning points of an unsettled curve (white noise: 2/3)
 STUCK = 0.5  # of the loss of a constant prediction: still there means it did not recover
 SETTLED = 0.1  # likewise: below it the run got over its start
@@ -44,8 +45,9 @@ class _Signs:
 
     @property
     def restless(self) -> bool:
-        """Unsettled to the end."""
-        return self.jitter >= JITTER and self.turns >= TURNS and self.final >= SETTLED
+        """Unsettled to the end; a usual rate is to blame for more than the luck of small batches."""
+        least = JITTER if self.beyond else USUAL_JITTER
+        return self.jitter >= least and self.turns >= TURNS and self.final >= SETTLED
 
     @property
     def unlearnt(self) -> bool:
