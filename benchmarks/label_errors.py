@@ -67,8 +67,8 @@ def exchanged(labels: Rows, share: float, seed: int) -> tuple[Rows, set[int]]:
 
 
 def ours(columns: Table, given: Rows) -> tuple[set[int], Numbers]:
-    model = by_logistic_regression(columns, given)
-    opinion = judge_labels(model, given, np.arange(len(given)), seed=0)
+    models = by_logistic_regression(columns, given)
+    opinion = judge_labels(models, given, np.arange(len(given)), seed=0)
     found = opinion.suspects.tolist() if opinion.floor.p_value <= ALPHA else []
     return set(found), opinion.probabilities
 

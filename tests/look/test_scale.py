@@ -133,9 +133,9 @@ def test_labels_in_doubt_are_the_same_where_the_trusted_ones_are_drawn(monkeypat
     wrong = rng.choice(600, 30, replace=False)
     labels[wrong] = 1 - labels[wrong]
     model = class_probabilities.by_words(texts, labels, seed=0)
-    whole = label_opinion.judge_labels(model, labels, np.arange(600), seed=0)
+    whole = label_opinion.judge_labels((model,), labels, np.arange(600), seed=0)
     monkeypatch.setattr(label_opinion, "MOST_TRUSTED", 300)
-    drawn = label_opinion.judge_labels(model, labels, np.arange(600), seed=0)
+    drawn = label_opinion.judge_labels((model,), labels, np.arange(600), seed=0)
     assert set(whole.suspects.tolist()) == set(drawn.suspects.tolist()) == set(wrong.tolist())
     assert not np.array_equal(whole.probabilities, drawn.probabilities)
 

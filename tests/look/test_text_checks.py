@@ -229,7 +229,7 @@ def test_more_folds_find_more_of_the_exchanged_labels_of_few_texts():
         wrong = rng.choice(240, 24, replace=False)
         names[wrong] = (names[wrong] + rng.integers(1, 3, 24)) % 3
         model = class_probabilities.by_words(texts, names, seed=0)
-        opinion = judge_labels(model, names, np.arange(240), seed=seed, folds=folds)
+        opinion = judge_labels((model,), names, np.arange(240), seed=seed, folds=folds)
         doubt = -np.log(opinion.probabilities[np.arange(240), names])
         return average_precision_score(np.isin(np.arange(240), wrong), doubt)
 

@@ -13,6 +13,7 @@ NOISES = 2.0  # a fall of less could be the luck of three or four points
 REST = 0.1  # of what training can still bring: what a run of the advised length leaves
 LONGEST = 16  # times as long; an extrapolation does not reach farther
 ENOUGH_STEPS = 3000  # of a run that is to be advised by extrapolation
+FIRST_STEPS = 600  # that a fair first run makes (project/baseline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +38,19 @@ class Falling:
         """How many times as long training should take, from 2 to `LONGEST`.
 
         Until a tenth of what the geometric row of the halves promises is left. A curve that is not
-        bent yet promises no end; a run of some thousand steps is doubled.
+        bent yet promises no end; a run of some thousand steps is doubled. The steep start of a run
+        of a few steps promises too little: such a one is to make as many as a fair first run.
 
-        >>> Falling(certain=True, gain=0.1, bend=0.5, last=1.0).times_longer(60)
-        3
+        >>> state = Falling(certain=True, gain=0.1, bend=0.5, last=1.0)
+        >>> state.times_longer(600), state.times_longer(100)
+        (3, 6)
         """
         most = min(LONGEST, max(2, ENOUGH_STEPS // max(steps, 1)))
         if not 0 < self.bend < 1:
             return most
         halves = np.log(REST) / np.log(self.bend)
-        return int(np.clip(np.ceil(1 + halves / 2), 2, most))
+        least = max(2, FIRST_STEPS // max(steps, 1))
+        return int(np.clip(max(np.ceil(1 + halves / 2), least), 2, most))
 
     def fall(self, times: int) -> float:
         """By how much the loss would fall if training took so many times as long.

@@ -11,12 +11,17 @@ def too_narrow(evidence: RunEvidence) -> bool:
 
     The scores of all samples are then a matrix of a lower rank than those of classes that are told
     apart freely (Yang et al. 2018, "Breaking the softmax bottleneck"). What is learnt through it is
-    learnt slowly and never well, which looks like a short run or a low rate. Known of the small
-    networks alone, whose width the recipe says.
+    learnt slowly and never well, which looks like a short run or a low rate. Nor can a first stage
+    hold colours that has fewer channels than the image. Known of the small networks alone, whose
+    width the recipe says.
     """
-    units = last_units(evidence.recipe.model)
-    classes = sum(count > 0 for count in evidence.summary.schema.counts)
-    return units is not None and units < classes - 1
+    model = evidence.recipe.model
+    units = last_units(model)
+    if units is None:
+        return False
+    if model.name != "mlp" and model.width < evidence.recipe.data.channels:
+        return True
+    return units < sum(count > 0 for count in evidence.summary.schema.counts) - 1
 
 
 def last_units(model: ModelRecipe) -> int | None:

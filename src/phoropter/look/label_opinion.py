@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,8 @@ WARNING_SHARE = 0.01
 
 CRITICAL_SHARE = 0.15
 """Lower end of the share of wrong labels from which no result can be trusted."""
+
+_LEAST = 1e-12
 
 DOUBT = 0.5
 """Labels are listed that are more likely drawn at random than not."""
@@ -84,7 +87,7 @@ class Opinion:
 
 
 def judge_labels(
-    model: Model,
+    models: Sequence[Model],
     labels: NDArray[np.int64],
     families: NDArray[np.int64],
     *,
@@ -95,10 +98,11 @@ def judge_labels(
 
     The model is fitted twice, the second time without the labels that the first fit contradicts
     (confident learning), so that wrong labels do not speak for each other. Families are judged as a
-    whole: a copy under another label cannot vouch for itself.
+    whole: a copy under another label cannot vouch for itself. Of several models that one speaks
+    which gives the labels that it has not seen the highest likelihood.
 
     Args:
-        model: Fits some samples and judges others.
+        models: Each fits some samples and judges others.
         labels: Classes as numbers from 0 to k - 1, shape (m,), several samples each.
         families: A number for each sample, shape (m,); equal where samples belong together.
         seed: Draws the folds.
@@ -106,15 +110,20 @@ def judge_labels(
     """
     fold = family_folds(labels, families, seed=seed, count=folds)
     with one_thread():
-        trusted = _trusted(model, labels, fold, seed=seed)
+        firsts = [_first(model, labels, fold, seed=seed) for model in models]
+        best = int(np.argmin([loss for _, loss in firsts]))
+        model, trusted = models[best], firsts[best][0]
         probabilities = out_of_fold_probabilities(model, labels, fold, trusted=trusted, seed=seed)
     return Opinion(labels, probabilities, fit_noise_floor(labels, probabilities))
 
 
-def _trusted(
+def _first(
     model: Model, labels: NDArray[np.int64], fold: NDArray[np.int64], *, seed: int
-) -> NDArray[np.bool_]:
-    """Labels that the first fit does not contradict, shape (m,); of very many only drawn ones."""
+) -> tuple[NDArray[np.bool_], float]:
+    """Labels that a first fit does not contradict, shape (n,), and its loss on unseen ones (nats).
+
+    Of very many labels only drawn ones are asked about.
+    """
     rows = np.arange(len(labels))
     if len(rows) > MOST_TRUSTED:
         drawn = generator(seed, "trusted").choice(len(rows), MOST_TRUSTED, replace=False)
@@ -129,7 +138,8 @@ def _trusted(
     trusted = np.zeros(len(labels), dtype=bool)
     trusted[rows] = True
     trusted[rows[contradicted(own, probabilities)]] = False
-    return trusted
+    loss = -np.log(np.maximum(probabilities[np.arange(len(own)), own], _LEAST)).mean()
+    return trusted, float(loss)
 
 
 def doubtful_labels(

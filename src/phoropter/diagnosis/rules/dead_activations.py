@@ -14,6 +14,7 @@ MOST = 0.9  # of a layer's units: it works like one of a tenth of its width
 ALL = 0.99  # nothing passes the layer
 UNLEARNT = 0.1  # of the loss of a constant prediction: the run could have learnt more
 NOTHING = 0.9  # likewise: nothing was learnt
+SATURATING = ("sigmoid", "tanh")  # their units pale; what is to be named is the gradient
 LEAST_WIDTH = 8  # units: of fewer it is chance that all die, and their number that is at fault
 _SIZED = frozenset({"cnn", "mlp", "xception_small"})  # models whose width the recipe says
 
@@ -26,7 +27,9 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """
     rows, left = [row for row in late(evidence) if row.inactive], loss_left(evidence)
     model = evidence.recipe.model
-    if not rows or left is None or (model.name in _SIZED and model.width < LEAST_WIDTH):
+    if not rows or left is None:
+        return
+    if model.name in _SIZED and (model.width < LEAST_WIDTH or model.activation in SATURATING):
         return
     shares = {
         layer: float(np.median([row.inactive.get(layer, 0.0) for row in rows]))

@@ -45,7 +45,7 @@ class _Signs:
 
     @property
     def restless(self) -> bool:
-        """Unsettled to the end; a usual rate is to blame for more than the luck of small batches."""
+        """Unsettled to the end; at a usual rate small batches alone make a little of that."""
         least = JITTER if self.beyond else USUAL_JITTER
         return self.jitter >= least and self.turns >= TURNS and self.final >= SETTLED
 

@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from phoropter.core.records import Finding
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.falling import falling
+from phoropter.diagnosis.falling import FIRST_STEPS, LONGEST, falling
 from phoropter.diagnosis.narrow import too_narrow
+from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.scores import score
 from phoropter.diagnosis.signals import chance_loss, curve
 
 OF_CHANCE = 0.03  # least gain worth a word, in units of the loss of a constant prediction
 FITTED = 0.05  # training error below which more of the same only polishes the probabilities
+FEW_STEPS = 60  # a tenth of a fair first run
+NOT_YET = 0.6  # of the way from a constant prediction to a perfect one, on training samples
+UNSEEN = 0.2  # share of the loss that twice the time may bring, where no curve tells
 LATE = 0.75  # best point in the last quarter: too short (Tuning Playbook, "best-step position")
 
 
@@ -23,6 +27,9 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     Runs that stopped for want of progress, blew up, or know their training samples are not judged;
     nor those of a network that is too narrow, which would learn slowly for ever.
     """
+    if few := _few_steps(evidence):
+        yield few
+        return
     level = chance_loss(evidence)
     losses, held_out = curve(evidence, "train_loss"), curve(evidence, "val_loss")
     if level is None or evidence.summary.stopped_by in {"patience", "diverged"}:
@@ -55,5 +62,36 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
             "best_position": place,
             "epochs": evidence.summary.epochs,
             "mark_epoch": int(held_out.epochs[-1]),
+        },
+    )
+
+
+def _few_steps(evidence: RunEvidence) -> Finding | None:
+    """A run of so few steps that its curves say nothing yet, of a network that was to learn all."""
+    steps, fitted = evidence.summary.steps, score(evidence, evidence.train_predictions)
+    recipe, losses = evidence.recipe, curve(evidence, "val_loss")
+    if not 0 < steps < FEW_STEPS or recipe.model.pretrained or not len(losses):
+        return None
+    if fitted is None or fitted.skill >= NOT_YET or too_narrow(evidence):
+        return None
+    usual = usual_rates(recipe)
+    if not usual.low <= recipe.train.lr <= usual.high:
+        return None
+    loss = float(losses.values[-1])
+    times = min(LONGEST, FIRST_STEPS // steps)
+    return Finding(
+        "undertrained",
+        "warning",
+        0.8,
+        f"Training ended after {steps} steps, in which a network from scratch learns hardly "
+        "anything; a fair first run makes some hundred.",
+        {
+            "steps": steps,
+            "epochs": evidence.summary.epochs,
+            "val_loss": loss,
+            "expected_fall": UNSEEN * loss,
+            "times_longer": times,
+            "fall_if_so": 2 * UNSEEN * loss,
+            "mark_epoch": int(losses.epochs[-1]),
         },
     )

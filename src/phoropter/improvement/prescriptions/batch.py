@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.norms import usual_rates
 from phoropter.improvement.prescriptions.making import (
     is_classic,
     is_small_net,
@@ -16,6 +17,7 @@ from phoropter.improvement.prescriptions.making import (
 
 SMALLEST, LARGEST = 8, 512
 STEP = 4
+ENOUGH = 32  # statistics of as many images are as good as those of more (Wu & He 2018)
 _BY_SQUARE_ROOT = {"adagrad", "adam", "adamax", "adamw", "rmsprop"}
 
 
@@ -36,13 +38,15 @@ def matching_rate(recipe: Recipe, batch: int, *, of: int) -> float:
 
 
 def too_small(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
-    """For "batch-too-small": four times as many samples a step, at the rate that goes with it.
+    """For "batch-too-small": four times as many samples a step, 32 at least.
+
+    At the rate that goes with it, but not beyond the usual one.
 
     Where the statistics of batches are at fault, also a normalisation that needs none.
     """
     batch = _known(evidence)
     if batch is not None and batch < LARGEST:
-        yield _other(evidence, min(batch * STEP, LARGEST), of=batch)
+        yield _other(evidence, min(max(batch * STEP, ENOUGH), LARGEST), of=batch)
     if "cost" in finding.evidence and is_small_net(evidence.recipe):
         yield prescription(
             evidence,
@@ -68,11 +72,13 @@ def _known(evidence: RunEvidence) -> int | None:
 
 
 def _other(evidence: RunEvidence, batch: int, *, of: int) -> Prescription:
-    rate = matching_rate(evidence.recipe, batch, of=of)
+    rate, lr = matching_rate(evidence.recipe, batch, of=of), evidence.recipe.train.lr
+    if batch > of:
+        rate = min(rate, max(lr, usual_rates(evidence.recipe).usual))
     return prescription(
         evidence,
         "larger-batch" if batch > of else "smaller-batch",
         {"train.batch_size": batch, "train.lr": rate},
         f"Train on {batch} samples a step instead of {of}, with the learning rate that goes with "
-        f"it ({rate:g} instead of {evidence.recipe.train.lr:g}).",
+        f"it ({rate:g} instead of {lr:g}).",
     )

@@ -39,7 +39,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
     if len(names) < 2 or len(rows) < FEWEST:
         return
     opinion = judge_labels(
-        _model(evidence, rows, labels.astype(np.int64)),
+        _models(evidence, rows, labels.astype(np.int64)),
         labels.astype(np.int64),
         evidence.families[rows],
         seed=derive(evidence.seed, "label-errors"),
@@ -51,9 +51,9 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
         yield finding
 
 
-def _model(evidence: LookEvidence, rows: Rows, labels: NDArray[np.int64]) -> Model:
+def _models(evidence: LookEvidence, rows: Rows, labels: NDArray[np.int64]) -> tuple[Model, ...]:
     if evidence.dataset.modality == "text":
-        return by_words([evidence.texts[row] for row in rows], labels, seed=evidence.seed)
+        return (by_words([evidence.texts[row] for row in rows], labels, seed=evidence.seed),)
     return by_logistic_regression(described_rows(evidence, rows), labels)
 
 
