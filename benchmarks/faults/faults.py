@@ -81,7 +81,7 @@ class Fault:
 FAULTS: dict[str, Fault] = {}
 NETS: tuple[Family, ...] = ("mlp", "cnn")
 ALL: tuple[Family, ...] = ("mlp", "cnn", "head")
-COLOURED = frozenset({"cifar_a", "cifar_b", "cifar_c", "ants_bees", "seasons"})
+COLOURED = frozenset({"cifar_a", "cifar_b", "cifar_c", "ants_bees", "clothes"})
 DIGITS = frozenset({"digits", "mnist", "mnist_b"})
 
 

@@ -105,15 +105,15 @@ SOURCES = {
         copies=("deer/1398.jpg",),
     ),
     "mnist_b": Source("mnist_png", tuple("0123456789"), 28, (120, 40, 10), grey=True, skipped=340),
-    "cifar_c": Source("cifar10_small", ("automobile", "horse"), 32, (200, 100, 20), alike=0.85),
-    "seasons": Source(
-        ".",  # summer2winter128, the only one that calls its classes so
-        ("trainA", "trainB"),
-        128,
-        (150, 80, 20),
+    "cifar_c": Source(
+        "cifar10_small",
+        ("automobile", "horse"),
+        32,
+        (200, 100, 20),
         alike=0.85,
-        copies=("trainA/2011-05-27 03_45_48.jpg", "trainA/2015-04-09 07_49_25.jpg"),
+        copies=("automobile/1590.jpg", "automobile/2138.jpg", "automobile/0277.jpg"),
     ),
+    "clothes": Source("clothing10", ("pants", "t-shirt"), 128, (52, 24, 8), alike=0.95),
     "xray3": Source("xray3", ("Covid-19", "No_findings"), 128, (66, 34, 14), grey=True, alike=0.95),
 }
 

@@ -197,6 +197,7 @@ def _pairs() -> list[Pair]:
             {
                 **grey,
                 "data.size": 14,
+                "data.augment.preset": "light",
                 "model.name": "mlp",
                 "model.depth": 2,
                 "model.width": 128,
@@ -253,7 +254,7 @@ def _pairs() -> list[Pair]:
             {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1},
         ),
         Pair(
-            "seasons",
+            "clothes",
             "head",
             "report",
             {

@@ -62,9 +62,7 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     "lr-too-high": _SYMPTOMS - {"overfit"}
     | {"lr-too-low", "undertrained", "class-imbalance", "input-ignored"},
     "lr-too-low": _SYMPTOMS | {"undertrained", "class-imbalance", "input-ignored"},
-    "undertrained": frozenset(
-        {"miscalibrated", "capacity-limited", "majority-collapse", "underfit"}
-    ),
+    "undertrained": frozenset({"miscalibrated", "capacity-limited", "underfit"}),
     "underfit": frozenset({"capacity-limited"}),
     "overfit": frozenset({"underfit"}),
     "plateau": frozenset({"underfit", "miscalibrated", "capacity-limited"}),

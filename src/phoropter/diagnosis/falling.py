@@ -14,6 +14,7 @@ REST = 0.1  # of what training can still bring: what a run of the advised length
 LONGEST = 16  # times as long; an extrapolation does not reach farther
 ENOUGH_STEPS = 3000  # of a run that is to be advised by extrapolation
 FIRST_STEPS = 600  # that a fair first run makes (project/baseline)
+FEW_STEPS = 60  # a tenth of them: curves say nothing yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def test_four_times_the_batch_takes_four_or_two_times_the_rate(optimizer, factor
 @pytest.mark.parametrize(
     ("code", "batch", "change"),
     [
-        ("batch-too-small", 2, {"train.batch_size": 8, "train.lr": 0.002}),
+        ("batch-too-small", 2, {"train.batch_size": 32, "train.lr": 0.003}),
         ("batch-too-large", 256, {"train.batch_size": 64, "train.lr": 0.0005}),
         ("batch-too-large", "full", {"train.batch_size": 25, "train.lr": 0.0005}),
         ("batch-too-large", 8, None),

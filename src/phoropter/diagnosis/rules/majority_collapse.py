@@ -9,17 +9,22 @@ import numpy as np
 from phoropter.core.predictions import ClassPredictions
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.falling import FEW_STEPS
 from phoropter.diagnosis.scores import CONSTANT_MODELS
 
 ALMOST_ALL = 0.98  # of the predictions
 LEAST_OTHERS = 5  # samples of other classes; with fewer, always the same may be right
+ALIKE = 2.0  # times as many samples at most
 FOUND = 0.1  # of the other classes' samples, at most
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
-    """Speaks if nearly all validation samples get one class and the others are not found."""
+    """Speaks if nearly all validation samples get one class and the others are not found.
+
+    Not of the first steps, in which a network learns to give one answer to all.
+    """
     predictions = evidence.predictions
-    if not isinstance(predictions, ClassPredictions):
+    if not isinstance(predictions, ClassPredictions) or _just_begun(evidence):
         return
     if evidence.recipe.model.name in CONSTANT_MODELS:
         return
@@ -49,3 +54,9 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
             "n": len(truth),
         },
     )
+
+
+def _just_begun(evidence: RunEvidence) -> bool:
+    """Whether classes are alike in number and too few steps were made to tell them apart."""
+    counts, steps = evidence.summary.schema.counts, evidence.summary.steps
+    return 0 < steps < FEW_STEPS and bool(counts) and max(counts) < ALIKE * min(counts)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from phoropter.core.records import Finding
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.falling import FIRST_STEPS, LONGEST, falling
+from phoropter.diagnosis.falling import FEW_STEPS, FIRST_STEPS, LONGEST, falling
 from phoropter.diagnosis.narrow import too_narrow
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.scores import score
@@ -15,7 +15,6 @@ from phoropter.diagnosis.signals import chance_loss, curve
 
 OF_CHANCE = 0.03  # least gain worth a word, in units of the loss of a constant prediction
 FITTED = 0.05  # training error below which more of the same only polishes the probabilities
-FEW_STEPS = 60  # a tenth of a fair first run
 NOT_YET = 0.6  # of the way from a constant prediction to a perfect one, on training samples
 UNSEEN = 0.2  # share of the loss that twice the time may bring, where no curve tells
 LATE = 0.75  # best point in the last quarter: too short (Tuning Playbook, "best-step position")
