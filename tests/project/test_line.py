@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from markupsafe import escape
 
 import phoropter
 from phoropter.core.errors import CorruptFileError, InputError, UsageError
@@ -18,7 +19,9 @@ from phoropter.core.events import Note
 from phoropter.core.files import plain, read_json
 from phoropter.core.recipe import read_recipe
 from phoropter.data.split import read_split
+from phoropter.project.conclusion import UNSEARCHED
 from phoropter.project.run_record import read_run
+from phoropter.report.translation import translated
 
 SMALL = {"train.epochs": 6, "model.width": 8, "model.depth": 2, "train.numerics": "float32"}
 CLASSES = ["eight", "nine", "three"]
@@ -276,6 +279,20 @@ def test_improving_goes_on_where_the_line_ended(copy, result):
     assert more.baseline == result.baseline
     assert more.openings == 1 + (more.run != result.run)
     assert more.looks >= result.looks + 1
+
+
+def test_without_optuna_it_is_said_that_no_recipes_were_searched(copy, monkeypatch):
+    monkeypatch.setattr("phoropter.project.steps.has_search", lambda: False)
+    monkeypatch.setattr("phoropter.improvement.loop.LEAST_SEARCH_S", -1e9)
+    heard = []
+    result = phoropter.improve(copy, budget_s=1, listener=heard.append)
+    assert heard.count(Note(UNSEARCHED)) == 1
+    assert UNSEARCHED in plain(result)["conclusion"]
+    korean = translated(UNSEARCHED, "ko")
+    assert "Optuna" in korean
+    for lang, sentence in (("en", UNSEARCHED), ("ko", korean)):
+        page = Path(phoropter.report(copy, lang=lang).page).read_text(encoding="utf-8")
+        assert escape(sentence) in page
 
 
 def test_running_again_goes_on_from_the_best_run_and_trains_nothing_twice(line, copy, result):

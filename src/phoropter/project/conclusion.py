@@ -12,25 +12,13 @@ from phoropter.project.results import STEERING, Step
 from phoropter.project.run_record import RunRecord
 from phoropter.training.execute import is_classic
 
+UNSEARCHED = (
+    "No recipes were searched, although there was time: that needs Optuna "
+    "(pip install 'phoropter[tune]')."
+)
+"""Said where a search was left out."""
+
 _LEVEL = 0.05
-
-
-def conclude(
-    final: RunRecord,
-    ladder: Mapping[str, RunRecord],
-    steps: Sequence[Step],
-    *,
-    among: tuple[int, Metric] | None = None,
-) -> tuple[str, ...]:
-    """What the changes came to and how they were judged, the simple models, the luck of the best.
-
-    Args:
-        final: The chosen run.
-        ladder: The simple models.
-        steps: Of the loop.
-        among: Of how many runs it has the lowest validation error, and the optimism of that.
-    """
-    return tuple(concluded(final, ladder, steps, among=among))
 
 
 def concluded(
@@ -39,13 +27,26 @@ def concluded(
     steps: Sequence[Step],
     *,
     among: tuple[int, Metric] | None = None,
+    unsearched: bool = False,
 ) -> dict[str, tuple[str, ...]]:
-    """The sentences of `conclude`, each with the runs it rests on."""
+    """What the changes came to, how they were judged, the simple models, the luck of the best.
+
+    Each sentence comes with the runs it rests on.
+
+    Args:
+        final: The chosen run.
+        ladder: The simple models.
+        steps: Of the loop.
+        among: Of how many runs it has the lowest validation error, and the optimism of that.
+        unsearched: Whether a search was left out for want of Optuna.
+    """
     own = final.summary.run
     compared = tuple(dict.fromkeys(run for step in steps for run in (step.a, step.b) if run))
     told = {_on_changes(steps): compared or (own,)}
     for method in dict.fromkeys(on_same_samples(step.metric) for step in steps):
         told[f"How changes were judged: {method}"] = compared
+    if unsearched:
+        told[UNSEARCHED] = (own,)
     simple = best_simple(ladder)
     if simple is not None:
         pair = dict.fromkeys((own, simple.summary.run))

@@ -176,10 +176,11 @@ def _outcome(project: Project, record: RunRecord) -> Outcome:
     looped = any(role == "baseline" for _, role, _ in project.notebook.runs())
     among = chosen_among(record, project.folder, project.notebook)
     steps = project.notebook.steps()
-    sentences = concluded(record, ladder, steps, among=among) if looped else {}
+    unsearched = project.notebook.unsearched
+    told = concluded(record, ladder, steps, among=among, unsearched=unsearched) if looped else {}
     # The seal was opened for the best pass, if at all: another one has no test result.
     opening = read_opening(project, record) if record.epoch is None else None
-    return Outcome(record, ladder, opening, sentences)
+    return Outcome(record, ladder, opening, told)
 
 
 def _chosen(project: Project, run: str | Path | None) -> RunRecord:
