@@ -13,7 +13,7 @@ from torch.utils.hooks import RemovableHandle
 from typing_extensions import override
 
 from phoropter.core.errors import UsageError
-from phoropter.watching.ears import Ear
+from phoropter.training.ears import Ear
 from phoropter.watching.recording import Recording, watch
 
 try:

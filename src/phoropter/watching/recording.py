@@ -266,7 +266,6 @@ class Recording:
             waiting=pace.waited_s / working if working > 0 else 0.0,
             ended=ended,
             partial=self._row() if hearing.position else None,
-            layers_heard=hearing.activity is not None and hearing.activity.watches,
         )
 
     @property
