@@ -259,7 +259,7 @@ class Recording:
         return Facts(
             recipe=seen_of(self._optimizers, hearing),
             metric=self._metric or "accuracy",
-            schema=schema_of(self._predictions, self._classes),
+            schema=schema_of(self._predictions, self._classes, samples=self._samples_a_pass),
             steps=hearing.steps,
             seconds=pace.seconds,
             samples_per_second=self._samples / working if working > 0 else 0.0,
@@ -267,6 +267,12 @@ class Recording:
             ended=ended,
             partial=self._row() if hearing.position else None,
         )
+
+    @property
+    def _samples_a_pass(self) -> int:
+        """Of the passes that have ended, on average; 0 before the first of them."""
+        passes = self._hearing.epoch - 1
+        return self._samples // passes if passes else 0
 
     @property
     def _guessing(self) -> float | None:
