@@ -291,7 +291,7 @@ def test_without_optuna_it_is_said_that_no_recipes_were_searched(copy, monkeypat
     korean = translated(UNSEARCHED, "ko")
     assert "Optuna" in korean
     for lang, sentence in (("en", UNSEARCHED), ("ko", korean)):
-        page = Path(phoropter.report(copy, lang=lang).page).read_text(encoding="utf-8")
+        page = Path(phoropter.report(copy, lang=lang).report).read_text(encoding="utf-8")
         assert escape(sentence) in page
 
 
