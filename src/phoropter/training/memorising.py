@@ -126,8 +126,8 @@ def memorise(
 ) -> Memorised:
     """Trains the twin on these rows alone, at a few learning rates, until it knows them.
 
-    How many steps are made follows from what a step has to compute, so that a busy machine comes to
-    the same verdict. A few steps are timed; by them all others are made, or none.
+    How many steps are made follows from what a step computes, not from the time it takes, so that a
+    busy machine comes to the same verdict. The first steps say whether there is time for them all.
 
     Args:
         objective: Of the twin; without smoothing or weights.
@@ -187,7 +187,9 @@ def _work(objective: Objective, network: nn.Module, batch: Batch) -> float:
 
 
 def _afforded(work: float, readings: Sequence[float], *, end: float) -> int:
-    """Steps to make at all rates together; the least, where more are dear or take too long.
+    """Steps to make at all rates together, by what one computes; fewer only where time is short.
+
+    The fewest say the same of what does not learn at all.
 
     Args:
         work: Of a step.
@@ -198,7 +200,9 @@ def _afforded(work: float, readings: Sequence[float], *, end: float) -> int:
         return GRADIENT_STEPS
     most = min(max(int(USUAL_WORK / max(work, 1.0)), TOLD_STEPS), MOST_STEPS)
     step_s = min(after - before for before, after in pairwise(readings))
-    return most if readings[-1] + most * step_s < end else GRADIENT_STEPS
+    numbers = (most, TOLD_STEPS * len(LEARNING_RATES), TOLD_STEPS)
+    fitting = (n for n in numbers if n <= most and readings[-1] + n * step_s < end)
+    return next(fitting, GRADIENT_STEPS)
 
 
 def _share(most: int) -> int:
