@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from phoropter.core.errors import UsageError
 from phoropter.core.predictions import ClassPredictions, Predictions, ValuePredictions
@@ -58,6 +60,14 @@ def as_predictions(predictions: Any, targets: Any, classes: Sequence[str]) -> Pr
         )
     values, true = (item.reshape(len(item), -1).astype(np.float64) for item in (said, truth))
     return ValuePredictions(ids, true, values, tuple(f"value {n}" for n in range(true.shape[1])))
+
+
+def together(answers: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+    """Predictions and targets of batches as `Recording.epoch` takes them; none of no batches."""
+    if not answers:
+        return {}
+    predictions, targets = zip(*answers, strict=True)
+    return {"predictions": torch.cat(predictions), "targets": torch.cat(targets)}
 
 
 def schema_of(
