@@ -52,7 +52,7 @@ def _boxes(node, at):
 
 
 def _box(node, at):
-    length = FACE.getlength(node.text)
+    length = FACE.getlength(node.text) * (1.1 if node.attrib.get("class") == "val" else 1.0)
     start = -length * _ANCHOR[node.attrib.get("text-anchor", "start")]
     turn = re.match(r"rotate\(([-\d.]+)", node.attrib.get("transform", ""))
     angle = math.radians(float(turn[1])) if turn else 0.0

@@ -7,6 +7,9 @@ import unicodedata
 PX = 14.0
 """The larger of the two sizes in which charts are lettered: that of phones."""
 
+BOLD = 1.12
+"""How much wider bold letters are, in the widest of the usual faces."""
+
 _WIDTHS = {
     "'ijl|": 0.22,
     " !,./:;I[]\\ft": 0.28,

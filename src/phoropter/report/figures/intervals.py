@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from phoropter.report.figure import Figure, Table
-from phoropter.report.lettering import fitted, text_width
+from phoropter.report.lettering import BOLD, fitted, text_width
 from phoropter.report.numbers import number
 from phoropter.report.sentences import Sentences
 from phoropter.report.svg import Scale, drawing, element, join, spaced, span, tick_label, titled
@@ -52,7 +52,7 @@ def interval_chart(
     """
     shown = [_finite(bar) for bar in bars if math.isfinite(bar.value)]
     values = [v for bar in shown for v in (bar.low, bar.value, bar.high)] + ([0.0] if zero else [])
-    widest = max((text_width(bar.name) for bar in shown), default=0.0)
+    widest = max((text_width(bar.name) * _weight(bar) for bar in shown), default=0.0)
     scale = Scale(*span(values), min(widest + 16, _MOST_LABEL * _WIDTH), _WIDTH - 14)
     height = _ROW * len(shown) + 46
     bottom = height - 38
@@ -92,13 +92,17 @@ def _axis(scale: Scale, bottom: float, height: float, axis: str) -> Markup:
 def _bar(bar: Bar, scale: Scale, y: float) -> Markup:
     said = f"{bar.name}: {number(bar.value)} [{number(bar.low)}, {number(bar.high)}]"
     edge = scale.start - 12
+    name = fitted(bar.name, edge / _weight(bar))
     whisker = {"y1": y, "y2": y, "class_": f"whisker {bar.css}"}
     return join(
         (
-            element(
-                "text", fitted(bar.name, edge), x=edge, y=y + 4, text_anchor="end", class_=bar.css
-            ),
+            element("text", name, x=edge, y=y + 4, text_anchor="end", class_=bar.css),
             titled("line", said, x1=scale(bar.low), x2=scale(bar.high), **whisker),
             titled("circle", said, cx=scale(bar.value), cy=y, r=4.5, class_=f"dot {bar.css}"),
         )
     )
+
+
+def _weight(bar: Bar) -> float:
+    """How much wider its name is for being bold."""
+    return BOLD if bar.css == "val" else 1.0
