@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from phoropter.comparison.methods import on_same_samples
 from phoropter.comparison.paired import compare
+from phoropter.core.checksums import read_record
 from phoropter.core.records import Comparison, Metric
 from phoropter.metrics import named
 from phoropter.project.results import STEERING, Step
@@ -19,6 +21,15 @@ UNSEARCHED = (
 """Said where a search was left out."""
 
 _LEVEL = 0.05
+
+
+def was_unsearched(ending: Path) -> bool:
+    """Whether the loop, when it last ended, left out a search for want of Optuna.
+
+    Args:
+        ending: The project's record of it, if there is one.
+    """
+    return ending.exists() and bool(read_record(ending).get("unsearched"))
 
 
 def concluded(

@@ -68,7 +68,6 @@ COMPARISONS = _table(
     Column("facts", JSON),
 )
 STEPS = _table("steps", Column("facts", JSON, nullable=False))
-ENDINGS = _table("endings", Column("facts", JSON, nullable=False))
 OPENINGS = _table(
     "openings", Column("run", String, nullable=False), Column("facts", JSON, nullable=False)
 )

@@ -13,7 +13,6 @@ from phoropter.core.records import Comparison, Finding, Prescription
 from phoropter.project.database import (
     COMPARISONS,
     DATASETS,
-    ENDINGS,
     FINDINGS,
     OPENINGS,
     RUNS,
@@ -71,10 +70,6 @@ class Notebook:
         """Notes one turn of the loop."""
         self._database.add(STEPS, facts=plain(step))
 
-    def record_ending(self, *, stopped_by: str, unsearched: bool) -> None:
-        """Notes that the loop ended, why, and whether a search was left out for want of Optuna."""
-        self._database.add(ENDINGS, facts={"stopped_by": stopped_by, "unsearched": unsearched})
-
     def record_opening(self, run: str, facts: Mapping[str, Any], *, anew: bool = True) -> None:
         """Notes that the seal was opened for a run.
 
@@ -109,12 +104,6 @@ class Notebook:
     def openings(self) -> int:
         """How often the seal has been opened."""
         return self._database.count(OPENINGS)
-
-    @property
-    def unsearched(self) -> bool:
-        """Whether the loop, when it last ended, left out a search for want of Optuna."""
-        endings = self._database.rows(select(ENDINGS.c.facts).order_by(ENDINGS.c.number))
-        return bool(endings) and bool(endings[-1]["unsearched"])
 
     def steps(self) -> tuple[Step, ...]:
         """Every turn of the loop, oldest first."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from phoropter.core.checksums import write_record
 from phoropter.core.errors import InputError
 from phoropter.core.events import Listener, Note
 from phoropter.improvement.loop import Loop, Turn
@@ -192,7 +193,8 @@ def improve_from(
         project.listener(Note(f"{what} {verb}. {step.reason}"))
         begun = time.monotonic()
     share_experience(project.notebook)
-    project.notebook.record_ending(stopped_by=loop.stopped_by, unsearched=loop.unsearched)
+    ending = {"stopped_by": loop.stopped_by, "unsearched": loop.unsearched}
+    write_record(project.folder.ending, ending)
     if loop.unsearched:
         project.listener(Note(UNSEARCHED))
     project.listener(Note(f"Stopped: {loop.stopped_by}."))

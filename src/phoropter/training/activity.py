@@ -94,14 +94,14 @@ class _Heard(TorchFunctionMode):
         """A layer begins; None for one whose calls are no activations of their own."""
         if not self._under_way:
             self._calls.clear()
-            self.__enter__()
+            self.__enter__()  # type: ignore[no-untyped-call]  # torch's
         self._under_way.append(layer)
 
     def leave(self) -> None:
         """It has ended, by an error perhaps."""
         self._under_way.pop()
         if not self._under_way:
-            self.__exit__(None, None, None)
+            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]  # torch's
 
     def close(self) -> None:
         """Ends what a pass that never ended left behind: somebody stopped the program in it."""

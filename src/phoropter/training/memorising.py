@@ -144,8 +144,7 @@ def memorise(
     losses: list[float] = []
     known, most = False, MOST_STEPS
     stepped: Stepped | None = None
-    with own_randomness(recipe.seed, "gate"):
-        work = _work(objective, twin, batch[0])
+    work = _work(objective, twin, batch[0], seed=recipe.seed)
     readings = [clock()]
     for lr in LEARNING_RATES:
         twin.load_state_dict(start)
@@ -159,8 +158,8 @@ def memorise(
                 readings.append(clock())
                 if len(losses) == GRADIENT_STEPS:
                     most = _afforded(work, readings, end=end)
-                over = known or len(losses) >= most or number >= _share(most)
-                if over and number >= GRADIENT_STEPS:
+                enough = len(losses) >= most or number >= _share(most)
+                if (known or enough) and number >= GRADIENT_STEPS:
                     break
         stepped = stepped or _stepped(twin, start, optimizers, asked=len(losses))
         if known or len(losses) >= most:
@@ -177,9 +176,10 @@ def memorise(
     )
 
 
-def _work(objective: Objective, network: nn.Module, batch: Batch) -> float:
+def _work(objective: Objective, network: nn.Module, batch: Batch, *, seed: int) -> float:
     """About the operations of a step, those of waiting for memory and of bookkeeping included."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad(), own_randomness(seed, "gate"):
         objective.evaluate(batch.inputs, batch.targets)
     sizes = [p.numel() for p in network.parameters() if p.requires_grad]
     computed = (1 + BACKWARD) * counter.get_total_flops()

@@ -85,13 +85,7 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
 
     @override
     def on_validation_batch_end(
-        self,
-        trainer: Any,
-        pl_module: Any,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: Any, pl_module: Any, outputs: Any, *where: Any, **named: Any
     ) -> None:
         """What was answered, if the module says so."""
         told = isinstance(outputs, Mapping) and {"predictions", "targets"} <= outputs.keys()

@@ -256,10 +256,11 @@ class Recording:
     def _facts(self, *, ended: bool) -> Facts:
         hearing, pace = self._hearing, self._hearing.pace
         working = pace.training_s
+        samples = self._samples // max(hearing.epoch - 1, 1)  # of a pass; 0 before the first's end
         return Facts(
             recipe=seen_of(self._optimizers, hearing),
             metric=self._metric or "accuracy",
-            schema=schema_of(self._predictions, self._classes, samples=self._samples_a_pass),
+            schema=schema_of(self._predictions, self._classes, samples=samples),
             steps=hearing.steps,
             seconds=pace.seconds,
             samples_per_second=self._samples / working if working > 0 else 0.0,
@@ -267,12 +268,6 @@ class Recording:
             ended=ended,
             partial=self._row() if hearing.position else None,
         )
-
-    @property
-    def _samples_a_pass(self) -> int:
-        """Of the passes that have ended, on average; 0 before the first of them."""
-        passes = self._hearing.epoch - 1
-        return self._samples // passes if passes else 0
 
     @property
     def _guessing(self) -> float | None:
