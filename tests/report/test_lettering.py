@@ -115,10 +115,10 @@ def test_long_names_of_classes(digits_content):
 
 
 def test_the_chosen_run_is_named_in_full():
-    bars = [Bar("knn", 0.4, 0.3, 0.5), Bar("chosen run: efficientnet_lite0", 0.9, 0.8, 0.95)]
+    bars = [Bar("knn", 0.4, 0.3, 0.5), Bar("chosen: efficientnet_lite0", 0.9, 0.8, 0.95)]
     chart = interval_chart(bars, title="t", axis="accuracy", say=SAY)
     assert faults(chart.drawing) == []
-    assert ">chosen run: efficientnet_lite0</text>" in chart.drawing
+    assert ">chosen: efficientnet_lite0</text>" in chart.drawing
     bars.append(
         Bar("a name that is longer than half of the drawing is wide, and then some", 1, 0, 1)
     )
