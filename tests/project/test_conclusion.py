@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from phoropter.core.records import Metric
 from phoropter.project.conclusion import UNSEARCHED, best_simple, concluded
 from phoropter.project.results import Step
+from phoropter.report.translation import translated
 
 
 def step(number, *, accepted, advice="Train for longer."):
@@ -81,6 +84,15 @@ def test_too_close_to_tell(record, spoken, logistic, share):
     _, sentence = conclude(record("net", spoken(share)), logistic(0.7), ())
     assert sentence.startswith("The network is not shown to be better than the simple model")
     assert sentence.endswith("take the simple one.")
+
+
+def test_a_network_that_had_no_time_is_not_compared(record, spoken, logistic):
+    idle = record("net", spoken(0.9))
+    idle = replace(idle, summary=replace(idle.summary, steps=0))
+    _, sentence = conclude(idle, logistic(0.7), ())
+    assert sentence.startswith("The network made no step")
+    assert sentence.endswith("the best simple model, logistic.")
+    assert translated(sentence, "ko") != sentence
 
 
 def test_the_simple_model_was_chosen(record, spoken, logistic):

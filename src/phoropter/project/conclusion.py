@@ -96,8 +96,13 @@ def _on_changes(steps: Sequence[Step]) -> str:
 def _on_simple_models(final: RunRecord, simple: RunRecord) -> str:
     if is_classic(final.recipe):
         return f"The simple model wins: {final.recipe.model.name} was chosen over the network."
-    comparison = _against(simple, final)
     name = simple.recipe.model.name
+    if not (final.summary.steps or final.recipe.predict.ensemble):
+        return (
+            "The network made no step, as there was no time for one: what it answers is not "
+            f"learnt. Give it more time, or take the best simple model, {name}."
+        )
+    comparison = _against(simple, final)
     numbers = (
         f"{comparison.metric} {comparison.delta:+.4f} "
         f"[{comparison.low:+.4f}, {comparison.high:+.4f}] on the validation part"
