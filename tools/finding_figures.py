@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
 from phoropter.core.run_records import Epoch
 from phoropter.project.run_record import RunRecord
+from phoropter.report.lettering import text_width
 from phoropter.report.svg import Point, drawing, element, frame, join, span
 
-GAP, TOP = 24.0, 26.0
+GAP, TOP, SIDE = 24.0, 26.0, 8.0
 STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#5c646e}.grid{stroke:#dedad2}.axis{stroke:#5c646e}"
     ".line{fill:none;stroke-width:2;stroke:#8b919a}.line.val{stroke:#1f5fa8}"
     ".line.running{stroke-dasharray:2 3;stroke-width:1.2}.title{font-weight:600;fill:#1d2126}"
+    ".paper{fill:#fdfcfa}"
 )
+LEGEND = (("train", "training"), ("running", "as optimised"), ("val", "validation"))
+SAMPLE = 22.0
 
 
 def curves_figure(healthy: RunRecord, sick: RunRecord) -> str:
@@ -28,6 +33,7 @@ def curves_figure(healthy: RunRecord, sick: RunRecord) -> str:
     return _beside(
         "Losses by epoch: training grey, in training dotted, validation blue",
         [_curves(run, limits) for run in runs],
+        legend=LEGEND,
     )
 
 
@@ -37,7 +43,7 @@ def norms_figure(healthy: RunRecord, sick: RunRecord) -> str:
     low, high = min(map(min, rows)), max(map(max, rows))
     return _beside(
         "Gradient norm by block, from the first to the last",
-        [_line(norms, (low / 2, high * 2)) for norms in rows],
+        [_line(norms, (low / 2, high * 2), "gradient norm") for norms in rows],
     )
 
 
@@ -46,7 +52,7 @@ def shares_figure(healthy: RunRecord, sick: RunRecord) -> str:
     rows = [list(run.signals[-1].inactive.values()) for run in (healthy, sick)]
     return _beside(
         "Share of dead units by layer, from the first to the last",
-        [_line(shares, (0.0, 1.0), log=False) for shares in rows],
+        [_line(shares, (0.0, 1.0), "dead units", log=False) for shares in rows],
     )
 
 
@@ -65,23 +71,44 @@ def _curves(run: RunRecord, limits: tuple[float, float]) -> Markup:
         ]
         if points:
             lines.append(area.line(points, class_=name))
-    return join([area.axes("epoch", "", whole_x=True), *lines])
+    return join([area.axes("epoch", "loss", whole_x=True), *lines])
 
 
-def _line(values: list[float], limits: tuple[float, float], *, log: bool = True) -> Markup:
+def _line(
+    values: list[float], limits: tuple[float, float], name: str, *, log: bool = True
+) -> Markup:
     area = frame((1.0, float(max(len(values), 2))), limits, log_y=log)
     points = [(float(place), value) for place, value in enumerate(values, start=1)]
-    return join([area.axes("layer", "", whole_x=True), area.line(points, class_="val")])
+    return join([area.axes("layer", name, whole_x=True), area.line(points, class_="val")])
 
 
-def _beside(label: str, drawings: list[Markup]) -> str:
-    """Both drawings under their names, as a file that stands alone."""
+def _beside(label: str, drawings: list[Markup], *, legend: Sequence[tuple[str, str]] = ()) -> str:
+    """Both drawings under their names, as a file that stands alone, on paper of its own."""
     area = frame((0.0, 1.0), (0.0, 1.0))
-    parts = [element("style", Markup(STYLE))]
+    size = {"width": 2 * (area.width + SIDE) + GAP, "height": area.height + TOP}
+    parts = [
+        element("style", Markup(STYLE)),
+        element("rect", **size, class_="paper"),
+        _legend(legend, size["width"] - SIDE - 12),
+    ]
     for place, (name, content) in enumerate(zip(("healthy", "sick"), drawings, strict=True)):
-        moved = f"translate({place * (area.width + GAP):g} {TOP:g})"
-        title = element("text", name, x=8, y=-8, class_="title")
+        moved = f"translate({SIDE + place * (area.width + GAP):g} {TOP:g})"
+        title = element("text", name, x=0, y=-8, class_="title")
         parts.append(element("g", join([title, content]), transform=moved))
-    whole = drawing(join(parts), width=2 * area.width + GAP, height=area.height + TOP, label=label)
+    whole = drawing(join(parts), **size, label=label)
     alone = re.sub("^<svg", '<svg xmlns="http://www.w3.org/2000/svg"', str(whole))
     return f"{alone}\n"
+
+
+def _legend(names: Sequence[tuple[str, str]], right: float) -> Markup:
+    """A piece of each line with its name, on the right above the drawings."""
+    parts = []
+    for css, name in reversed(names):
+        left = right - text_width(name)
+        start = left - 6 - SAMPLE
+        parts += [
+            element("path", d=f"M{start:.1f} 14L{start + SAMPLE:.1f} 14", class_=f"line {css}"),
+            element("text", name, x=left, y=18),
+        ]
+        right = start - 16
+    return join(parts)

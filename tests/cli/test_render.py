@@ -37,7 +37,7 @@ def test_the_files_of_a_folder_add_up_and_the_ignored_ones_are_shown(samples):
         Ignored("notes on the data", 1, ("README.md",)),
     )
     lines = render.look(replace(samples.LOOK, files=counts, ignored=ignored)).splitlines()
-    at = lines.index("1,305 files: 1,300 samples, 1 sources, 4 ignored")
+    at = lines.index("1,305 files: 1,300 images or masks, 1 read, 4 ignored")
     assert lines[at + 1 : at + 3] == [
         "  3 hidden, or left by a system or a program: a/.DS_Store, b/.DS_Store, ...",
         "  1 notes on the data: README.md",

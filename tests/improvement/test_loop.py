@@ -137,6 +137,13 @@ def test_without_time_nothing_is_searched() -> None:
     assert list(loop.turns()) == []
 
 
+@pytest.mark.parametrize("left", [100.0, 10.0])
+def test_a_search_is_missed_where_there_was_time_for_one(left: float) -> None:
+    loop = loop_on(FakeBench(score=lambda recipe: 0.5, found=lambda recipe: (), left=left))
+    assert list(loop.turns()) == []
+    assert loop.unsearched == (left == 100.0)
+
+
 def test_what_was_trained_is_put_together_last_and_needs_no_new_lot() -> None:
     bench = FakeBench(
         score=lambda recipe: 0.5 + 0.2 * bool(recipe.predict.ensemble),

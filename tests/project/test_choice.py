@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import phoropter
+from phoropter.core.errors import UsageError
 from phoropter.project.opened import started
 from phoropter.project.options import Options
 from phoropter.report.translation import translated
@@ -29,3 +31,13 @@ def test_mape_is_warned_about_near_zero(tmp_path, near, warned):
 
 def test_other_metrics_are_taken_as_they_are(tmp_path):
     assert reason(tmp_path, np.arange(100) / 8, "mae") == "Chosen by you."
+
+
+def test_a_metric_that_cannot_be_used_starts_no_project(write_digits, tmp_path):
+    data = write_digits(tmp_path / "d", each=12)
+    for name, hint in (("acuracy", "'accuracy'"), ("rmse", "accuracy")):
+        with pytest.raises(UsageError) as caught:
+            phoropter.run(data, project=tmp_path / "p", metric=name, budget_s=5)
+        assert repr(name) in caught.value.message
+        assert hint in caught.value.hint
+        assert not (tmp_path / "p").exists()

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from phoropter.core.records import Metric
-from phoropter.project.conclusion import best_simple, conclude, concluded
+from phoropter.project.conclusion import UNSEARCHED, best_simple, concluded
 from phoropter.project.results import Step
+from phoropter.report.translation import translated
 
 
 def step(number, *, accepted, advice="Train for longer."):
@@ -22,6 +25,10 @@ def step(number, *, accepted, advice="Train for longer."):
         reason="",
         seconds=1.0,
     )
+
+
+def conclude(*records, **facts):
+    return tuple(concluded(*records, **facts))
 
 
 @pytest.fixture
@@ -57,7 +64,6 @@ def test_each_sentence_names_the_runs_it_rests_on(record, spoken, logistic):
     changes, method, simple = told.values()
     assert changes == method == ("first", "run1", "run2")
     assert simple == ("net", "lll")
-    assert tuple(told) == conclude(record("net", spoken(0.9)), logistic(0.7), steps)
     assert list(concluded(record("net", spoken(0.9)), {}, ()).values()) == [("net",)]
 
 
@@ -78,6 +84,15 @@ def test_too_close_to_tell(record, spoken, logistic, share):
     _, sentence = conclude(record("net", spoken(share)), logistic(0.7), ())
     assert sentence.startswith("The network is not shown to be better than the simple model")
     assert sentence.endswith("take the simple one.")
+
+
+def test_a_network_that_had_no_time_is_not_compared(record, spoken, logistic):
+    idle = record("net", spoken(0.9))
+    idle = replace(idle, summary=replace(idle.summary, steps=0))
+    _, sentence = conclude(idle, logistic(0.7), ())
+    assert sentence.startswith("The network made no step")
+    assert sentence.endswith("the best simple model, logistic.")
+    assert translated(sentence, "ko") != sentence
 
 
 def test_the_simple_model_was_chosen(record, spoken, logistic):
@@ -115,3 +130,9 @@ def test_the_best_of_many_is_flattered(record, spoken):
     flattered = Metric("optimism", 0.0123, 0.0, 0.02, 200)
     *_, sentence = conclude(record("net", spoken(0.9)), {}, (), among=(7, flattered))
     assert "of 7 runs, which flatters it by about 0.0123 [0.0000, 0.0200]" in sentence
+
+
+def test_a_search_that_was_left_out_is_told_with_what_to_install(record, spoken):
+    said = conclude(record("net", spoken(0.9)), {}, (), unsearched=True)
+    assert said[1:] == (UNSEARCHED,)
+    assert "pip install 'phoropter[tune]'" in UNSEARCHED

@@ -6,7 +6,7 @@ from phoropter.core.errors import CorruptFileError, UsageError
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding, Prescription
 from phoropter.project.bench import ProjectBench
-from phoropter.project.conclusion import conclude
+from phoropter.project.conclusion import concluded
 from phoropter.project.folder import Folder
 from phoropter.project.opened import started
 from phoropter.project.options import Options
@@ -68,7 +68,7 @@ def test_a_refused_step_is_taken_and_taken_back(bench):
     back = steered(bench, taken, Steering(refuse=2))
     assert back == first
     assert reference_so_far(bench.project, bench) == first
-    sentence, *_ = conclude(bench.of(first), {}, bench.project.notebook.steps())
+    sentence, *_ = concluded(bench.of(first), {}, bench.project.notebook.steps())
     assert "none of the 1 changes" in sentence
     assert sentence.endswith("You decided 2 of the steps yourself.")
 

@@ -23,7 +23,7 @@ from phoropter.report.look_content import (
     wanted,
 )
 from phoropter.report.look_page import render_look, write_look_page
-from phoropter.report.plane import COLOURS, planes
+from phoropter.report.plane import COLOURS, _colours, planes
 from phoropter.report.sentences import Sentences, texts
 from phoropter.report.small_pictures import CELL_PX, cell, mean_of, sheet_of, squashed, webp
 
@@ -257,3 +257,8 @@ def test_cells_keep_the_shape_of_the_picture():
     assert (wide[0] == 128).all()
     assert (wide[CELL_PX // 2] == 255).all()
     assert sheet_of({}) is None
+
+
+def test_groups_are_listed_in_the_order_of_their_numbers():
+    groups = ["cluster 10", "cluster 2", "cluster 1", "cluster 2"]
+    assert _colours(groups) == {"cluster 1": 0, "cluster 2": 1, "cluster 10": 2}

@@ -15,6 +15,7 @@ from phoropter.core.checklist import Item
 from phoropter.core.errors import UsageError
 from phoropter.core.predictions import ClassPredictions
 from phoropter.core.records import Finding, Metric, Prescription, Split
+from phoropter.core.run_records import Gate
 from phoropter.report.figures.confusion import MOST_CLASSES
 from phoropter.report.page import render, write_report
 
@@ -71,6 +72,17 @@ def test_steps_are_told_with_their_verdicts(page):
         "--set train.lr=0.003", "--set data.augment.preset=strong", "20 s",
     ):  # fmt: skip
         assert fact in said, fact
+
+
+def test_a_check_that_had_no_time_is_not_called_sound(digits_content, page_of):
+    gates = (
+        Gate("no-gradient", 0.0, 0.0, passed=True),
+        Gate("cannot-overfit-batch", 1.1, 0.05, passed=True, evidence={"timed_out": True}),
+    )
+    final = replace(digits_content.final, gates=gates)
+    said = page_of(render(replace(digits_content, final=final))).said("final")
+    assert "no-gradient00sound" in said
+    assert "cannot-overfit-batch1.10.05no time to tell" in said
 
 
 def test_parts_and_conclusions_say_what_they_rest_on(digits_content, page_of):

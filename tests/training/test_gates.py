@@ -1,3 +1,4 @@
+import itertools
 import math
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from phoropter.core.run_records import Gate
 from phoropter.data.memory import MemoryInputs
 from phoropter.tasks.classification import Classification
 from phoropter.tasks.regression import Regression
+from phoropter.training import memorising
 from phoropter.training.gates import input_ignored, read_gates, run_gates, write_gates
 from phoropter.training.records import Watch
 
@@ -198,6 +200,44 @@ def test_without_time_a_check_passes_and_says_so(digits):
     gate = gates["cannot-overfit-batch"]
     assert gate.passed
     assert gate.evidence["timed_out"]
+
+
+@pytest.mark.parametrize("tick_s", [0.0, 0.01])
+@pytest.mark.parametrize("make", [None, Deaf])
+def test_a_busy_machine_comes_to_the_same_verdict(digits, make, tick_s):
+    """Every look at the clock takes so long; a hundredth of a second a step is six seconds."""
+    setup = digits() if make is None else replace(digits(), network=make())
+    told = gates_of(setup)["cannot-overfit-batch"]
+    ticks = itertools.count()
+    busy = gates_of(setup, watch=Watch(clock=lambda: tick_s * next(ticks)))
+    assert busy["cannot-overfit-batch"] == told
+    assert told.passed == (make is None)
+    assert not told.evidence["timed_out"]
+    assert told.evidence["steps"] == (600 if make else pytest.approx(50, abs=46))
+
+
+@pytest.mark.parametrize(("tick_s", "steps"), [(0.05, 60), (0.2, 20), (2.0, 4)])
+def test_where_all_steps_would_take_too_long_few_are_made(digits, tick_s, steps):
+    ticks = itertools.count()
+    watch = Watch(clock=lambda: tick_s * next(ticks))
+    gate = gates_of(replace(digits(), network=Deaf()), watch=watch)["cannot-overfit-batch"]
+    assert (gate.evidence["steps"], gate.evidence["timed_out"]) == (steps, True)
+    assert gate.passed == (steps == 4)
+
+
+@pytest.mark.parametrize(("usual", "most", "steps"), [(5e8, 1e12, 240), (0, 1e12, 20), (0, 1e6, 4)])
+def test_dear_steps_are_few_and_all_rates_have_their_share(digits, monkeypatch, usual, most, steps):
+    rates = []
+    make = memorising.make_optimizers
+    monkeypatch.setattr(memorising, "USUAL_WORK", usual)
+    monkeypatch.setattr(memorising, "MOST_WORK", most)
+    monkeypatch.setattr(
+        memorising, "make_optimizers", lambda a, train: (rates.append(train.lr), make(a, train))[1]
+    )
+    gate = gates_of(replace(digits(), network=Deaf()))["cannot-overfit-batch"]
+    assert gate.evidence["steps"] == pytest.approx(steps, rel=0.2)
+    assert gate.passed == (steps == 4)
+    assert len(rates) == (3 if steps > 20 else 1)
 
 
 def test_values_start_at_a_loss_of_one(digits):

@@ -1,4 +1,6 @@
+import copy
 import json
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -6,6 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch._C import _len_torch_function_stack
+from torch.nn import functional
 
 from phoropter.core.errors import CorruptFileError
 from phoropter.training.activity import Activity, inactive_share
@@ -85,14 +89,14 @@ def test_blocks_are_few_and_in_order(count):
 
 def test_dead_and_saturated_units_are_counted():
     relu = torch.tensor([[0.0, 0.0, 3.0], [0.0, 1.0, 0.0]])
-    assert inactive_share(nn.ReLU(), relu).item() == pytest.approx(1 / 3)
+    assert inactive_share(relu, None).item() == pytest.approx(1 / 3)
     maps = torch.zeros(2, 4, 5, 5)
     maps[1, 2, 0, 4] = 1.0
-    assert inactive_share(nn.ReLU(), maps).item() == pytest.approx(3 / 4)
+    assert inactive_share(maps, None).item() == pytest.approx(3 / 4)
     tokens = maps.flatten(2).transpose(1, 2)
-    assert inactive_share(nn.GELU(), tokens).item() == pytest.approx(3 / 4)
+    assert inactive_share(tokens, None).item() == pytest.approx(3 / 4)
     tanh = torch.tensor([[0.999, -0.999, 0.0], [-0.999, -0.999, 0.5]])
-    assert inactive_share(nn.Tanh(), tanh).item() == pytest.approx(2 / 3)
+    assert inactive_share(tanh, (-1.0, 1.0)).item() == pytest.approx(2 / 3)
 
 
 def test_activity_is_measured_inside_the_block_only():
@@ -107,6 +111,72 @@ def test_activity_is_measured_inside_the_block_only():
     network(torch.zeros(4, 2))
 
     assert activity.inactive == {"1": pytest.approx(2 / 3)}
+
+
+class Functional(nn.Module):
+    """Activations as functions, as a layer of somebody else's, and in a layer that has parts."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 3), QuickGELU())
+        self.inner = Inner()
+
+    def forward(self, x):
+        hidden = torch.relu(self.first(x))
+        return functional.relu(self.inner(self.second(hidden)), inplace=True)
+
+
+class QuickGELU(nn.Module):
+    def forward(self, x):
+        return x * torch.sigmoid(1.702 * x)
+
+
+class Inner(nn.Module):
+    def forward(self, x):
+        gate = torch.sigmoid(x)
+        return (gate - 100 + x).tanh()
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_functions_are_heard_where_they_are_called(inside):
+    network = Functional()
+    with torch.no_grad():
+        network.first.weight.zero_()
+        network.first.bias.copy_(torch.tensor([1.0, -1.0, -1.0]))
+        network.second[0].weight.zero_()
+        network.second[0].bias.copy_(torch.tensor([1.0, 1.0, -1.0]))
+    activity = Activity(network)
+    with ExitStack() as watching:
+        if inside:  # as a hook of the network itself begins to listen
+            handle = network.register_forward_pre_hook(
+                lambda *_: watching.enter_context(activity.watched(inside=True))
+            )
+        else:
+            watching.enter_context(activity.watched())
+        outputs = network(torch.ones(4, 2))
+        if inside:
+            handle.remove()
+        network(torch.full((4, 2), 9.0))
+        copy.deepcopy(network)(torch.ones(4, 2))
+    third = pytest.approx(1 / 3)
+    assert activity.inactive == {
+        "relu": pytest.approx(2 / 3), "second.1": third, "inner.tanh": 1.0, "relu_2": 1.0
+    }  # fmt: skip
+    assert _len_torch_function_stack() == 0
+    assert torch.equal(outputs, network(torch.ones(4, 2)))
+
+
+def test_a_pass_that_fails_or_is_stopped_leaves_nothing_behind():
+    class Failing(nn.Module):
+        def forward(self, x):
+            raise x
+
+    network = nn.Sequential(nn.Sequential(Failing()))
+    for error in (ValueError(), KeyboardInterrupt()):
+        with pytest.raises(type(error)), Activity(network).watched():
+            network(error)
+        assert _len_torch_function_stack() == 0
+        assert not network._forward_hooks
 
 
 def test_a_run_leaves_signals_and_dynamics(digits, tmp_path):

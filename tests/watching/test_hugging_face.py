@@ -57,6 +57,10 @@ def test_a_training_is_recorded(tmp_path):
     assert watched.history[1].val_loss == pytest.approx(0.7, abs=0.3)
     assert watched.history[0].train_loss == pytest.approx(0.7, abs=0.3)
     assert 0 <= watched.history[-1].val_metric <= 1
+    assert len(watched.predictions) == 64
+    right = (watched.predictions.predicted == watched.predictions.truth).mean()
+    assert watched.history[-1].val_metric == pytest.approx(right)
+    assert any("act" in name for name in watched.signals[-1].inactive)
     gates = {gate.name: gate.passed for gate in watched.gates}
     assert gates["no-gradient"]
     assert gates["stale-gradient"]

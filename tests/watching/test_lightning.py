@@ -14,8 +14,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's advice on worke
 
 
 class Module(lightning.LightningModule):
-    def __init__(self, *, asleep=False):
+    def __init__(self, *, asleep=False, told=False):
         super().__init__()
+        self.told = told
         self.network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 2))
         if asleep:
             self.network.eval()  # kept by Lightning: a part that comes from elsewhere
@@ -27,6 +28,7 @@ class Module(lightning.LightningModule):
         outputs = self.network(batch[0])
         self.log("val_loss", functional.cross_entropy(outputs, batch[1]))
         self.log("val_accuracy", (outputs.argmax(1) == batch[1]).float().mean())
+        return {"predictions": outputs, "targets": batch[1]} if self.told else None
 
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters(), lr=1e-2)
@@ -81,6 +83,11 @@ def test_losses_of_added_up_batches_are_whole(tmp_path):
     assert watched.history[0].train_loss == pytest.approx(0.7, abs=0.35)
 
 
-def test_diagnosis_reads_it(tmp_path):
-    fitted(tmp_path)
-    assert "no-gradient" not in phoropter.diagnose(tmp_path).unjudged
+@pytest.mark.parametrize("told", [True, False])
+def test_diagnosis_reads_it(tmp_path, told):
+    fitted(tmp_path, told=told)
+    unjudged = phoropter.diagnose(tmp_path).unjudged
+    assert "no-gradient" not in unjudged
+    assert ("majority-collapse" in unjudged) == (not told)
+    predictions = read_watched(tmp_path).predictions
+    assert (0 if predictions is None else len(predictions)) == (320 if told else 0)

@@ -43,6 +43,7 @@ def test_values_and_their_metric():
 def test_the_schema_counts_what_was_seen():
     made = as_predictions(LOGITS, LABELS, ())
     assert schema_of(made, ()).counts == (7, 7, 6)
+    assert schema_of(made, (), samples=200).counts == (70, 70, 60)
     assert schema_of(None, ("a", "b")).names == ("a", "b")
     assert schema_of(None, ()).kind == ""
     assert class_names(["x"]) == ("x",)

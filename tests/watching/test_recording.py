@@ -31,14 +31,28 @@ def bits(loop):
     return tensors, random_states
 
 
+class Functional(nn.Module):
+    """A network whose activations are functions."""
+
+    def __init__(self, bias=0.0):
+        super().__init__()
+        self.first, self.second = nn.Linear(64, 32), nn.Linear(32, 10)
+        nn.init.constant_(self.first.bias, bias)
+
+    def forward(self, x):
+        hidden = functional.dropout(torch.relu(self.first(x)), 0.2, self.training)
+        return self.second(hidden)
+
+
 @pytest.mark.parametrize(
     "otherwise",
     [
         {},
+        {"make": Functional},
         {"optimize": lambda net: torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)},
         {"accumulate": 3},
     ],
-    ids=["adam", "momentum", "accumulated"],
+    ids=["adam", "functional", "momentum", "accumulated"],
 )
 def test_a_watched_loop_ends_with_the_same_bits(make_loop, tmp_path, otherwise):
     alone, watched = make_loop(**otherwise), None
@@ -107,6 +121,22 @@ def test_signals_are_those_of_the_gradients(make_loop, tmp_path):
     assert 0 <= row.inactive["1"] < 1
     norms = [float(torch.cat([g.flatten() for g in g_]).norm()) for _, g_ in second_pass]
     assert min(norms) <= read_history(tmp_path)[2].grad_norm <= max(norms)
+
+
+@pytest.mark.parametrize("bias", [0.0, -30.0])
+def test_dead_units_of_a_function_are_heard(make_loop, tmp_path, bias):
+    make_loop(make=lambda: Functional(bias), passes=8).run(tmp_path).close()
+    found = phoropter.diagnose(tmp_path)
+    dead = [finding for finding in found.findings if finding.code == "dead-activations"]
+    assert [finding.evidence["layer"] for finding in dead] == (["relu"] if bias else [])
+    assert "dead-activations" not in found.unjudged
+
+
+def test_of_what_is_compiled_no_units_are_heard(make_loop, tmp_path):
+    loop = make_loop(passes=3)
+    loop.network[0].compile(backend="eager")
+    loop.run(tmp_path).close()
+    assert phoropter.diagnose(tmp_path).unjudged["dead-activations"].startswith("activation")
 
 
 def test_a_scaler_of_gradients_is_seen_through(make_loop, tmp_path):

@@ -68,13 +68,18 @@ def look(result: LookResult) -> str:
     return joined(lines, [f"report  {result.report}"] if result.report else [])
 
 
+_FILE_WORDS = {"samples": "images or masks", "sources": "read"}
+
+
 def _files(result: LookResult) -> list[str]:
     """What became of the files of a folder, and which were ignored."""
     if not result.files:
         return []
     counts = dict(result.files)
     found = counts.pop("found")
-    said = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    said = ", ".join(
+        f"{count:,} {_FILE_WORDS.get(name, name)}" for name, count in counts.items() if count
+    )
     return [
         f"{found:,} files: {said}",
         *(

@@ -40,6 +40,7 @@ class Loop:
             not fit) or "nothing worth trying".
         searcher: Tries recipes where no finding has a prescription left; None: the loop ends then.
         combiner: Puts finished runs together when no more are made; None: they stay single.
+        unsearched: Whether there was time to search, and no searcher.
     """
 
     bench: Bench
@@ -50,6 +51,7 @@ class Loop:
     stopped_by: str = ""
     searcher: Searcher | None = None
     combiner: Combiner | None = None
+    unsearched: bool = False
     _left_out: bool = False
 
     def turns(self, own: Mapping[str, Any] | None = None) -> Iterator[Turn]:
@@ -79,7 +81,10 @@ class Loop:
             candidates = self._candidates()
 
     def _search(self) -> Iterator[Turn]:
-        if self.searcher is None or self.seconds_left() < LEAST_SEARCH_S:
+        if self.seconds_left() < LEAST_SEARCH_S:
+            return
+        if self.searcher is None:
+            self.unsearched = True
             return
         found = self.searcher.searched(self.reference, seconds_left=self.seconds_left)
         if found is not None:

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from phoropter.comparison.methods import on_same_samples
 from phoropter.comparison.paired import compare
+from phoropter.core.checksums import read_record
 from phoropter.core.records import Comparison, Metric
 from phoropter.metrics import named
 from phoropter.project.results import STEERING, Step
 from phoropter.project.run_record import RunRecord
 from phoropter.training.execute import is_classic
 
+UNSEARCHED = (
+    "No recipes were searched, although there was time: that needs Optuna "
+    "(pip install 'phoropter[tune]')."
+)
+"""Said where a search was left out."""
+
 _LEVEL = 0.05
 
 
-def conclude(
-    final: RunRecord,
-    ladder: Mapping[str, RunRecord],
-    steps: Sequence[Step],
-    *,
-    among: tuple[int, Metric] | None = None,
-) -> tuple[str, ...]:
-    """What the changes came to and how they were judged, the simple models, the luck of the best.
+def was_unsearched(ending: Path) -> bool:
+    """Whether the loop, when it last ended, left out a search for want of Optuna.
 
     Args:
-        final: The chosen run.
-        ladder: The simple models.
-        steps: Of the loop.
-        among: Of how many runs it has the lowest validation error, and the optimism of that.
+        ending: The project's record of it, if there is one.
     """
-    return tuple(concluded(final, ladder, steps, among=among))
+    return ending.exists() and bool(read_record(ending).get("unsearched"))
 
 
 def concluded(
@@ -39,13 +38,26 @@ def concluded(
     steps: Sequence[Step],
     *,
     among: tuple[int, Metric] | None = None,
+    unsearched: bool = False,
 ) -> dict[str, tuple[str, ...]]:
-    """The sentences of `conclude`, each with the runs it rests on."""
+    """What the changes came to, how they were judged, the simple models, the luck of the best.
+
+    Each sentence comes with the runs it rests on.
+
+    Args:
+        final: The chosen run.
+        ladder: The simple models.
+        steps: Of the loop.
+        among: Of how many runs it has the lowest validation error, and the optimism of that.
+        unsearched: Whether a search was left out for want of Optuna.
+    """
     own = final.summary.run
     compared = tuple(dict.fromkeys(run for step in steps for run in (step.a, step.b) if run))
     told = {_on_changes(steps): compared or (own,)}
     for method in dict.fromkeys(on_same_samples(step.metric) for step in steps):
         told[f"How changes were judged: {method}"] = compared
+    if unsearched:
+        told[UNSEARCHED] = (own,)
     simple = best_simple(ladder)
     if simple is not None:
         pair = dict.fromkeys((own, simple.summary.run))
@@ -84,8 +96,13 @@ def _on_changes(steps: Sequence[Step]) -> str:
 def _on_simple_models(final: RunRecord, simple: RunRecord) -> str:
     if is_classic(final.recipe):
         return f"The simple model wins: {final.recipe.model.name} was chosen over the network."
-    comparison = _against(simple, final)
     name = simple.recipe.model.name
+    if not (final.summary.steps or final.recipe.predict.ensemble):
+        return (
+            "The network made no step, as there was no time for one: what it answers is not "
+            f"learnt. Give it more time, or take the best simple model, {name}."
+        )
+    comparison = _against(simple, final)
     numbers = (
         f"{comparison.metric} {comparison.delta:+.4f} "
         f"[{comparison.low:+.4f}, {comparison.high:+.4f}] on the validation part"

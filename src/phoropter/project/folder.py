@@ -75,6 +75,11 @@ class Folder:
         return self.path / "notebook.sqlite"
 
     @property
+    def ending(self) -> Path:
+        """Why the loop last ended, and what it left out."""
+        return self.path / "ending.json"
+
+    @property
     def index(self) -> Path:
         """One row a sample."""
         return self.path / "data" / "index.parquet"

@@ -15,7 +15,7 @@ from phoropter.data.split import digest, rows
 from phoropter.project.bench import ProjectBench
 from phoropter.project.checklist import checklist
 from phoropter.project.closing import write_bundle
-from phoropter.project.conclusion import concluded
+from phoropter.project.conclusion import concluded, was_unsearched
 from phoropter.project.folder import Folder, project_of, run_folder
 from phoropter.project.judging import read_ladder, run_result, write_curves
 from phoropter.project.looking import look_and_note
@@ -176,10 +176,11 @@ def _outcome(project: Project, record: RunRecord) -> Outcome:
     looped = any(role == "baseline" for _, role, _ in project.notebook.runs())
     among = chosen_among(record, project.folder, project.notebook)
     steps = project.notebook.steps()
-    sentences = concluded(record, ladder, steps, among=among) if looped else {}
+    unsearched = was_unsearched(project.folder.ending)
+    told = concluded(record, ladder, steps, among=among, unsearched=unsearched) if looped else {}
     # The seal was opened for the best pass, if at all: another one has no test result.
     opening = read_opening(project, record) if record.epoch is None else None
-    return Outcome(record, ladder, opening, sentences)
+    return Outcome(record, ladder, opening, told)
 
 
 def _chosen(project: Project, run: str | Path | None) -> RunRecord:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from phoropter.core.checksums import write_record
 from phoropter.core.errors import InputError
 from phoropter.core.events import Listener, Note
 from phoropter.improvement.loop import Loop, Turn
@@ -20,6 +21,7 @@ from phoropter.metrics import named
 from phoropter.project.baseline import Plan, first_recipe, ladder
 from phoropter.project.bench import ProjectBench
 from phoropter.project.closing import baseline_run, close_project
+from phoropter.project.conclusion import UNSEARCHED
 from phoropter.project.experience import share_experience
 from phoropter.project.folder import Folder
 from phoropter.project.looking import look_and_note
@@ -191,6 +193,10 @@ def improve_from(
         project.listener(Note(f"{what} {verb}. {step.reason}"))
         begun = time.monotonic()
     share_experience(project.notebook)
+    ending = {"stopped_by": loop.stopped_by, "unsearched": loop.unsearched}
+    write_record(project.folder.ending, ending)
+    if loop.unsearched:
+        project.listener(Note(UNSEARCHED))
     project.listener(Note(f"Stopped: {loop.stopped_by}."))
     return loop
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from phoropter.core.events import Listener, Note
+from phoropter.core.recipe import Recipe
 from phoropter.improvement.prescriptions.changes import PATCH_PX, fine_tuning, on_pretrained
 from phoropter.models.catalog import frozen_trunk, is_classic, offline_weights_installed
 from phoropter.project.baseline import Plan
@@ -46,16 +48,14 @@ def sized(
     trunk = frozen_trunk(recipe)
     if decided or trunk in {"", "pixels"} or recipe.data.size >= LARGER_PX:
         return plan
-    needed = features_s(recipe, problem, listener=listener)
-    if needed * (LARGER_PX / recipe.data.size) ** 2 > _FEATURES_SHARE * seconds:
+    most_s = _FEATURES_SHARE * seconds
+    if _affordable(recipe, (LARGER_PX,), problem, most_s=most_s, listener=listener) is None:
         return plan
-    larger = recipe.changed({"data.size": LARGER_PX})
     reason = (
         f"Images of {LARGER_PX} px instead of {recipe.data.size}: there is time, and the network "
         "has learnt from enlarged ones."
     )
-    listener(Note(reason))
-    return replace(plan, recipe=larger, reasons=(*plan.reasons, reason))
+    return _because(reason, plan, recipe.changed({"data.size": LARGER_PX}), listener)
 
 
 ENLARGED_PX = (128, 112, 96)
@@ -91,19 +91,17 @@ def enlarged(
     fitting = recipe.model.name == "cnn" and recipe.data.channels == 3
     if decided or not fitting or recipe.data.size < PATCH_PX or not offline_weights_installed():
         return plan
-    least = ENLARGED_PX[-1]
-    smallest = recipe.changed(on_pretrained(size=least))
-    needed = features_s(smallest, problem, listener=listener)
-    for side in ENLARGED_PX:
-        if needed * (side / least) ** 2 <= _ENLARGED_SHARE * seconds:
-            change = {"data.size": side, "train.patience": _ENLARGED_PATIENCE}
-            reason = (
-                f"Tiny photographs, enlarged to {side} px: frozen EfficientNet-Lite0 features, for "
-                "which there is time, instead of a small network from scratch."
-            )
-            listener(Note(reason))
-            return replace(plan, recipe=smallest.changed(change), reasons=(*plan.reasons, reason))
-    return plan
+    smallest = recipe.changed(on_pretrained(size=ENLARGED_PX[-1]))
+    most_s = _ENLARGED_SHARE * seconds
+    side = _affordable(smallest, ENLARGED_PX, problem, most_s=most_s, listener=listener)
+    if side is None:
+        return plan
+    change = {"data.size": side, "train.patience": _ENLARGED_PATIENCE}
+    reason = (
+        f"Tiny photographs, enlarged to {side} px: frozen EfficientNet-Lite0 features, for "
+        "which there is time, instead of a small network from scratch."
+    )
+    return _because(reason, plan, smallest.changed(change), listener)
 
 
 def weighed(plan: Plan, options: Options, problem: Problem, *, listener: Listener) -> Plan:
@@ -138,5 +136,19 @@ def weighed(plan: Plan, options: Options, problem: Problem, *, listener: Listene
             f"Frozen features first: to fine-tune with {samples} training images would take about "
             f"{epochs * pass_s:.0f} s here ({epochs} passes of {pass_s:.1f} s)."
         )
+    return _because(reason, plan, recipe, listener)
+
+
+def _affordable(
+    recipe: Recipe, sides: Sequence[int], problem: Problem, *, most_s: float, listener: Listener
+) -> int | None:
+    """The first of the sides at which the features take `most_s` seconds at most."""
+    needed = features_s(recipe, problem, listener=listener)
+    fitting = (side for side in sides if needed * (side / recipe.data.size) ** 2 <= most_s)
+    return next(fitting, None)
+
+
+def _because(reason: str, plan: Plan, recipe: Recipe, listener: Listener) -> Plan:
+    """The plan with this recipe and the reason for it, which is told."""
     listener(Note(reason))
-    return replace(plan, reasons=(*plan.reasons, reason))
+    return replace(plan, recipe=recipe, reasons=(*plan.reasons, reason))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from phoropter.data.moments import natural_order
 from phoropter.report.look_content import LookContent
 from phoropter.report.numbers import number
 from phoropter.report.sentences import Sentences
@@ -103,8 +104,10 @@ def _title(content: LookContent, identifier: str, group: str) -> str:
 
 
 def _colours(groups: Sequence[str]) -> dict[str, int]:
-    """A colour for each group, in the order of the names; the largest have their own."""
+    """A colour for each group, in the order of names and numbers; the largest have their own."""
     names, counts = np.unique(np.asarray(groups, dtype=np.str_), return_counts=True)
+    order = natural_order(names.tolist())
+    names, counts = names[order], counts[order]
     largest = set(names[np.argsort(-counts, kind="stable")[:COLOURS]].tolist())
     named = {name: place for place, name in enumerate(n for n in names.tolist() if n in largest)}
     return named | {name: COLOURS for name in names.tolist() if name not in largest}

@@ -8,12 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup, escape
 
+from phoropter.report.lettering import fitted, text_width
 from phoropter.report.numbers import number
 
 Point = tuple[float, float]
+
+_LEAST_LEFT = 46.0
+_BETWEEN = 6.0
+"""Drawing units between two labels of an axis."""
 
 
 def element(tag: str, content: str = "", /, **attributes: object) -> Markup:
@@ -128,20 +134,17 @@ class Frame:
                 element("line", x1=left, x2=self.x.end, y1=at, y2=at, class_="grid"),
                 element("text", number(value), x=left - 6, y=at + 4, text_anchor="end"),
             ]
-        for value in self.x.ticks(x_count):
-            if whole_x and value != int(value):
-                continue
+        for value in spaced(self.x, self.width, count=x_count, whole=whole_x):
             at = self.x(value)
             parts += [
                 element("line", x1=at, x2=at, y1=bottom, y2=bottom + 4, class_="axis"),
-                element("text", number(value), x=at, y=bottom + 17, text_anchor="middle"),
+                tick_label(self.x, value, y=bottom + 17, width=self.width),
             ]
+        name, right = fitted(x_label, self.x.end), {"x": self.x.end, "text_anchor": "end"}
         parts += [
             element("line", x1=left, x2=self.x.end, y1=bottom, y2=bottom, class_="axis"),
-            element(
-                "text", x_label, x=self.x.end, y=self.height - 4, text_anchor="end", class_="name"
-            ),
-            element("text", y_label, x=0, y=12, class_="name"),
+            element("text", name, y=self.height - 4, **right, class_="name"),
+            element("text", fitted(y_label, self.width), x=0, y=12, class_="name"),
         ]
         return join(parts)
 
@@ -166,17 +169,54 @@ def frame(
     y: tuple[float, float],
     *,
     size: tuple[float, float] = (440, 270),
+    log_x: bool = False,
     log_y: bool = False,
-    left: float = 46,
 ) -> Frame:
     """A frame with room for axes around ranges of data `x` and `y`."""
     width, height = size
+    upright = Scale(*y, height - 40, 24, log=log_y)
+    widest = max((text_width(number(value)) for value in upright.ticks()), default=0.0)
     return Frame(
         width,
         height,
-        Scale(*x, left, width - 12),
-        Scale(*y, height - 40, 24, log=log_y),
+        Scale(*x, max(_LEAST_LEFT, widest + 8), width - 12, log=log_x),
+        upright,
     )
+
+
+def spaced(scale: Scale, width: float, *, count: int = 5, whole: bool = False) -> list[float]:
+    """Round values of a horizontal scale whose labels do not touch each other.
+
+    Args:
+        scale: From left to right.
+        width: Of the drawing, in which the labels stay.
+        count: About how many are wanted.
+        whole: Whether only whole numbers mean something.
+    """
+    ticks = [value for value in scale.ticks(count) if not whole or value == int(value)]
+    thinned = (ticks[::step] for step in range(1, len(ticks) + 1))
+    return next((kept for kept in thinned if _apart(scale, kept, width)), [])
+
+
+def _apart(scale: Scale, ticks: Sequence[float], width: float) -> bool:
+    halves = [text_width(number(value)) / 2 for value in ticks]
+    places = [_inside(scale, value, width) for value in ticks]
+    return all(
+        there - here >= a + b + _BETWEEN
+        for (here, there), (a, b) in zip(pairwise(places), pairwise(halves), strict=True)
+    )
+
+
+def _inside(scale: Scale, value: float, width: float) -> float:
+    """Where the middle of a tick's label is, so that the label does not leave the drawing."""
+    half = text_width(number(value)) / 2
+    return min(max(scale(value), half), width - half)
+
+
+def tick_label(scale: Scale, value: float, *, y: float, width: float) -> Markup:
+    """The number under a tick of a horizontal scale; at the ends it is moved to stay inside."""
+    at = _inside(scale, value, width)
+    return element("text", number(value), x=at, y=y, text_anchor="middle")
 
 
 def drawing(content: Markup, *, width: float, height: float, label: str) -> Markup:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count, pairwise
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 from torch.optim import Optimizer
+from torch.utils.flop_counter import FlopCounterMode
 
 from phoropter.core.protocols import Objective
 from phoropter.core.recipe import Recipe
@@ -27,12 +29,17 @@ from phoropter.training.step import Stepper
 
 MOST_SAMPLES = 16
 PARAMETERS_A_SAMPLE = 50  # a straight line cannot remember eight points, and that is no defect
-MOST_STEPS = 200
 LEARNING_RATES = (3e-3, 3e-2, 3e-4)
+MOST_STEPS = 200 * len(LEARNING_RATES)
 AIM = 0.05  # of the initial loss, or of 1 where that is lower
 TOLD_STEPS = 20  # after which a loss that has not fallen at all says something
 TOLD_FALL = 0.1
 GRADIENT_STEPS = 4  # layers that start at zero let gradients through from the second step on
+USUAL_WORK = 60e9  # floating-point operations: one to two seconds of one core
+MOST_WORK = 200e9  # likewise, for the fewest steps that tell something
+BACKWARD = 2  # times the operations of a forward pass
+WORK_A_TENSOR = 1e6  # of bookkeeping, for each parameter tensor and step
+WORK_A_PARAMETER = 50  # of the optimiser, which waits for memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ class Memorised:
         initial: Loss before the first step.
         lowest: Lowest loss reached.
         aim: Loss that counts as known by heart.
-        timed_out: Whether the time was up before all attempts were made.
+        timed_out: Whether there was no time for all attempts.
         without_gradient: Names of trainable parameters that no gradient reached.
         stepped: What the first of the steps did, if any was made.
     """
@@ -119,35 +126,43 @@ def memorise(
 ) -> Memorised:
     """Trains the twin on these rows alone, at a few learning rates, until it knows them.
 
+    How many steps are made follows from what a step computes, not from the time it takes, so that a
+    busy machine comes to the same verdict. The first steps say whether there is time for them all.
+
     Args:
         objective: Of the twin; without smoothing or weights.
         twin: Is changed.
         feed: Gives the rows unvaried.
         rows: The batch.
         recipe: Adam without weight decay; its learning rate is not used.
-        end: Reading of `clock` at which to give up.
+        end: Reading of `clock` at which all steps should be made.
         clock: Seconds.
     """
     batch = [feed.training_batch(rows, 0, 0)]
     start = copy.deepcopy(twin.state_dict())
     unreached = {name: p for name, p in twin.named_parameters() if p.requires_grad}
     losses: list[float] = []
-    known = timed_out = False
+    known, most = False, MOST_STEPS
     stepped: Stepped | None = None
+    work = _work(objective, twin, batch[0], seed=recipe.seed)
+    readings = [clock()]
     for lr in LEARNING_RATES:
         twin.load_state_dict(start)
         optimizers = make_optimizers(objective, recipe.changed({"train.lr": lr}).train)
         step = _stepper(objective, optimizers, batch[0])
         with own_randomness(recipe.seed, "gate"):
-            for number in range(1, MOST_STEPS + 1):
+            for number in count(1):
                 losses.append(float(step(batch, measure_norms=False)[0]))
                 unreached = {k: p for k, p in unreached.items() if not _has_gradient(p)}
                 known = min(losses) <= _aim(losses)
-                timed_out = clock() >= end
-                if (known or timed_out) and number >= GRADIENT_STEPS:
+                readings.append(clock())
+                if len(losses) == GRADIENT_STEPS:
+                    most = _afforded(work, readings, end=end)
+                enough = len(losses) >= most or number >= _share(most)
+                if (known or enough) and number >= GRADIENT_STEPS:
                     break
         stepped = stepped or _stepped(twin, start, optimizers, asked=len(losses))
-        if known or timed_out:
+        if known or len(losses) >= most:
             break
     return Memorised(
         samples=len(rows),
@@ -155,10 +170,44 @@ def memorise(
         initial=losses[0],
         lowest=min(losses),
         aim=_aim(losses),
-        timed_out=timed_out and not known,
+        timed_out=not known and most < MOST_STEPS,
         without_gradient=tuple(unreached),
         stepped=stepped,
     )
+
+
+def _work(objective: Objective, network: nn.Module, batch: Batch, *, seed: int) -> float:
+    """About the operations of a step, those of waiting for memory and of bookkeeping included."""
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad(), own_randomness(seed, "gate"):
+        objective.evaluate(batch.inputs, batch.targets)
+    sizes = [p.numel() for p in network.parameters() if p.requires_grad]
+    computed = (1 + BACKWARD) * counter.get_total_flops()
+    return computed + WORK_A_TENSOR * len(sizes) + WORK_A_PARAMETER * sum(sizes)
+
+
+def _afforded(work: float, readings: Sequence[float], *, end: float) -> int:
+    """Steps to make at all rates together, by what one computes; fewer only where time is short.
+
+    The fewest say the same of what does not learn at all.
+
+    Args:
+        work: Of a step.
+        readings: Of the clock, before the first step and after each.
+        end: Reading at which all should be made.
+    """
+    if work * TOLD_STEPS > MOST_WORK:
+        return GRADIENT_STEPS
+    most = min(max(int(USUAL_WORK / max(work, 1.0)), TOLD_STEPS), MOST_STEPS)
+    step_s = min(after - before for before, after in pairwise(readings))
+    numbers = (most, TOLD_STEPS * len(LEARNING_RATES), TOLD_STEPS)
+    fitting = (n for n in numbers if n <= most and readings[-1] + n * step_s < end)
+    return next(fitting, GRADIENT_STEPS)
+
+
+def _share(most: int) -> int:
+    """Steps at one rate: a third, if these tell something."""
+    return max(most // len(LEARNING_RATES), TOLD_STEPS)
 
 
 def _stepped(

@@ -308,7 +308,7 @@ class Run:
         detail = f"pass {self.epoch} of {plan.epochs}"
         if losses:
             detail += f", loss {sum(losses) / len(losses):.4g}"
-        total = self.taken if final else plan.total_steps
+        total = (self.taken if final else 0) or plan.total_steps
         self.parts.watch.listener(Progress("training", self.taken, total, detail))
         self._reported = self._now
 

@@ -39,7 +39,6 @@ class Facts:
         waiting: Share of the training time in which the loop waited for its next batch.
         ended: Whether the loop came to its end.
         partial: The pass under way, as a row of the history; None right after the end of one.
-        layers_heard: Whether activation layers were there to be listened to.
     """
 
     recipe: Mapping[str, Any]
@@ -51,7 +50,6 @@ class Facts:
     waiting: float
     ended: bool
     partial: Epoch | None = None
-    layers_heard: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from phoropter.core.run_records import Gate
-from phoropter.watching.ears import Ear
+from phoropter.training.ears import Ear
 
 CHECKED = 20  # first steps that are looked at
 CHECKED_LATER = 3  # of every later pass

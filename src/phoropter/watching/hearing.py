@@ -15,8 +15,8 @@ from torch.utils.hooks import RemovableHandle
 
 from phoropter.core.run_records import Gate, PassSignals
 from phoropter.training.activity import Activity
+from phoropter.training.ears import Ear
 from phoropter.training.signals import Signals
-from phoropter.watching.ears import Ear
 from phoropter.watching.gradients import Gradients
 from phoropter.watching.modes import Modes
 from phoropter.watching.pace import Pace
@@ -52,7 +52,8 @@ class Hearing:
         self.modes = Modes(layers, map(id, self._watched))
         self.gradients = Gradients(named, self.parameters(), Ear(self.modes.on_backward))
         # What a compiler made of the layers has no hooks; new ones would make it compile again.
-        self.activity = Activity(layers) if layers is network else None
+        heard = layers is network and not any(map(_compiled, layers.modules()))
+        self.activity = Activity(layers) if heard else None
         self._listening: ExitStack | None = None
         self.pace = Pace(time.monotonic)
         self.epoch, self.position, self.steps = 1, 0, 0
@@ -110,13 +111,14 @@ class Hearing:
         self, network: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any]
     ) -> None:
         if network is self.network:
-            self.on_batch((*inputs, *named.values()))
+            self.on_batch((*inputs, *named.values()), inside=True)
 
-    def on_batch(self, inputs: Iterable[Any]) -> None:
+    def on_batch(self, inputs: Iterable[Any], *, inside: bool = False) -> None:
         """A forward pass begins; to be called where it is not the network that is called.
 
         Args:
             inputs: What goes in; the first tensor's length is the batch size.
+            inside: Whether the network has been called already.
         """
         self.pace.on_forward()
         self.modes.on_forward()
@@ -128,7 +130,7 @@ class Hearing:
             self.size = int(first.shape[-1]) if first.ndim == 4 else None
         if self._middle and self.activity is not None and self._listening is None:
             self._listening = ExitStack()
-            self._listening.enter_context(self.activity.watched())
+            self._listening.enter_context(self.activity.watched(inside=inside))
 
     @property
     def _middle(self) -> bool:
@@ -164,6 +166,11 @@ class Hearing:
         if self._listening is not None:
             self._listening.close()
             self._listening = None
+
+
+def _compiled(module: nn.Module) -> bool:
+    """Whether it runs as code that a compiler made of it."""
+    return hasattr(module, "_orig_mod") or module._compiled_call_impl is not None
 
 
 def plain(network: nn.Module) -> nn.Module:

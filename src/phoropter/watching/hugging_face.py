@@ -13,7 +13,8 @@ from torch.utils.hooks import RemovableHandle
 from typing_extensions import override
 
 from phoropter.core.errors import UsageError
-from phoropter.watching.ears import Ear
+from phoropter.training.ears import Ear
+from phoropter.watching.outcomes import class_names, together
 from phoropter.watching.recording import Recording, watch
 
 try:
@@ -27,7 +28,7 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
     """Records a training into a folder that `phoropter diagnose` reads.
 
     The loss of a step is what the model returns beside its logits. A validation ends a pass, or the
-    Trainer's epoch where nothing is evaluated.
+    Trainer's epoch where nothing is evaluated; its logits are kept where there is one row a label.
 
     Args:
         folder: Where the records go.
@@ -52,9 +53,11 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
                 hint="Install it with: pip install 'transformers[torch]'",
             )
         self._folder, self._classes, self._metric = folder, classes, metric
+        self._count = len(class_names(classes))
         self._recording: Recording | None = None
         self._handle: RemovableHandle | None = None
         self._losses: list[Tensor] = []
+        self._answers: list[tuple[Tensor, Tensor]] = []
         self._shares = False
 
     @override
@@ -92,8 +95,11 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         metrics: Mapping[str, float] = others["metrics"]
         if self._recording is not None:
             self._recording.epoch(
-                val_loss=metrics.get("eval_loss"), val_metric=metrics.get(f"eval_{self._metric}")
+                val_loss=metrics.get("eval_loss"),
+                val_metric=metrics.get(f"eval_{self._metric}"),
+                **together(self._answers),
             )
+        self._answers = []
 
     @override
     def on_epoch_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
@@ -112,8 +118,26 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
             self._handle = None
 
     def _on_forward(self, _model: Any, _inputs: Any, named: Any, outputs: Any) -> None:
-        loss = outputs.get("loss") if isinstance(outputs, Mapping) else None
+        if not isinstance(outputs, Mapping):
+            return
+        if not torch.is_grad_enabled():
+            self._on_answer(outputs.get("logits"), named.get("labels"))
+        loss = outputs.get("loss")
         if isinstance(loss, Tensor) and loss.requires_grad:
             # Told how many items a step has, a model divides by them: the losses are its shares.
             self._shares = named.get("num_items_in_batch") is not None
             self._losses.append(loss.detach().float())
+
+    def _on_answer(self, logits: Any, labels: Any) -> None:
+        """Keeps answers of an evaluation, where they are surely those of a class or value a row."""
+        if not (isinstance(logits, Tensor) and isinstance(labels, Tensor)):
+            return
+        if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+            return
+        columns = logits.shape[1]
+        if labels.is_floating_point():
+            fits = columns == 1
+        else:
+            fits = columns > 1 and self._count in {0, columns} and int(labels.max()) < columns
+        if fits:
+            self._answers.append((logits.detach(), labels.detach()))

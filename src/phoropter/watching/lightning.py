@@ -10,6 +10,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from phoropter.core.errors import UsageError
+from phoropter.watching.outcomes import together
 from phoropter.watching.recording import Recording, watch
 
 try:
@@ -26,7 +27,8 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
     """Records a fit into a folder that `phoropter diagnose` reads.
 
     The loss of a step is what `training_step` returns. Validation numbers are those that the module
-    logs under `val_loss` and the name of the metric (`val_accuracy`, `accuracy`).
+    logs under `val_loss` and the name of the metric (`val_accuracy`, `accuracy`); if
+    `validation_step` returns a dictionary with `predictions` and `targets`, these are kept too.
 
     Args:
         folder: Where the records go.
@@ -53,6 +55,7 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         super().__init__()
         self._folder, self._classes, self._metric = folder, classes, metric
         self._recording: Recording | None = None
+        self._answers: list[tuple[Tensor, Tensor]] = []
 
     @override
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
@@ -81,6 +84,16 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         self._begin(batch)
 
     @override
+    def on_validation_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, *where: Any, **named: Any
+    ) -> None:
+        """What was answered, if the module says so."""
+        told = isinstance(outputs, Mapping) and {"predictions", "targets"} <= outputs.keys()
+        if self._recording is not None and told:
+            pair = (outputs["predictions"], outputs["targets"])
+            self._answers.append((pair[0].detach(), pair[1].detach()))
+
+    @override
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -96,8 +109,11 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         if self._recording is not None:
             logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
             self._recording.epoch(
-                val_loss=logged.get("val_loss"), val_metric=self._metric_of(logged)
+                val_loss=logged.get("val_loss"),
+                val_metric=self._metric_of(logged),
+                **together(self._answers),
             )
+            self._answers = []
 
     @override
     def on_fit_end(self, trainer: Any, pl_module: Any) -> None:

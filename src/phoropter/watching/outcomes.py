@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from phoropter.core.errors import UsageError
 from phoropter.core.predictions import ClassPredictions, Predictions, ValuePredictions
@@ -60,12 +62,29 @@ def as_predictions(predictions: Any, targets: Any, classes: Sequence[str]) -> Pr
     return ValuePredictions(ids, true, values, tuple(f"value {n}" for n in range(true.shape[1])))
 
 
-def schema_of(predictions: Predictions | None, classes: Sequence[str]) -> TargetSchema:
-    """The target, as far as it is known; the validation part stands for the training part."""
+def together(answers: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+    """Predictions and targets of batches as `Recording.epoch` takes them; none of no batches."""
+    if not answers:
+        return {}
+    predictions, targets = zip(*answers, strict=True)
+    return {"predictions": torch.cat(predictions), "targets": torch.cat(targets)}
+
+
+def schema_of(
+    predictions: Predictions | None, classes: Sequence[str], *, samples: int = 0
+) -> TargetSchema:
+    """The target, as far as it is known; the validation part stands for the training part.
+
+    Args:
+        predictions: Of the validation part.
+        classes: Their names, where they were told.
+        samples: Of the training part, to which the validation's counts are scaled; 0: not known.
+    """
     if isinstance(predictions, ClassPredictions):
-        counts = np.bincount(
-            predictions.truth[predictions.truth >= 0], minlength=len(predictions.classes)
-        )
+        known = predictions.truth[predictions.truth >= 0]
+        counts = np.bincount(known, minlength=len(predictions.classes))
+        if samples and len(known):
+            counts = np.where(counts > 0, np.maximum(counts * samples // len(known), 1), 0)
         return TargetSchema("classes", predictions.classes, tuple(counts.tolist()))
     if isinstance(predictions, ValuePredictions):
         # Without a kind: the loss may be of any unit, so that no constant prediction's is known.

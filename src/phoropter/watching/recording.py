@@ -256,17 +256,17 @@ class Recording:
     def _facts(self, *, ended: bool) -> Facts:
         hearing, pace = self._hearing, self._hearing.pace
         working = pace.training_s
+        samples = self._samples // max(hearing.epoch - 1, 1)  # of a pass; 0 before the first's end
         return Facts(
             recipe=seen_of(self._optimizers, hearing),
             metric=self._metric or "accuracy",
-            schema=schema_of(self._predictions, self._classes),
+            schema=schema_of(self._predictions, self._classes, samples=samples),
             steps=hearing.steps,
             seconds=pace.seconds,
             samples_per_second=self._samples / working if working > 0 else 0.0,
             waiting=pace.waited_s / working if working > 0 else 0.0,
             ended=ended,
             partial=self._row() if hearing.position else None,
-            layers_heard=hearing.activity is not None and hearing.activity.watches,
         )
 
     @property

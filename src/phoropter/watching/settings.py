@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 from torch.optim import Optimizer
 
 from phoropter.watching.hearing import Hearing
 
 LARGEST_PX = 2048
 SMALLEST_PX = 4
+MOST_DROPOUT = 0.99
 _NAMES = ("adamax", "adamw", "adam", "adagrad", "rmsprop")
 """Optimisers by a part of their class's name (bitsandbytes has an `AdamW8bit`)."""
 
@@ -25,7 +28,7 @@ def seen_of(optimizers: Sequence[Optimizer], hearing: Hearing) -> dict[str, Any]
     seen: dict[str, Any] = {
         "model.pretrained": False,
         "model.transfer": "finetune",
-        "model.dropout": 0.0,
+        "model.dropout": _dropout(hearing.network),
         "data.augment.preset": "none",
         "data.size": min(max(hearing.size or SMALLEST_PX, SMALLEST_PX), LARGEST_PX),
         "train.optimizer": _name(optimizers[0]),
@@ -42,6 +45,12 @@ def seen_of(optimizers: Sequence[Optimizer], hearing: Hearing) -> dict[str, Any]
     if hearing.batch_size:
         seen["train.batch_size"] = hearing.batch_size
     return seen
+
+
+def _dropout(network: nn.Module) -> float:
+    """The strongest dropout of its layers; that of functions is not seen."""
+    shares = [module.p for module in network.modules() if isinstance(module, _DropoutNd)]
+    return min(max(shares, default=0.0), MOST_DROPOUT)
 
 
 def _name(optimizer: Optimizer) -> str:

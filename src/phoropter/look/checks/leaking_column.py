@@ -54,8 +54,9 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
         severity="critical",
         confidence=0.9,
         message=(
-            f"{counted(len(leaks), 'column')} enough to tell the target alone: {name!r} predicts "
-            f"{evidence.dataset.targets[0]!r} with {score:.3f} {measure}."
+            f"{counted(len(leaks), 'column')} {'is' if len(leaks) == 1 else 'are'} enough to tell "
+            f"the target alone: {name!r} predicts {evidence.dataset.targets[0]!r} with "
+            f"{score:.3f} {measure}."
         ),
         evidence={
             "columns": dict(listed((name, score) for score, name in leaks)),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from phoropter.core.records import PARTS
 from phoropter.report.figure import Figure, Table
+from phoropter.report.lettering import fitted, text_width
 from phoropter.report.numbers import number
 from phoropter.report.sentences import Sentences
 from phoropter.report.svg import drawing, element, frame, join, span, titled
@@ -34,12 +35,12 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], *, say: Sentences, tit
     ordered = sorted(counts, key=lambda name: -sum(counts[name].values()))
     shown = ordered[:_MOST]
     most = max((sum(counts[name].values()) for name in shown), default=1)
-    room = _WIDTH - _LABEL - 50
+    room = _WIDTH - _LABEL - text_width(number(most)) - 8
     parts = []
     for row, name in enumerate(shown):
         y, left = _ROW * row + 4, _LABEL
-        short = name if len(name) <= 16 else f"{name[:15]}…"
-        parts.append(element("text", short, x=_LABEL - 8, y=y + 13, text_anchor="end"))
+        edge = _LABEL - 8
+        parts.append(element("text", fitted(name, edge), x=edge, y=y + 13, text_anchor="end"))
         for part in PARTS:
             count = counts[name].get(part, 0)
             width = count / max(most, 1) * room

@@ -29,7 +29,7 @@ def learning_curves(
     best_epoch: int,
     say: Sentences,
 ) -> tuple[Figure, ...]:
-    """Loss and primary metric by epoch; figures without any number are left out.
+    """Loss and primary metric by epoch; figures of fewer than two passes are left out.
 
     Findings are marked at `evidence["mark_epoch"]`, the kept weights at `best_epoch`.
     """
@@ -60,9 +60,10 @@ def _curves(
     lines = {
         css: [(float(row.epoch), _float(value(row))) for row in history] for css, _, value in series
     }
+    known = {x for points in lines.values() for x, y in points if math.isfinite(y)}
+    if len(known) < 2:
+        return None  # one pass makes no curve
     shown = [y for points in lines.values() for _, y in points if math.isfinite(y)]
-    if not shown:
-        return None
     log = min(shown) > 0 and max(shown) > _LOG_FROM * min(shown)
     low, high = span(shown)
     limits = (

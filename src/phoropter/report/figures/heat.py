@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from phoropter.report.lettering import PX, fitted, text_width
 from phoropter.report.svg import drawing, element, join, titled
 
 LABEL = 110.0
 _SIDE = 440.0
 _LEGIBLE = 16.0
+_TURN = 50
+_LEAN = math.cos(math.radians(_TURN))
+"""How far to the right a turned name reaches, for its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,10 @@ def heat_map(
     side = min(56.0, (_SIDE - LABEL - 10) / len(names))
     grid = side * len(names)
     content = join([_squares(squares, side), _names(names, side, corner)])
-    return drawing(content, width=LABEL + grid + 10, height=LABEL + grid, label=label)
+    # The names of the columns lean over the right edge of the squares.
+    ends = (at + _LEAN * text_width(_short(name)) + PX for name, at in _places(names, side))
+    width = max(LABEL + grid + 10, *ends)
+    return drawing(content, width=width, height=LABEL + grid, label=label)
 
 
 def _squares(squares: Sequence[Sequence[Square]], side: float) -> Markup:
@@ -62,7 +70,7 @@ def _squares(squares: Sequence[Sequence[Square]], side: float) -> Markup:
             parts.append(
                 titled("rect", one.said, **box, class_=css, fill_opacity=round(one.shade, 3))
             )
-            if one.text and side >= _LEGIBLE and len(one.text) * 6.5 <= side + 4:
+            if one.text and side >= _LEGIBLE and text_width(one.text) <= side + 4:
                 parts.append(
                     element(
                         "text",
@@ -81,12 +89,20 @@ def _names(names: Sequence[str], side: float, corner: tuple[str, str]) -> Markup
         element("text", corner[0], x=0, y=LABEL - 8, class_="name"),
         element("text", corner[1], x=0, y=12, class_="name"),
     ]
-    for index, name in enumerate(names):
-        short = name if len(name) <= 15 else f"{name[:14]}…"
-        at = LABEL + (index + 0.5) * side
-        turn = f"rotate(-50 {at:.1f} {LABEL - 8:.1f})"
+    for name, at in _places(names, side):
+        short = _short(name)
+        turn = f"rotate(-{_TURN} {at:.1f} {LABEL - 8:.1f})"
         parts += [
             element("text", short, x=LABEL - 8, y=at + 4, text_anchor="end"),
             element("text", short, x=at, y=LABEL - 8, transform=turn),
         ]
     return join(parts)
+
+
+def _places(names: Sequence[str], side: float) -> list[tuple[str, float]]:
+    """The names, each with the middle of its row and column."""
+    return [(name, LABEL + (index + 0.5) * side) for index, name in enumerate(names)]
+
+
+def _short(name: str) -> str:
+    return fitted(name, LABEL - 8)

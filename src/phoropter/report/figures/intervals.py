@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from phoropter.report.figure import Figure, Table
+from phoropter.report.lettering import BOLD, fitted, text_width
 from phoropter.report.numbers import number
 from phoropter.report.sentences import Sentences
-from phoropter.report.svg import Scale, drawing, element, join, span, titled
+from phoropter.report.svg import Scale, drawing, element, join, spaced, span, tick_label, titled
 
 _ROW = 26.0
 _WIDTH = 440.0
-_LABEL = 160.0
-_NAME_LENGTH = 24
+_MOST_LABEL = 0.5
+"""Of the width, for the names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ def interval_chart(
     """
     shown = [_finite(bar) for bar in bars if math.isfinite(bar.value)]
     values = [v for bar in shown for v in (bar.low, bar.value, bar.high)] + ([0.0] if zero else [])
-    scale = Scale(*span(values), _LABEL, _WIDTH - 14)
+    widest = max((text_width(bar.name) * _weight(bar) for bar in shown), default=0.0)
+    scale = Scale(*span(values), min(widest + 16, _MOST_LABEL * _WIDTH), _WIDTH - 14)
     height = _ROW * len(shown) + 46
     bottom = height - 38
     parts = [_axis(scale, bottom, height, axis)]
@@ -76,24 +78,31 @@ def _finite(bar: Bar) -> Bar:
 
 def _axis(scale: Scale, bottom: float, height: float, axis: str) -> Markup:
     parts = []
-    for value in scale.ticks():
+    for value in spaced(scale, _WIDTH):
         at = scale(value)
         parts += [
             element("line", x1=at, x2=at, y1=6, y2=bottom, class_="grid"),
-            element("text", number(value), x=at, y=bottom + 16, text_anchor="middle"),
+            tick_label(scale, value, y=bottom + 16, width=_WIDTH),
         ]
+    axis = fitted(axis, scale.end)
     parts.append(element("text", axis, x=scale.end, y=height - 4, text_anchor="end", class_="name"))
     return join(parts)
 
 
 def _bar(bar: Bar, scale: Scale, y: float) -> Markup:
     said = f"{bar.name}: {number(bar.value)} [{number(bar.low)}, {number(bar.high)}]"
-    short = bar.name if len(bar.name) <= _NAME_LENGTH else f"{bar.name[: _NAME_LENGTH - 1]}…"
+    edge = scale.start - 12
+    name = fitted(bar.name, edge / _weight(bar))
     whisker = {"y1": y, "y2": y, "class_": f"whisker {bar.css}"}
     return join(
         (
-            element("text", short, x=_LABEL - 12, y=y + 4, text_anchor="end", class_=bar.css),
+            element("text", name, x=edge, y=y + 4, text_anchor="end", class_=bar.css),
             titled("line", said, x1=scale(bar.low), x2=scale(bar.high), **whisker),
             titled("circle", said, cx=scale(bar.value), cy=y, r=4.5, class_=f"dot {bar.css}"),
         )
     )
+
+
+def _weight(bar: Bar) -> float:
+    """How much wider its name is for being bold."""
+    return BOLD if bar.css == "val" else 1.0

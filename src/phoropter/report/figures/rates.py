@@ -10,9 +10,8 @@ from phoropter.core.run_records import RangePoint
 from phoropter.report.figure import Figure, Table
 from phoropter.report.numbers import number
 from phoropter.report.sentences import Sentences
-from phoropter.report.svg import Frame, Scale, drawing, element, join, span
+from phoropter.report.svg import Frame, drawing, element, frame, join, span
 
-_SIZE = (440, 270)
 _MOST_ROWS = 200
 
 
@@ -26,15 +25,9 @@ def range_figure(
         suggestion: The rate to mark, or None.
         say: Sentences.
     """
-    width, height = _SIZE
     smoothed = [(point.lr, point.smoothed) for point in points]
     low, high = span([mean for _, mean in smoothed])
-    area = Frame(
-        width,
-        height,
-        Scale(points[0].lr, points[-1].lr, 46, width - 12, log=True),
-        Scale(max(low, 0.0), high, height - 40, 24),
-    )
+    area = frame((points[0].lr, points[-1].lr), (max(low, 0.0), high), log_x=True)
     content = join(
         [
             area.axes(say("learning-rate"), ""),
@@ -47,7 +40,7 @@ def range_figure(
     step = -(-len(points) // _MOST_ROWS)
     return Figure(
         title=title,
-        drawing=drawing(content, width=width, height=height, label=title),
+        drawing=drawing(content, width=area.width, height=area.height, label=title),
         numbers=Table(
             [say("learning-rate"), say("running-loss"), say("smoothed")],
             [[number(p.lr), number(p.loss), number(p.smoothed)] for p in points[::step]],
@@ -61,9 +54,11 @@ def _mark(area: Frame, suggestion: float | None) -> Markup:
     if suggestion is None:
         return Markup("")
     at, top = area.x(suggestion), area.y.end
+    side, anchor = (4, "start") if at < (area.x.start + area.x.end) / 2 else (-4, "end")
+    where = {"x": at + side, "y": top + 10, "text_anchor": anchor}
     return join(
         [
             element("line", x1=at, x2=at, y1=top, y2=area.y.start, class_="flag kept"),
-            element("text", number(suggestion), x=at + 4, y=top + 10, class_="flag kept"),
+            element("text", number(suggestion), **where, class_="flag kept"),
         ]
     )

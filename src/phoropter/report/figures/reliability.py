@@ -7,12 +7,12 @@ import math
 from phoropter.core.predictions import ClassPredictions
 from phoropter.metrics.calibration import reliability
 from phoropter.report.figure import Figure, Table
+from phoropter.report.lettering import text_width
 from phoropter.report.numbers import fraction, number
 from phoropter.report.sentences import Sentences
 from phoropter.report.svg import drawing, element, frame, join, titled
 
 _BINS = 10
-_LABEL_ROOM = 40.0
 
 
 def reliability_diagram(predictions: ClassPredictions, *, say: Sentences) -> Figure:
@@ -39,10 +39,13 @@ def reliability_diagram(predictions: ClassPredictions, *, say: Sentences) -> Fig
             element("line", x1=x, x2=x, y1=y, y2=area.y(confidence), class_="gap"),
             titled("circle", said, cx=x, cy=y, r=radius, class_="dot soft val"),
         ]
-        if x - labelled > _LABEL_ROOM:  # the table has the counts of all
-            up = {"x": x, "y": y - radius - 3, "text_anchor": "middle"}
-            parts.append(element("text", f"n={number(count)}", **up))
-            labelled = x
+        half = text_width(label := f"n={number(count)}") / 2
+        middle = min(x, area.width - half)
+        if middle - half > labelled:  # the table has the counts of all
+            up = y - radius - 3
+            place = up if up > area.y.end else y + radius + 13
+            parts.append(element("text", label, x=middle, y=place, text_anchor="middle"))
+            labelled = middle + half
     title = say("reliability")
     header = [say("probability"), say("samples"), say("mean-probability"), say("share-right")]
     return Figure(
