@@ -50,7 +50,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         "warning",
         0.9 if below else 0.6,
         f"The learning rate of {lr:.2g} is too low: the training loss falls steadily, but only "
-        f"from {losses.values[0]:.3g} to {losses.values[-1]:.3g} "
+        f"from {losses.values[0]:.5g} to {losses.values[-1]:.5g} "
         f"in {evidence.summary.steps} steps.",
         {
             "lr": lr,

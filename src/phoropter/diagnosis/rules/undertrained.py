@@ -52,7 +52,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         min(0.95, 0.6 + share),
         f"Training ended too early, after {evidence.summary.epochs} epochs: the validation loss "
         f"was still falling ({val.last:.3g}; twice the time should bring about "
-        f"{val.last - val.gain:.3g}).",
+        f"{max(val.last - val.gain, 0.0):.3g}).",
         {
             "val_loss": val.last,
             "expected_fall": val.gain,

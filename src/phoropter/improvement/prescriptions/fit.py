@@ -71,6 +71,8 @@ def plateau(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     usual = usual_rates(recipe)
     if not is_classic(recipe):
         for rate in (usual.usual, usual.usual / 10):
+            if rounded(rate) == recipe.train.lr:
+                continue
             yield prescription(
                 evidence,
                 "usual-rate",
