@@ -204,9 +204,9 @@ def test_longer_training_is_promised_what_the_curve_promises(evidence):
     assert second.expected_gain == pytest.approx(0.2 * 0.3)
 
 
-def test_longer_steps_are_for_rates_below_the_usual(evidence):
-    told = {"val_loss": 1.0, "expected_fall": 0.3, "times_longer": 6, "fall_if_so": 0.6}
-    for lr, offered in ((1e-4, True), (1e-3, False)):
+def test_longer_steps_are_for_rates_below_the_usual_of_runs_that_can_be_judged(evidence):
+    for lr, times, offered in ((1e-4, 3, True), (1e-3, 3, False), (1e-4, 12, False)):
+        told = {"val_loss": 1.0, "expected_fall": 0.3, "times_longer": times, "fall_if_so": 0.6}
         run = evidence({"model.transfer": "finetune", "model.pretrained": False, "train.lr": lr})
         found = prescribe(_finding("undertrained", **told), run).prescriptions
         assert any("train.lr" in item.change for item in found) == offered

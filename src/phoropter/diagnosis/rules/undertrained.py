@@ -90,7 +90,7 @@ def _few_steps(evidence: RunEvidence) -> Finding | None:
             "val_loss": loss,
             "expected_fall": UNSEEN * loss,
             "times_longer": times,
-            "fall_if_so": 2 * UNSEEN * loss,
+            "fall_if_so": 4 * UNSEEN * loss,
             "mark_epoch": int(losses.epochs[-1]),
         },
     )

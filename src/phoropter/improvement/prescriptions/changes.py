@@ -38,7 +38,7 @@ UPPER_PASS_COST = 1.5  # backward ends where the frozen layers begin
 LOWER_LAYERS = 0.6
 """Share of the layers that stay as they are: of EfficientNet-Lite0 most of the work of a step."""
 PASS_COST = 3.0  # forward and backward, against one forward pass for frozen features
-MAX_WIDTH = 512
+LEAST_WIDTH, MAX_WIDTH = 32, 512
 WIDE_ENOUGH_PX = 128  # pretrained trunks see little below it
 PATCH_PX = 32  # strides of 32 leave one cell of a smaller image
 
@@ -205,7 +205,7 @@ def wider(evidence: RunEvidence) -> Iterator[Prescription]:
         return
     width = recipe.model.width
     if width < MAX_WIDTH:
-        new = min(max(width * (4 if width < 16 else 2), 16), MAX_WIDTH)
+        new = min(max(width * (4 if width < 16 else 2), LEAST_WIDTH), MAX_WIDTH)
         change, words = {"model.width": new}, f"a width of {new} instead of {width}"
     elif recipe.model.depth < 6:
         change = {"model.depth": recipe.model.depth + 1}

@@ -17,6 +17,7 @@ from phoropter.improvement.prescriptions.making import (
     rounded,
 )
 
+MANY_TIMES = 4  # longer: so short a run says nothing of its rate
 MOST_OF_A_RUN = 0.9  # a fall of the loss never promises more of the error
 
 
@@ -31,7 +32,7 @@ def undertrained(finding: Finding, evidence: RunEvidence) -> Iterator[Prescripti
         yield from changes.longer(evidence, share=share * float(twice) / float(fall))
     yield from changes.longer_and_varied(evidence, factor=max(times, 4), share=share)
     lr, usual = evidence.recipe.train.lr, usual_rates(evidence.recipe)
-    if lr * 3 <= usual.usual:
+    if times <= MANY_TIMES and lr * 3 <= usual.usual:
         yield prescription(
             evidence,
             "higher-rate",
