@@ -308,26 +308,31 @@ FREE = {".lock", "curves.html", "findings.json", "timing.jsonl", "issues.csv", "
 
 def damage(case, folder, times):
     """Damages a finished and an interrupted project."""
-    result, said, operations = counted(case, folder)
-    finished = Scene(case, folder / "finished")
-    finished.do()
-    stopped = interrupted(Scene(case, folder / "stopped"), operations)
+    result, said, _ = counted(case, folder)
+    # A project remembers where its data are: it is damaged in the place that it was made in.
+    place, kept = folder / "victim", []
+    for name, live in (("finished", Scene.do), ("stopped", interrupted)):
+        victim = Scene(case, place)
+        live(victim)
+        kept.append(place.rename(folder / name))
     chosen = random.Random()
     cases = [
-        (scene, path.relative_to(scene.project), way)
-        for scene in (finished, stopped)
-        for path in sorted(scene.project.rglob("*"))
+        (copy, path.relative_to(copy), way)
+        for copy in kept
+        for path in sorted((copy / victim.project.name).rglob("*"))
         if path.is_file()
         for way in WAYS
     ]
     chosen.shuffle(cases)
     complaints, refused = [], 0
-    for scene, path, way in cases[:times]:
-        label = f"{scene.place.name} {path} {way}"
-        victim = Scene(case, folder / "victim")
-        shutil.rmtree(victim.place)
-        shutil.copytree(scene.place, victim.place)
-        file = victim.project / path
+    shutil.copytree(kept[0], place)
+    if after_damage(victim, result, said, Path()) != (0, []):
+        complaints.append("a copy without any damage is refused, so that nothing else is shown")
+    for copy, path, way in cases[:times]:
+        label = f"{copy.name} {path} {way}"
+        shutil.rmtree(place)
+        shutil.copytree(copy, place)
+        file = place / path
         content = file.read_bytes()
         if WAYS[way] is None:
             file.unlink()
@@ -338,7 +343,6 @@ def damage(case, folder, times):
         code, wrong = after_damage(victim, result, said, path)
         complaints += [f"{label}: {what}" for what in wrong]
         refused += code != 0
-        shutil.rmtree(victim.place)
     tried = len(cases[:times])
     return {"cases": len(cases), "tried": tried, "refused": refused, "complaints": complaints}
 
@@ -364,15 +368,14 @@ def after_damage(scene, result, said, path):
     return first, wrong
 
 
-def interrupted(scene, operations):
-    """The scene, killed when the run has two checkpoints."""
+def interrupted(scene):
+    """Kills the command of a scene when its run has two checkpoints."""
 
     def die(_count):
         if list(scene.project.glob("runs/*/checkpoint/previous.pt")):
             os.kill(os.getpid(), signal.SIGKILL)
 
     scene.do(accident=die)
-    return scene
 
 
 def different(a, b):

@@ -26,7 +26,7 @@ from phoropter.metrics import named
 from phoropter.metrics.function import Floats, MetricFunction
 from phoropter.metrics.interval import bootstrap_ends
 from phoropter.metrics.resampling import bootstrap
-from phoropter.metrics.studentised import Studentised, studentised_ends
+from phoropter.metrics.studentised import of_difference, studentised_ends
 
 RESAMPLES = 2000
 
@@ -182,19 +182,16 @@ def difference_ends(
         metric: Any metric for them.
         seed: Of the draws.
     """
+    by_pivots = of_difference(metric, a, b)
+    if by_pivots is not None:
+        return studentised_ends([by_pivots], resamples=RESAMPLES, seed=seed)[0]
     of_a, of_b = metric.weighted(a), metric.weighted(b)
 
     def difference(weights: Floats) -> Floats:
         return of_b(weights) - of_a(weights)
 
-    if metric.contributions is None:
-        draws = bootstrap([difference], len(a), resamples=RESAMPLES, seed=seed)[0]
-        return bootstrap_ends(difference, draws, len(a))
-    share_in_a, share_in_b = metric.contributions(a), metric.contributions(b)
-    found = Studentised(
-        difference, lambda weights: share_in_b(weights) - share_in_a(weights), len(a)
-    )
-    return studentised_ends([found], resamples=RESAMPLES, seed=seed)[0]
+    draws = bootstrap([difference], len(a), resamples=RESAMPLES, seed=seed)[0]
+    return bootstrap_ends(difference, draws, len(a))
 
 
 def proper_score_test(

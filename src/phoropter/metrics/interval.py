@@ -23,7 +23,7 @@ from scipy.special import ndtr, ndtri
 from phoropter.core.predictions import ClassPredictions, Predictions
 from phoropter.metrics.function import Floats, MetricFunction, Weighted, chunks, labelled
 from phoropter.metrics.resampling import LEAST_DEFINED, LEVEL, bootstrap
-from phoropter.metrics.studentised import studentised, studentised_ends
+from phoropter.metrics.studentised import of_metric, studentised_ends
 
 JACKKNIFE_GROUPS = 200
 
@@ -57,18 +57,24 @@ def intervals(
         resamples: Bootstrap draws.
         seed: Of the draws.
     """
+    by_pivots = {
+        place: found
+        for place, metric in enumerate(metrics)
+        if (found := of_metric(metric, predictions)) is not None
+    }
     ends = dict[int, tuple[float, float]]()
-    plain = [place for place, metric in enumerate(metrics) if metric.contributions is None]
+    if by_pivots:
+        of_means = studentised_ends([*by_pivots.values()], resamples=resamples, seed=seed)
+        ends |= dict(zip(by_pivots, of_means, strict=True))
+    plain = {
+        place: metric.weighted(predictions)
+        for place, metric in enumerate(metrics)
+        if place not in by_pivots
+    }
     if plain:
-        computes = [metrics[place].weighted(predictions) for place in plain]
-        draws = bootstrap(computes, len(predictions), resamples=resamples, seed=seed)
+        draws = bootstrap([*plain.values()], len(predictions), resamples=resamples, seed=seed)
         for place, row in zip(plain, draws, strict=True):
             ends[place] = _ends(metrics[place], predictions, row)
-    others = [place for place in range(len(metrics)) if place not in ends]
-    if others:
-        statistics = [studentised(metrics[place], predictions) for place in others]
-        found = studentised_ends(statistics, resamples=resamples, seed=seed)
-        ends |= zip(others, found, strict=True)
     return [ends[place] for place in range(len(metrics))]
 
 
