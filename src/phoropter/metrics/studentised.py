@@ -39,8 +39,8 @@ from phoropter.metrics.function import Floats, MetricFunction, Weighted
 from phoropter.metrics.resampling import LEAST_DEFINED, LEVEL, bootstrap
 
 LEAST_ERROR = 0.2
-"""Of the standard error that so many samples have, that a resample's is taken for at least: one that
-drew nearly equal samples alone would divide by nearly nothing."""
+"""Of the standard error that so many samples have; a resample's is taken for at least that, since
+one that drew nearly equal samples alone would divide by nearly nothing."""
 SHARE_DRAWN = 0.25
 SHARE_DRAWN_BY_SIZE = 0.5
 """The same where the pivots' sizes are taken: of 100 and 200 heavy-tailed errors .96 and .95 of the
