@@ -332,8 +332,7 @@ def damage(case, folder, times):
         label = f"{copy.name} {path} {way}"
         shutil.rmtree(place)
         shutil.copytree(copy, place)
-        file = place / path
-        content = file.read_bytes()
+        content = (file := place / path).read_bytes()
         if WAYS[way] is None:
             file.unlink()
         else:
@@ -343,14 +342,13 @@ def damage(case, folder, times):
         code, wrong = after_damage(victim, result, said, path)
         complaints += [f"{label}: {what}" for what in wrong]
         refused += code != 0
-    tried = len(cases[:times])
-    return {"cases": len(cases), "tried": tried, "refused": refused, "complaints": complaints}
+    count = {"cases": len(cases), "tried": len(cases[:times]), "refused": refused}
+    return {**count, "complaints": complaints}
 
 
 def after_damage(scene, result, said, path):
     """The exit code of the same command, given again; what is wrong with it and with others."""
-    weights = path.suffix == ".safetensors"
-    before = scene.result()
+    before = scene.result() if path.suffix == ".safetensors" else result
     first, out, err = scene.do()
     if first != 0:
         wrong = one_clear_line(first, out, err, codes={"corrupt-file", "input", "usage"})
@@ -358,7 +356,7 @@ def after_damage(scene, result, said, path):
     wrong = [] if answer(out) == said else [f"another answer: {out} {err[-300:]}"]
     now, then, before = (without_halves(found) for found in (scene.result(), result, before))
     # Of a finished run neither command reads the weights: they may stay as they are.
-    if path.name not in FREE and now != then and not (weights and now == before):
+    if path.name not in FREE and now not in (then, before):
         wrong.append(different(now, then))
     run = json.loads(out)["run"]
     code, out, err = scene.do(["evaluate", run, "--project", scene.project.name, "--json"])
