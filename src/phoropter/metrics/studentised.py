@@ -45,6 +45,7 @@ SHARE_DRAWN = 0.25
 SHARE_DRAWN_BY_SIZE = 0.5
 """The same where the pivots' sizes are taken: of 100 and 200 heavy-tailed errors .96 and .95 of the
 intervals of a difference in RMSE hold the truth (a quarter .98 and .96, all .95 and .94)."""
+MANY = 500
 NO_SPREAD = 1e-12  # of the value: what rounding leaves where all samples contribute alike
 LEAST_DRAWN = 25  # fewer are too few for a standard error
 
@@ -142,14 +143,18 @@ def of_metric(metric: MetricFunction, predictions: Predictions) -> Studentised |
 
 
 def of_difference(metric: MetricFunction, a: Predictions, b: Predictions) -> Studentised | None:
-    """How the difference b - a of a metric is studentised; None where contributions are unknown.
+    """How the difference b - a of a metric is studentised; None where percentiles serve as well.
+
+    That is where contributions are unknown, and where there are `MANY` samples of a metric with two
+    ends: of the difference of two areas, whose contributions take long, they then hold .95.
 
     Args:
         metric: Any metric for them.
         a: The one model, truth known.
         b: The other, same samples in the same order.
     """
-    if metric.contributions is None:
+    bounded = all(math.isfinite(end) for end in metric.range)
+    if metric.contributions is None or (bounded and len(a) > MANY):
         return None
     of_a, of_b = metric.weighted(a), metric.weighted(b)
     to_a, to_b = metric.contributions(a), metric.contributions(b)
