@@ -1,6 +1,6 @@
-"""Whether verdicts are true: equals told apart, differences found, intervals that hold the truth.
+"""Whether verdicts are true: equals told apart, differences found.
 
-Run: python benchmarks/verdicts.py [--parts null networks power coverage] [--cache DIR]
+Run: python benchmarks/verdicts.py [--parts null networks power] [--cache DIR]
 
 null      500 pairs without any difference: the real answers of two networks on digits, of which a
           coin decides, sample by sample, whose is whose.
@@ -8,7 +8,6 @@ networks  500 pairs of networks of one recipe under two seeds, each pair on its 
           and groups of three against three, compared over seeds.
 power     Planted differences of 1, 2 and 5 points on 200, 1,000 and 5,000 samples: how often one is
           found, beside what theory says of McNemar's test (exact, and Connor's normal formula).
-coverage  How often 95 % intervals hold the known truth, for metrics and for their differences.
 
 Verdicts are those of the first look, where they are given most easily. Aims: at most 5 % of equals
 are called better or worse; coverage from 93 to 97 %. Shares carry exact 95 % binomial intervals.
@@ -30,13 +29,11 @@ from scipy.stats import binomtest, norm
 
 from phoropter.comparison.looks import threshold
 from phoropter.comparison.mcnemar import discordant, exact_p, power
-from phoropter.comparison.paired import paired_test
 from phoropter.comparison.permutation import permutation_p
 from phoropter.comparison.seeds import seeds_test
-from phoropter.core.predictions import ClassPredictions, Predictions, ValuePredictions
+from phoropter.core.predictions import ClassPredictions
 from phoropter.core.seed import generator
 from phoropter.metrics import named
-from phoropter.metrics.interval import interval
 from phoropter.report.svg import drawing, element, frame, join
 
 PAIRS = 500
@@ -47,13 +44,6 @@ LEVEL = threshold(1)
 DELTAS, SIZES = (0.01, 0.02, 0.05), (200, 1000, 5000)
 RIGHT, DISCORDANT = 0.85, 0.10
 TRIALS = 500
-COVERED = (
-    *("accuracy", "balanced_accuracy", "macro_f1", "matthews", "roc_auc", "average_precision"),
-    *("log_loss", "brier", "ece"),
-)
-OF_VALUES = ("mae", "rmse", "mape", "r2")
-COUNTS = (200, 1000)
-KNOWN = 400_000
 PICTURE = Path(__file__).parents[1] / "docs" / "assets" / "power.svg"
 
 
@@ -208,54 +198,10 @@ def _picture(found: dict[tuple[float, int], float]) -> str:
     return str(chart).replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
 
 
-def classifier(count: int, seed: int) -> ClassPredictions:
-    """Three classes, unequal; scores of the truth stand out, and are a little too sure."""
-    draw = np.random.default_rng(seed)
-    truth = draw.choice(3, count, p=(0.5, 0.3, 0.2))
-    scores = draw.normal(size=(count, 3))
-    scores[np.arange(count), truth] += 1.6
-    odds = np.exp(2.2 * scores)
-    ids = np.arange(count).astype(np.str_)
-    return ClassPredictions(ids, truth, odds / odds.sum(axis=1, keepdims=True), ("x", "y", "z"))
-
-
-def regressor(count: int, seed: int) -> ValuePredictions:
-    """Heavy-tailed errors (t with five degrees of freedom)."""
-    draw = np.random.default_rng(seed)
-    truth = draw.normal(20.0, 4.0, size=(count, 1))
-    error = draw.standard_t(5, size=truth.shape)
-    return ValuePredictions(np.arange(count).astype(np.str_), truth, truth + error, ("v",))
-
-
-def tell_coverage(_cache: Path) -> None:
-    """How often the intervals of metrics, and of planted differences, hold the truth."""
-    print("  metric             " + "".join(f"{count:>8}" for count in COUNTS))
-    for names, make in ((COVERED, classifier), (OF_VALUES, regressor)):
-        large = make(KNOWN, 1)
-        for name in names:
-            truth = named(name)(large)
-            held = [_held(make, name, truth, count) for count in COUNTS]
-            print(f"  {name:18}" + "".join(f"{one:9.3f}" for one in held), flush=True)
-    for name, delta in (("accuracy", 0.02), ("macro_f1", 0.02)):
-        truth = np.subtract(*(named(name)(one) for one in planted(KNOWN, delta, 1)[::-1]))
-        held = []
-        for count in COUNTS:
-            tests = (paired_test(*planted(count, delta, 2 + t), named(name)) for t in range(TRIALS))
-            held.append(np.mean([test.low <= truth <= test.high for test in tests]))
-        print(f"  difference of {name:12}" + "".join(f"{one:9.3f}" for one in held), flush=True)
-
-
-def _held(make: Callable[[int, int], Predictions], name: str, truth: float, count: int) -> float:
-    metric = named(name)
-    ends = (interval(metric, make(count, 2 + trial), seed=trial) for trial in range(2 * TRIALS))
-    return float(np.mean([low <= truth <= high for low, high in ends]))
-
-
 PARTS: dict[str, Callable[[Path], None]] = {
     "null": tell_null,
     "networks": tell_networks,
     "power": tell_power,
-    "coverage": tell_coverage,
 }
 
 

@@ -308,27 +308,31 @@ FREE = {".lock", "curves.html", "findings.json", "timing.jsonl", "issues.csv", "
 
 def damage(case, folder, times):
     """Damages a finished and an interrupted project."""
-    result, said, operations = counted(case, folder)
-    finished = Scene(case, folder / "finished")
-    finished.do()
-    stopped = interrupted(Scene(case, folder / "stopped"), operations)
+    result, said, _ = counted(case, folder)
+    # A project remembers where its data are: it is damaged in the place that it was made in.
+    place, kept = folder / "victim", []
+    for name, live in (("finished", Scene.do), ("stopped", interrupted)):
+        victim = Scene(case, place)
+        live(victim)
+        kept.append(place.rename(folder / name))
     chosen = random.Random()
     cases = [
-        (scene, path.relative_to(scene.project), way)
-        for scene in (finished, stopped)
-        for path in sorted(scene.project.rglob("*"))
+        (copy, path.relative_to(copy), way)
+        for copy in kept
+        for path in sorted((copy / victim.project.name).rglob("*"))
         if path.is_file()
         for way in WAYS
     ]
     chosen.shuffle(cases)
     complaints, refused = [], 0
-    for scene, path, way in cases[:times]:
-        label = f"{scene.place.name} {path} {way}"
-        victim = Scene(case, folder / "victim")
-        shutil.rmtree(victim.place)
-        shutil.copytree(scene.place, victim.place)
-        file = victim.project / path
-        content = file.read_bytes()
+    shutil.copytree(kept[0], place)
+    if after_damage(victim, result, said, Path()) != (0, []):
+        complaints.append("a copy without any damage is refused, so that nothing else is shown")
+    for copy, path, way in cases[:times]:
+        label = f"{copy.name} {path} {way}"
+        shutil.rmtree(place)
+        shutil.copytree(copy, place)
+        content = (file := place / path).read_bytes()
         if WAYS[way] is None:
             file.unlink()
         else:
@@ -338,41 +342,47 @@ def damage(case, folder, times):
         code, wrong = after_damage(victim, result, said, path)
         complaints += [f"{label}: {what}" for what in wrong]
         refused += code != 0
-        shutil.rmtree(victim.place)
-    tried = len(cases[:times])
-    return {"cases": len(cases), "tried": tried, "refused": refused, "complaints": complaints}
+    count = {"cases": len(cases), "tried": len(cases[:times]), "refused": refused}
+    return {**count, "complaints": complaints}
 
 
 def after_damage(scene, result, said, path):
-    """The exit code of the same command, given again; what is wrong with it and `evaluate`."""
+    """The exit code of the same command, given again; what is wrong with it and with others."""
+    before = scene.result() if path.suffix == ".safetensors" else result
     first, out, err = scene.do()
     if first != 0:
         wrong = one_clear_line(first, out, err, codes={"corrupt-file", "input", "usage"})
         return first, [wrong] if wrong else []
     wrong = [] if answer(out) == said else [f"another answer: {out} {err[-300:]}"]
-    now = {key: value for key, value in scene.result().items() if key != "halves"}
-    then = {key: value for key, value in result.items() if key != "halves"}
-    if path.name not in FREE and now != then:
+    now, then, before = (without_halves(found) for found in (scene.result(), result, before))
+    # Of a finished run neither command reads the weights: they may stay as they are.
+    if path.name not in FREE and now not in (then, before):
         wrong.append(different(now, then))
-    code, out, err = scene.do(
-        ["evaluate", json.loads(out)["run"], "--project", "p.phoropter", "--json"]
-    )
+    run = json.loads(out)["run"]
+    code, out, err = scene.do(["evaluate", run, "--project", scene.project.name, "--json"])
     if code != 0:
         wrong.append(f"evaluate: {code} {out} {err[-300:]}")
     elif answer(out) != said:
         wrong.append(f"evaluate: another answer: {out}")
+    if path.name == "best.safetensors" and now != then:
+        code, out, err = scene.do(["test", scene.project.name, "--run", run, "--json"])
+        refused = one_clear_line(code, out, err, codes={"corrupt-file"})
+        wrong += [f"test with damaged weights: {refused}"] if refused else []
     return first, wrong
 
 
-def interrupted(scene, operations):
-    """The scene, killed when the run has two checkpoints."""
+def without_halves(found):
+    return {key: value for key, value in found.items() if key != "halves"}
+
+
+def interrupted(scene):
+    """Kills the command of a scene when its run has two checkpoints."""
 
     def die(_count):
         if list(scene.project.glob("runs/*/checkpoint/previous.pt")):
             os.kill(os.getpid(), signal.SIGKILL)
 
     scene.do(accident=die)
-    return scene
 
 
 def different(a, b):

@@ -2,16 +2,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import nnls
+from scipy import integrate, stats
 
 from phoropter.comparison.learning_curve import (
+    FALLS,
     FAMILIES,
     POWERS,
-    PRIOR,
+    RESTS,
     SCALES,
-    fit,
+    USUAL,
+    Belief,
     members,
-    values,
+    posterior,
 )
 
 SIZES = np.array([125.0, 250.0, 500.0, 1000.0])
@@ -23,63 +25,110 @@ def _of(family):
     return np.flatnonzero(KNOWN.family == FAMILIES.index(family))
 
 
+def _forecast(found):
+    return found.weight @ (found.present[:, None] * BEYOND.shapes)
+
+
+def test_every_shape_is_one_at_the_present_and_falls():
+    assert KNOWN.shapes[:, -1] == pytest.approx(1.0)
+    assert np.all(np.diff(KNOWN.shapes, axis=1) < 0)
+    assert np.all(np.diff(BEYOND.shapes, axis=1) <= 0)
+    assert np.all(BEYOND.shapes >= 0)
+
+
+@pytest.mark.parametrize(
+    ("family", "count", "shape"),
+    [
+        ("power law", len(POWERS), lambda share, at: share ** -POWERS[at]),
+        ("logarithm", len(FALLS), lambda share, at: 1 - FALLS[at] * np.log(share)),
+        ("inverse logarithm", 1, lambda share, _: np.log(1000) / np.log(1000 * share)),
+    ],
+)
+def test_families_without_a_rest_are_what_they_are_called(family, count, shape):
+    assert len(_of(family)) == count
+    for number, at in enumerate(_of(family)):
+        expected = np.maximum(shape(SIZES / 1000, number), 0)
+        np.testing.assert_allclose(KNOWN.shapes[at], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("family", "fall"),
+    [
+        ("power law with a rest", [lambda share, p=p: share**-p for p in POWERS]),
+        ("exponential", [lambda share, s=s: np.exp((1 - share) / s) for s in SCALES]),
+    ],
+)
+def test_families_with_a_rest_keep_it_for_ever(family, fall):
+    at = _of(family).reshape(len(RESTS), len(fall))
+    for row, rest in enumerate(RESTS):
+        for column, curve in enumerate(fall):
+            expected = rest + (1 - rest) * curve(SIZES / 1000)
+            np.testing.assert_allclose(KNOWN.shapes[at[row, column]], expected, rtol=1e-12)
+
+
 @given(
     power=st.integers(0, len(POWERS) - 1),
+    rest=st.integers(0, len(RESTS) - 1),
     scale=st.floats(0.02, 0.3),
-    rest=st.floats(0.0, 0.3),
 )
 @settings(max_examples=30, deadline=None)
-def test_an_exact_power_law_is_recovered_and_continued(power, scale, rest):
+def test_a_curve_without_noise_is_recognised_and_continued(power, rest, scale):
     def error(samples):
-        return scale * (samples / 1000) ** -POWERS[power] + rest
+        return scale * (RESTS[rest] + (1 - RESTS[rest]) * (samples / 1000) ** -POWERS[power])
 
-    fits = fit(error(SIZES)[None], KNOWN, np.full(4, 1e4))
-    at = _of("power law with a rest")[power]
-    assert fits.misfit[0, at] == pytest.approx(0, abs=1e-6)
-    assert fits.scale[0, at] == pytest.approx(scale, rel=1e-6)
-    continued = values(fits, BEYOND)[0, at]
-    np.testing.assert_allclose(continued, error(np.array([2000.0, 4000.0])), rtol=1e-6)
+    found = posterior(error(SIZES), (1e-5 * error(SIZES)) ** 2, KNOWN)
+    later = error(np.array([2000.0, 4000.0]))
+    np.testing.assert_allclose(_forecast(found), later, rtol=0.01)
 
 
-@pytest.mark.parametrize("place", range(len(SCALES)))
-def test_an_exact_exponential_is_recovered(place):
-    exact = 0.2 * np.exp(-SIZES / 1000 / SCALES[place]) + 0.1
-    fits = fit(exact[None], KNOWN, np.full(4, 1e4))
-    at = _of("exponential")[place]
-    assert (fits.scale[0, at], fits.rest[0, at]) == pytest.approx((0.2, 0.1))
-
-
-def test_an_exact_logarithm_is_recovered():
-    exact = 0.4 - 0.05 * np.log(SIZES / 1000)
-    fits = fit(exact[None], KNOWN, np.full(4, 1e4))
-    (at,) = _of("logarithm")
-    assert (fits.scale[0, at], fits.rest[0, at]) == pytest.approx((0.05, 0.4))
-
-
-def test_every_fit_is_that_of_non_negative_least_squares():
+def test_one_member_as_by_numerical_integration():
+    """Weight, mean and deviation against the integral over the present error."""
     draw = np.random.default_rng(0)
-    curves = draw.uniform(0, 0.6, (20, 4))
-    weights = draw.uniform(0.5, 2, 4)
-    fits = fit(curves, KNOWN, weights)
-    root = np.sqrt(weights)
-    for curve, errors in enumerate(curves):
-        for at in np.flatnonzero(~KNOWN.signed):
-            columns = [KNOWN.shapes[at], np.ones(4)][: 1 + KNOWN.rested[at]]
-            _, residual = nnls(np.stack(columns, axis=1) * root[:, None], errors * root)
-            assert fits.misfit[curve, at] == pytest.approx(residual**2, abs=1e-9)
+    variances = np.array([4e-4, 2e-4, 1e-4, 1e-4])
+    errors = 0.2 * (SIZES / 1000) ** -0.4 + draw.normal(size=4) * np.sqrt(variances)
+    found = posterior(errors, variances, KNOWN)
+    evidence = np.empty(len(KNOWN.prior))
+    for at, shape in enumerate(KNOWN.shapes):
+
+        def density(present, shape=shape):
+            return stats.norm.pdf(errors, present * shape, np.sqrt(variances)).prod()
+
+        center = found.present[at]
+        reach = 8 * found.deviation[at]
+        window = (center - reach, center + reach)
+        evidence[at] = integrate.quad(density, *window, points=[center])[0]
+        if at % 40 == 0:
+            mean = integrate.quad(lambda e, d=density: e * d(e), *window, points=[center])[0]
+            square = integrate.quad(lambda e, d=density: e * e * d(e), *window, points=[center])[0]
+            mean, square = mean / evidence[at], square / evidence[at]
+            assert found.present[at] == pytest.approx(mean, rel=1e-5)
+            assert found.deviation[at] == pytest.approx(np.sqrt(square - mean**2), rel=1e-3)
+    expected = KNOWN.prior * evidence
+    np.testing.assert_allclose(found.weight, expected / expected.sum(), rtol=1e-4, atol=1e-9)
 
 
-def test_no_fit_rises():
-    curves = np.random.default_rng(1).uniform(0, 1, (50, 4))
-    assert np.all(fit(curves, KNOWN, np.ones(4)).scale >= 0)
-    assert np.all(np.diff(values(fit(curves, KNOWN, np.ones(4)), KNOWN), axis=2) <= 1e-12)
+def test_noise_leaves_what_was_believed_before():
+    found = posterior(np.array([0.4, 0.3, 0.25, 0.2]), np.full(4, 1e4), KNOWN)
+    by_family = np.bincount(KNOWN.family, found.weight)
+    # Shapes that reach high where there are few samples pin the present error down more closely.
+    assert by_family.argmax() == np.bincount(KNOWN.family, KNOWN.prior).argmax()
 
 
-def test_usual_powers_are_believed_most_and_all_beliefs_sum_to_one():
-    known = members(np.array([100.0, 200.0]), present=200)
-    assert known.prior.sum() == pytest.approx(1)
-    for number, share in enumerate(PRIOR.values()):
-        own = known.prior[known.family == number]
-        assert own.sum() == pytest.approx(share)
-        if len(own) == len(POWERS):
-            assert POWERS[own.argmax()] == pytest.approx(0.3, abs=0.05)
+def test_a_curve_that_levels_off_is_not_taken_for_one_that_falls_on():
+    flat = posterior(np.array([0.31, 0.303, 0.3005, 0.3]), np.full(4, 1e-6), KNOWN)
+    steep = posterior(0.3 * (SIZES / 1000) ** -0.7, np.full(4, 1e-6), KNOWN)
+    assert _forecast(flat)[1] > 0.28
+    assert _forecast(steep)[1] < 0.15
+
+
+def test_beliefs_are_dealt_out_to_families_and_members():
+    belief = Belief(power=0.5, spread=0.5, restless=0.4, others=0.2)
+    known = members(SIZES, present=1000.0, belief=belief)
+    shares = np.bincount(known.family, known.prior)
+    np.testing.assert_allclose(shares, [0.48, 0.32, 0.05, 0.1, 0.05])
+    laws = known.prior[known.family == FAMILIES.index("power law")]
+    assert POWERS[laws.argmax()] == pytest.approx(0.5, abs=0.06)
+    with_rest = known.prior[known.family == 0].reshape(len(RESTS), len(POWERS))
+    assert np.all(np.diff(with_rest.sum(axis=1)) < 0)
+    assert KNOWN.prior.sum() == pytest.approx(1)
+    assert members(SIZES, present=1000.0, belief=USUAL).prior == pytest.approx(KNOWN.prior)

@@ -222,3 +222,37 @@ def test_waiting_for_data_is_told_where_it_costs_something(evidence, waiting, se
     assert [item.severity for item in found] == ([] if severity is None else [severity])
     if found:
         assert found[0].evidence["fastest"] == pytest.approx(1 / (1 - waiting))
+
+
+def _learnt_by_heart(evidence, predictions, *, train_loss=0.01, val_loss=None, **fields):
+    """A loop of others that is right in 80 % of its validation part, and told no training score."""
+    truth = np.arange(400) % 10
+    told = predictions(truth, np.where(np.arange(400) % 5 == 0, (truth + 1) % 10, truth))
+    own = -np.log(told.probabilities[np.arange(400), truth]).mean()
+    ends = own if val_loss is None else val_loss
+    curves = {"train_loss": [2.3, *[train_loss] * 10], "val_loss": [2.3, *[ends] * 10]}
+    return _run("overfit", evidence(predictions=told, **curves, **fields))
+
+
+def test_the_training_loss_proves_a_gap_where_no_training_score_is_known(evidence, predictions):
+    (found,) = _learnt_by_heart(evidence, predictions)
+    assert found.severity == "warning"
+    assert found.evidence["train_score"] == pytest.approx(1 - 0.01 / np.log(2))
+    assert found.evidence["gap"] == pytest.approx(found.evidence["train_score"] - 0.8)
+    assert "by its loss it scores at least 98.6% on training samples" in found.message
+
+
+def test_a_loss_proves_nothing_where_it_is_large_or_another_one(evidence, predictions):
+    assert not _learnt_by_heart(evidence, predictions, train_loss=0.13)  # 81 % right, or more
+    assert not _learnt_by_heart(evidence, predictions, val_loss=0.4)  # such as a focal loss
+    assert not _learnt_by_heart(evidence, predictions, metric="macro_f1")
+
+
+def test_the_bound_is_markovs():
+    """Losses of misjudged samples are ln 2 at least, whatever the probabilities are."""
+    draw = np.random.default_rng(0)
+    shares = draw.dirichlet(np.ones(3) * 0.3, 5000)
+    truth = draw.integers(0, 3, 5000)
+    wrong = shares.argmax(axis=1) != truth
+    losses = -np.log(np.maximum(shares[np.arange(5000), truth], 1e-300))
+    assert losses[wrong].min() >= np.log(2)

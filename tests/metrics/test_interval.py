@@ -6,7 +6,8 @@ from scipy import stats
 from sklearn import metrics as reference
 
 from phoropter.metrics import named
-from phoropter.metrics.interval import bootstrap_ends, interval, resample_counts
+from phoropter.metrics.interval import bootstrap_ends, interval
+from phoropter.metrics.resampling import resample_counts
 
 
 def coverage(make, name, *, samples, trials, resamples=600):

@@ -1,10 +1,9 @@
 """What twice and four times as much data would bring, by the scores that parts of it reach.
 
 The validation samples are the same for all points, so what makes the points uncertain are other
-training samples of the same number: disjoint parts of a size differ by them. So many curves are
-drawn; to each, every member of every family is fitted, and one of them is drawn by how well it
-fits. What these say of larger sizes is the forecast; its spread is that of training samples and
-families together.
+training samples of the same number: disjoint parts of a size differ by them. How likely that makes
+every member of every family is what is believed of it; what these say of larger sizes is the
+forecast, and its spread is that of training samples and families together.
 
 Curves that rise where they should fall are not extrapolated: Yan, Mohr and Viering, "LCDB 1.1: a
 database illustrating learning curves are more ill-behaved than previously thought", NeurIPS 2025.
@@ -17,11 +16,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from phoropter.comparison.learning_curve import FAMILIES, Floats, fit, members, values
+from phoropter.comparison.learning_curve import (
+    FAMILIES,
+    USUAL,
+    Belief,
+    Floats,
+    members,
+    posterior,
+)
 from phoropter.core.forecasts import Forecast, Gain, Level
 from phoropter.core.seed import generator
 
-DRAWS = 1_000
+DRAWS = 4_000
 TIMES = (2, 4)
 LEVEL = 0.90
 RISES_BY_CHANCE = 0.01  # of flat curves are called ill-behaved
@@ -95,11 +101,12 @@ class _Curve:
     noise: _Noise
 
 
-def forecast(trained: Trained, *, seed: int = 0) -> Forecast:
+def forecast(trained: Trained, *, belief: Belief = USUAL, seed: int = 0) -> Forecast:
     """The learning curve and its continuation; no gains where it is ill-behaved or too short.
 
     Args:
         trained: Models on parts of the data.
+        belief: Of curves, before this one is seen.
         seed: Decides the draws.
     """
     curve = _curve(trained)
@@ -111,7 +118,7 @@ def forecast(trained: Trained, *, seed: int = 0) -> Forecast:
     )
     if not behaved or len(levels) < LEAST_LEVELS:
         return Forecast(levels, behaved, p_rise)
-    gains, families = _extrapolated(curve, seed)
+    gains, families = _extrapolated(curve, belief, seed)
     return Forecast(levels, behaved, p_rise, gains, families)
 
 
@@ -193,33 +200,35 @@ def _excess(squares: Floats, freedom: NDArray[np.int64], share: Floats) -> float
     return max(seen / (float(freedom @ share) + BELIEVED), 0.0)
 
 
-def _extrapolated(curve: _Curve, seed: int) -> tuple[tuple[Gain, ...], dict[str, float]]:
-    """Gains for all `TIMES`, and how often each family was drawn."""
+def _extrapolated(
+    curve: _Curve, belief: Belief, seed: int
+) -> tuple[tuple[Gain, ...], dict[str, float]]:
+    """Gains for all `TIMES`, and what is believed of each family."""
     draw = generator(seed, "curve-draws")
-    present = float(curve.sizes[-1])
-    normal = draw.standard_normal((DRAWS, len(curve.sizes)))
-    drawn = curve.errors + normal * np.sqrt(curve.variances)
-    known = members(curve.sizes, present=present)
-    fits = fit(drawn, known, 1 / curve.variances)
-    sizes = np.array([1, *TIMES]) * present
-    beyond = values(fits, members(sizes, present=present))
-    likely = known.prior * np.exp(-0.5 * (fits.misfit - fits.misfit.min(axis=1, keepdims=True)))
-    likely = np.where(beyond[:, :, -1] > 0, likely, 1e-9 * likely)  # no curve crosses zero
-    summed = np.cumsum(likely, axis=1)
-    chosen = (summed < draw.random((len(drawn), 1)) * summed[:, -1:]).sum(axis=1)
-    futures = beyond[np.arange(len(drawn)), chosen]
-    families = np.bincount(known.family[chosen], minlength=len(FAMILIES)) / len(drawn)
-    gains = tuple(_gain(curve, times, futures, place, draw) for place, times in enumerate(TIMES, 1))
+    now = float(curve.sizes[-1])
+    known = members(curve.sizes, present=now, belief=belief)
+    apart = belief.departure * np.log2(now / curve.sizes) * curve.errors
+    found = posterior(curve.errors, curve.variances + apart**2, known)
+    chosen = draw.choice(len(found.weight), DRAWS, p=found.weight)
+    present = found.present[chosen] + found.deviation[chosen] * draw.standard_normal(DRAWS)
+    present = np.clip(present, 0.0, 1.0)
+    beyond = members(np.array(TIMES) * now, present=now, belief=belief).shapes[chosen]
+    away = 1 + belief.departure * np.log2(TIMES) * draw.standard_normal((DRAWS, 1))
+    futures = np.clip(present[:, None] * beyond * away, 0.0, 1.0)
+    gains = tuple(
+        _gain(curve, times, present, future, draw)
+        for times, future in zip(TIMES, futures.T, strict=True)
+    )
+    families = np.bincount(known.family, found.weight, len(FAMILIES))
     return gains, dict(zip(FAMILIES, families.tolist(), strict=True))
 
 
 def _gain(
-    curve: _Curve, times: int, futures: Floats, place: int, draw: np.random.Generator
+    curve: _Curve, times: int, present: Floats, expected: Floats, draw: np.random.Generator
 ) -> Gain:
     tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    fall = futures[:, 0] - futures[:, place]
+    fall = present - expected
     low, high = np.quantile(fall, tails)
-    expected = futures[:, place]
     size = times * float(curve.sizes[-1])
     spread = np.sqrt(curve.noise.variance(expected, size, floor=1e-12))
     one = np.clip(expected + spread * draw.standard_normal(len(expected)), 0.0, 1.0)

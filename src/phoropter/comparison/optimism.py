@@ -7,7 +7,7 @@ import numpy as np
 from phoropter.core.records import Metric
 from phoropter.core.seed import derive
 from phoropter.metrics.function import Floats
-from phoropter.metrics.interval import resample_counts
+from phoropter.metrics.resampling import resample_counts
 
 DRAWS = 400
 MANY = 10_000  # samples beyond which fewer draws are as exact

@@ -24,7 +24,9 @@ from phoropter.core.predictions import ClassPredictions, Predictions
 from phoropter.core.records import Comparison, Verdict
 from phoropter.metrics import named
 from phoropter.metrics.function import Floats, MetricFunction
-from phoropter.metrics.interval import bootstrap, bootstrap_ends
+from phoropter.metrics.interval import bootstrap_ends
+from phoropter.metrics.resampling import bootstrap
+from phoropter.metrics.studentised import of_difference, studentised_ends
 
 RESAMPLES = 2000
 
@@ -165,8 +167,31 @@ def paired_test(
     delta = metric(b) - metric(a)
     if math.isnan(delta):
         return PairedTest(math.nan, math.nan, math.nan, 1.0)
-    low, high = _difference_ends(a, b, metric, seed=seed)
+    low, high = difference_ends(a, b, metric, seed=seed)
     return PairedTest(delta, low, high, _p_value(a, b, metric, decisive=decisive, seed=seed))
+
+
+def difference_ends(
+    a: Predictions, b: Predictions, metric: MetricFunction, *, seed: int = 0
+) -> tuple[float, float]:
+    """Ends of the 95 % interval of the difference of a metric, b minus a.
+
+    Args:
+        a: The one model, truth known.
+        b: The other, same samples in the same order.
+        metric: Any metric for them.
+        seed: Of the draws.
+    """
+    by_pivots = of_difference(metric, a, b)
+    if by_pivots is not None:
+        return studentised_ends([by_pivots], resamples=RESAMPLES, seed=seed)[0]
+    of_a, of_b = metric.weighted(a), metric.weighted(b)
+
+    def difference(weights: Floats) -> Floats:
+        return of_b(weights) - of_a(weights)
+
+    draws = bootstrap([difference], len(a), resamples=RESAMPLES, seed=seed)[0]
+    return bootstrap_ends(difference, draws, len(a))
 
 
 def proper_score_test(
@@ -200,18 +225,6 @@ def _detectable(a: Predictions, b: Predictions, metric: MetricFunction, looks: i
     if not (by_hits and isinstance(a, ClassPredictions) and isinstance(b, ClassPredictions)):
         return None
     return detectable(len(a), sum(discordant(a, b)) / len(a), level=threshold(looks))
-
-
-def _difference_ends(
-    a: Predictions, b: Predictions, metric: MetricFunction, *, seed: int
-) -> tuple[float, float]:
-    of_a, of_b = metric.weighted(a), metric.weighted(b)
-
-    def difference(weights: Floats) -> Floats:
-        return of_b(weights) - of_a(weights)
-
-    draws = bootstrap([difference], len(a), resamples=RESAMPLES, seed=seed)[0]
-    return bootstrap_ends(difference, draws, len(a))
 
 
 def _verdict(test: PairedTest, limit: float, *, greater_is_better: bool) -> Verdict:

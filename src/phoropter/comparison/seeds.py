@@ -27,7 +27,7 @@ from phoropter.core.predictions import Predictions
 from phoropter.core.records import Comparison
 from phoropter.metrics import named
 from phoropter.metrics.function import Floats, MetricFunction
-from phoropter.metrics.interval import bootstrap
+from phoropter.metrics.resampling import bootstrap
 
 PILOT = 3
 """Trainings of each recipe from which the spread over seeds is estimated."""

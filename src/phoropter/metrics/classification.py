@@ -13,6 +13,7 @@ import numpy as np
 
 from phoropter.core.predictions import ClassPredictions
 from phoropter.metrics.function import Floats, MetricFunction, Weighted, mean_of_defined, ratio
+from phoropter.metrics.scores import contributions_to_mean
 from phoropter.metrics.tallies import Counter, Tallies
 
 UNIT = (0.0, 1.0)
@@ -81,8 +82,12 @@ def _share_of(hits: Floats) -> Weighted:
     return lambda weights: ratio(weights @ hits, weights.sum(axis=1))
 
 
+def _right(predictions: ClassPredictions) -> Floats:
+    return np.asarray(predictions.predicted == predictions.truth, dtype=np.float64)
+
+
 def _hits(predictions: ClassPredictions) -> Weighted:
-    return _share_of((predictions.predicted == predictions.truth).astype(np.float64))
+    return _share_of(_right(predictions))
 
 
 def top_hits(count: int) -> Callable[[ClassPredictions], Weighted]:
@@ -121,7 +126,15 @@ def _metric(
     )
 
 
-accuracy = _metric("accuracy", _hits)
+accuracy = MetricFunction(
+    "accuracy",
+    "classes",
+    True,
+    UNIT,
+    _hits,
+    needs_probabilities=False,
+    contributions=lambda predictions: contributions_to_mean(_right(predictions)),
+)
 top5_accuracy = MetricFunction("top5_accuracy", "classes", True, UNIT, top_hits(5), reported=False)
 balanced_accuracy = _metric("balanced_accuracy", counted(_balanced_accuracy))
 macro_precision = _metric("macro_precision", averaged(precision_of_class, macro))

@@ -9,8 +9,8 @@ import numpy as np
 from phoropter.core.predictions import ClassPredictions, Predictions, ValuePredictions
 from phoropter.core.records import Metric
 from phoropter.metrics import named, registry_names
-from phoropter.metrics.function import MetricFunction, known_rows, labelled
-from phoropter.metrics.interval import bootstrap, metric_interval
+from phoropter.metrics.function import known_rows, labelled
+from phoropter.metrics.interval import intervals
 from phoropter.metrics.regression import mape_caution
 
 RANKING = ("roc_auc", "average_precision")
@@ -51,10 +51,10 @@ def evaluate(
     known = labelled(predictions)
     if not metrics or len(known) == 0:
         return tuple(Metric(item.name, np.nan, np.nan, np.nan, 0) for item in metrics)
-    computes = [metric.weighted(known) for metric in metrics]
-    draws = bootstrap(computes, len(known), resamples=resamples, seed=seed)
+    ends = intervals(metrics, known, resamples=resamples, seed=seed)
     return tuple(
-        _with_interval(metric, known, row) for metric, row in zip(metrics, draws, strict=True)
+        Metric(metric.name, metric(known), low, high, len(known))
+        for metric, (low, high) in zip(metrics, ends, strict=True)
     )
 
 
@@ -70,11 +70,6 @@ def reported_names(predictions: Predictions) -> tuple[str, ...]:
     if _ranking_cells(predictions) > RANKING_CELLS:
         return tuple(name for name in names if name not in RANKING)
     return names
-
-
-def _with_interval(metric: MetricFunction, known: Predictions, draws: np.ndarray) -> Metric:
-    low, high = metric_interval(metric, known, draws)
-    return Metric(metric.name, metric(known), low, high, len(known))
 
 
 def _ranking_cells(predictions: ClassPredictions) -> int:

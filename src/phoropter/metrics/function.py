@@ -42,6 +42,9 @@ class MetricFunction:
         reported: Whether it is in the list of metrics of a run unless asked for by name.
         ends: The ends of its 95 % interval, from predictions without unknown truth; None: by the
             bootstrap, which fits all metrics that are not biased on few samples.
+        contributions: Like `prepare`, but the function returns the derivative of the metric by each
+            sample's share, shape (b, n), whose weighted sum is 0. Where a mean of skewed numbers
+            is behind a metric, its interval is studentised by them; None: percentiles will do.
     """
 
     name: str
@@ -52,6 +55,7 @@ class MetricFunction:
     needs_probabilities: bool = True
     reported: bool = True
     ends: Callable[[Any], tuple[float, float]] | None = None
+    contributions: Callable[[Any], Weighted] | None = None
 
     def __call__(self, predictions: Predictions) -> float:
         """The metric's value; NaN where it is not defined.

@@ -2,9 +2,9 @@
 
 Whole samples are drawn with replacement, not stratified by class: how many samples of a class a
 validation part holds is chance as well, and fixing it makes intervals of class averages too narrow.
-A resample is a row of counts, so one pass over an array serves many resamples. The ends are the
-bias-corrected and accelerated percentiles of Efron (1987), "Better Bootstrap Confidence Intervals":
-plain percentiles of skewed metrics (any near its best value) cover too little.
+The ends are the bias-corrected and accelerated percentiles of Efron (1987), "Better Bootstrap
+Confidence Intervals": plain percentiles of skewed metrics (any near its best value) cover too
+little. Means of errors without an upper bound are studentised instead (`metrics.studentised`).
 
 The bootstrap cannot imagine an error it has never seen: a flawless model would get [1, 1]. There
 the far end is moved by what the rule of three allows (Hanley & Lippman-Hand 1983): 3.7 samples of
@@ -14,42 +14,18 @@ the rarest class judged otherwise.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from phoropter.core.predictions import ClassPredictions, Predictions
-from phoropter.core.seed import generator
 from phoropter.metrics.function import Floats, MetricFunction, Weighted, chunks, labelled
+from phoropter.metrics.resampling import LEAST_DEFINED, LEVEL, bootstrap
+from phoropter.metrics.studentised import of_metric, studentised_ends
 
-LEVEL = 0.95
 JACKKNIFE_GROUPS = 200
-LEAST_DEFINED = 0.5  # an interval from fewer defined resamples than this share would be a guess
-
-
-def resample_counts(samples: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """How often each resample draws each sample: pieces of a (resamples, samples) table.
-
-    >>> sum(float(piece.sum()) for piece in resample_counts(10, 3, seed=0))
-    30.0
-    """
-    draw = generator(seed, "bootstrap")
-    for rows in chunks(resamples, samples):
-        drawn = draw.integers(0, samples, size=(rows, samples), dtype=np.int64)
-        drawn += np.arange(rows)[:, None] * samples
-        flat = np.bincount(drawn.ravel(), minlength=rows * samples)
-        yield flat.reshape(rows, samples).astype(np.float64)
-
-
-def bootstrap(weighted: Sequence[Weighted], samples: int, *, resamples: int, seed: int) -> Floats:
-    """Values of several statistics on the same resamples, shape (len(weighted), resamples)."""
-    pieces = [
-        np.stack([compute(counts) for compute in weighted])
-        for counts in resample_counts(samples, resamples, seed)
-    ]
-    return np.concatenate(pieces, axis=1)
 
 
 def bootstrap_ends(weighted: Weighted, draws: Floats, samples: int) -> tuple[float, float]:
@@ -67,26 +43,39 @@ def bootstrap_ends(weighted: Weighted, draws: Floats, samples: int) -> tuple[flo
     return min(float(low), value), max(float(high), value)
 
 
-def metric_interval(
-    metric: MetricFunction, predictions: Predictions, draws: Floats
-) -> tuple[float, float]:
-    """Ends of the 95 % interval of a metric from its bootstrap draws; truth must be known.
+def intervals(
+    metrics: Sequence[MetricFunction], predictions: Predictions, *, resamples: int, seed: int
+) -> list[tuple[float, float]]:
+    """The 95 % intervals of several metrics of the same predictions, on the same resamples.
 
-    As `bootstrap_ends`, or the metric's own, widened to hold its value; and where no resample
-    differed from the value, as far as unseen errors reach.
+    They are studentised, as `bootstrap_ends`, or the metric's own, and hold the value; where no
+    resample differed from the value, they reach as far as unseen errors do.
+
+    Args:
+        metrics: For predictions of this kind.
+        predictions: At least one, without unknown truth.
+        resamples: Bootstrap draws.
+        seed: Of the draws.
     """
-    if metric.ends is None:
-        low, high = bootstrap_ends(metric.weighted(predictions), draws, len(predictions))
-    else:
-        value = metric(predictions)
-        low, high = metric.ends(predictions)
-        low, high = min(low, value), max(high, value)
-    if low == high and isinstance(predictions, ClassPredictions):
-        unseen = -math.log((1 - LEVEL) / 2)
-        other = low + unseen * (metric(_one_judged_otherwise(predictions)) - low)
-        bounded = min(max(other, metric.range[0]), metric.range[1])
-        return min(low, bounded), max(high, bounded)
-    return low, high
+    by_pivots = {
+        place: found
+        for place, metric in enumerate(metrics)
+        if (found := of_metric(metric, predictions)) is not None
+    }
+    ends = dict[int, tuple[float, float]]()
+    if by_pivots:
+        of_means = studentised_ends([*by_pivots.values()], resamples=resamples, seed=seed)
+        ends |= dict(zip(by_pivots, of_means, strict=True))
+    plain = {
+        place: metric.weighted(predictions)
+        for place, metric in enumerate(metrics)
+        if place not in by_pivots
+    }
+    if plain:
+        draws = bootstrap([*plain.values()], len(predictions), resamples=resamples, seed=seed)
+        for place, row in zip(plain, draws, strict=True):
+            ends[place] = _ends(metrics[place], predictions, row)
+    return [ends[place] for place in range(len(metrics))]
 
 
 def interval(
@@ -106,9 +95,22 @@ def interval(
     known = labelled(predictions)
     if len(known) == 0:
         return math.nan, math.nan
-    computes = [metric.weighted(known)]
-    draws = bootstrap(computes, len(known), resamples=resamples, seed=seed)
-    return metric_interval(metric, known, draws[0])
+    return intervals([metric], known, resamples=resamples, seed=seed)[0]
+
+
+def _ends(metric: MetricFunction, predictions: Predictions, draws: Floats) -> tuple[float, float]:
+    if metric.ends is None:
+        low, high = bootstrap_ends(metric.weighted(predictions), draws, len(predictions))
+    else:
+        value = metric(predictions)
+        low, high = metric.ends(predictions)
+        low, high = min(low, value), max(high, value)
+    if low == high and isinstance(predictions, ClassPredictions):
+        unseen = -math.log((1 - LEVEL) / 2)
+        other = low + unseen * (metric(_one_judged_otherwise(predictions)) - low)
+        bounded = min(max(other, metric.range[0]), metric.range[1])
+        return min(low, bounded), max(high, bounded)
+    return low, high
 
 
 def _corrected_levels(value: float, draws: Floats, acceleration: float) -> Floats:

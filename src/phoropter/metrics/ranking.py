@@ -101,6 +101,52 @@ def _roc_auc(predictions: ClassPredictions) -> Weighted:
     return _mean_over(_runs(predictions, classes, keep_scores=False), area_under_roc)
 
 
+def _contributions_to_roc_auc(predictions: ClassPredictions) -> Weighted:
+    count = len(predictions.classes)
+    classes = [1] if count == 2 else range(count)
+    by_class = [
+        _contributions_to_area(predictions.probabilities[:, index], predictions.truth == index)
+        for index in classes
+    ]
+
+    def compute(weights: Floats) -> Floats:
+        columns = np.ascontiguousarray(weights.T)
+        of_classes = np.stack([one(columns).T for one in by_class], axis=-1)
+        return mean_of_defined(of_classes, ~np.isnan(of_classes))
+
+    return compute
+
+
+def _contributions_to_area(
+    scores: Floats, positive: NDArray[np.bool_]
+) -> Callable[[Floats], Floats]:
+    """Derivative of the area by each sample's share, from weights (n, b) to (n, b).
+
+    A sample's share of the other label that it is on the right side of, less the area, over the
+    share of its own label: DeLong, DeLong and Clarke-Pearson, "Comparing the areas under two or
+    more correlated receiver operating characteristic curves", Biometrics 44, 1988. NaN where one
+    label alone occurs.
+    """
+    order = np.argsort(scores, kind="stable")
+    first, after = (np.searchsorted(scores[order], scores, side=side) for side in ("left", "right"))
+    own = positive[:, None]
+
+    def lower(weights: Floats) -> Floats:
+        """Weight of the lower scores and half of the equal ones, shape (n + 1, b); last: of all."""
+        reached = np.concatenate([np.zeros((1, weights.shape[1])), weights[order].cumsum(axis=0)])
+        return np.concatenate([(reached[first] + reached[after]) / 2, reached[-1:]])
+
+    def compute(columns: Floats) -> Floats:
+        of_positives, of_negatives = lower(columns * own), lower(columns * ~own)
+        positives, negatives = of_positives[-1:], of_negatives[-1:]
+        below, above = of_negatives[:-1], positives - of_positives[:-1]
+        right = ratio(np.where(own, below, above), np.where(own, negatives, positives))
+        area = ratio((columns * own * right).sum(axis=0, keepdims=True), positives)
+        return ratio((right - area) * (positives + negatives), np.where(own, positives, negatives))
+
+    return compute
+
+
 def _average_precision(predictions: ClassPredictions) -> Weighted:
     classes = range(len(predictions.classes))
     return _mean_over(_runs(predictions, classes, keep_scores=True), average_of_precision)
@@ -111,7 +157,14 @@ def _changes(values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.concatenate([[True], values[1:] != values[:-1]])
 
 
-roc_auc = MetricFunction("roc_auc", "classes", True, (0.0, 1.0), _roc_auc)
+roc_auc = MetricFunction(
+    "roc_auc",
+    "classes",
+    True,
+    (0.0, 1.0),
+    _roc_auc,
+    contributions=_contributions_to_roc_auc,
+)
 average_precision = MetricFunction(
     "average_precision", "classes", True, (0.0, 1.0), _average_precision
 )

@@ -59,12 +59,41 @@ def _averaged(
         per_sample = errors(predictions)
 
         def compute(weights: Floats) -> Floats:
-            means = ratio(weights @ per_sample, weights.sum(axis=1, keepdims=True))
-            return np.asarray(finish(means).mean(axis=1))
+            return np.asarray(finish(_means(per_sample, weights)).mean(axis=1))
 
         return compute
 
     return prepare
+
+
+def _contributions(
+    errors: Callable[[ValuePredictions], Floats],
+    slope: Callable[[Floats], Floats] = np.ones_like,
+) -> Callable[[ValuePredictions], Weighted]:
+    """Of the mean over numbers of a function of their mean errors, whose derivative is `slope`."""
+
+    def prepare(predictions: ValuePredictions) -> Weighted:
+        per_sample = errors(predictions)
+
+        def compute(weights: Floats) -> Floats:
+            means = _means(per_sample, weights)
+            steepness = slope(means) / means.shape[1]
+            return np.asarray(
+                steepness @ per_sample.T - (steepness * means).sum(axis=1, keepdims=True)
+            )
+
+        return compute
+
+    return prepare
+
+
+def _means(per_sample: Floats, weights: Floats) -> Floats:
+    return ratio(weights @ per_sample, weights.sum(axis=1, keepdims=True))
+
+
+def _slope_of_root(means: Floats) -> Floats:
+    """Of the square root; 0 where all errors are 0, and so are all contributions."""
+    return ratio(np.ones_like(means), 2 * np.sqrt(means), undefined=0.0)
 
 
 def _r2(predictions: ValuePredictions) -> Weighted:
@@ -75,11 +104,7 @@ def _r2(predictions: ValuePredictions) -> Weighted:
 
     def compute(weights: Floats) -> Floats:
         count = weights.sum(axis=1, keepdims=True)
-        unexplained = weights @ errors
-        mean = ratio(weights @ truth, count)
-        spread = weights @ truth**2 - count * mean**2
-        # A resample of one value repeated has no spread but for rounding.
-        spread[spread <= 1e-12 * (weights @ truth**2)] = 0.0
+        unexplained, spread = weights @ errors, _spread(truth, weights)
         constant = np.where(unexplained == 0, 1.0, 0.0)
         by_number = np.where(spread > 0, 1 - ratio(unexplained, spread), constant)
         return np.where(count[:, 0] >= 2, by_number.mean(axis=1), np.nan)
@@ -87,12 +112,58 @@ def _r2(predictions: ValuePredictions) -> Weighted:
     return compute
 
 
-def _metric(name: str, prepare: Callable[[ValuePredictions], Weighted]) -> MetricFunction:
-    return MetricFunction(name, "values", False, (0.0, float("inf")), prepare)
+def _r2_contributions(predictions: ValuePredictions) -> Weighted:
+    """(unexplained share * squared distance from the mean - squared error) / variance."""
+    errors = squared_errors(predictions)
+    truth = predictions.truth - predictions.truth.mean(axis=0)
+
+    def compute(weights: Floats) -> Floats:
+        count = weights.sum(axis=1, keepdims=True)
+        spread = _spread(truth, weights)
+        inverse = ratio(count, spread, undefined=0.0) / truth.shape[1]
+        share = inverse * ratio(weights @ errors, spread, undefined=0.0)
+        mean = _means(truth, weights)
+        return np.asarray(
+            share @ (truth**2).T
+            - 2 * (share * mean) @ truth.T
+            + (share * mean**2).sum(axis=1, keepdims=True)
+            - inverse @ errors.T
+        )
+
+    return compute
 
 
-mae = _metric("mae", _averaged(absolute_errors))
-mse = _metric("mse", _averaged(squared_errors))
-rmse = _metric("rmse", _averaged(squared_errors, np.sqrt))
-mape = _metric("mape", _averaged(relative_errors))
-r2 = MetricFunction("r2", "values", True, (float("-inf"), 1.0), _r2)
+def _spread(centred: Floats, weights: Floats) -> Floats:
+    """Sum of squared distances from the weighted mean, shape (b, t)."""
+    squares = weights @ centred**2
+    mean = _means(centred, weights)
+    spread = squares - weights.sum(axis=1, keepdims=True) * mean**2
+    # A resample of one value repeated has no spread but for rounding.
+    spread[spread <= 1e-12 * squares] = 0.0
+    return np.asarray(spread)
+
+
+def _metric(
+    name: str,
+    errors: Callable[[ValuePredictions], Floats],
+    *,
+    finish: Callable[[Floats], Floats] = np.asarray,
+    slope: Callable[[Floats], Floats] = np.ones_like,
+) -> MetricFunction:
+    return MetricFunction(
+        name,
+        "values",
+        False,
+        (0.0, float("inf")),
+        _averaged(errors, finish),
+        contributions=_contributions(errors, slope),
+    )
+
+
+mae = _metric("mae", absolute_errors)
+mse = _metric("mse", squared_errors)
+rmse = _metric("rmse", squared_errors, finish=np.sqrt, slope=_slope_of_root)
+mape = _metric("mape", relative_errors)
+r2 = MetricFunction(
+    "r2", "values", True, (float("-inf"), 1.0), _r2, contributions=_r2_contributions
+)

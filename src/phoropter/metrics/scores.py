@@ -36,6 +36,12 @@ def mean_of(per_sample: Floats) -> Weighted:
     return lambda weights: ratio(weights @ per_sample, weights.sum(axis=1))
 
 
+def contributions_to_mean(per_sample: Floats) -> Weighted:
+    """By how much each sample is above the weighted mean, shape (b, n)."""
+    mean = mean_of(per_sample)
+    return lambda weights: per_sample - mean(weights)[:, None]
+
+
 def _log_loss(predictions: ClassPredictions) -> Weighted:
     return mean_of(log_losses(predictions))
 
@@ -44,5 +50,19 @@ def _brier(predictions: ClassPredictions) -> Weighted:
     return mean_of(brier_scores(predictions))
 
 
-log_loss = MetricFunction("log_loss", "classes", False, (0.0, float(-np.log(EPSILON))), _log_loss)
-brier = MetricFunction("brier", "classes", False, (0.0, 2.0), _brier)
+log_loss = MetricFunction(
+    "log_loss",
+    "classes",
+    False,
+    (0.0, float(-np.log(EPSILON))),
+    _log_loss,
+    contributions=lambda predictions: contributions_to_mean(log_losses(predictions)),
+)
+brier = MetricFunction(
+    "brier",
+    "classes",
+    False,
+    (0.0, 2.0),
+    _brier,
+    contributions=lambda predictions: contributions_to_mean(brier_scores(predictions)),
+)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from phoropter.core.predictions import ClassPredictions
 from phoropter.core.records import Finding, Severity
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.scores import Gap, gap
+from phoropter.diagnosis.scores import BALANCED_METRICS, Gap, Score, gap, score
 from phoropter.diagnosis.signals import chance_loss, curve
+from phoropter.metrics.scores import log_losses
 
 WIDE = 0.08  # gap of the scores that deserves a warning
 NOTABLE = 0.05  # gap that deserves a word
@@ -24,6 +27,7 @@ USELESS = 0.97  # of that loss: validation as good as never got below it
 RISE_NOISES = 4.0  # noises of the curve that a rise must exceed
 NOISE_POINTS = 20  # at the end of the curve, at least: the noise of fewer is a matter of luck
 ROOM = 0.02  # validation error below which nothing is to be won
+SAME_LOSS = 0.02  # relative difference up to which a loss counts as the mean cross-entropy
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +44,12 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks on a wide gap between training and validation score, or a rising validation loss.
 
     The kept weights are those of the best epoch, so a rise without a wide gap is only an "info".
+    Where answers on training samples were not recorded, the gap is the one their loss proves.
     """
     if not evidence.history:
         return
-    rise, found = _rise(evidence), gap(evidence)
+    measured = gap(evidence)
+    rise, found = _rise(evidence), measured or _proved(evidence)
     certain = found is not None and found.value > ERRORS * found.error
     rising = rise is not None and rise.clear
     wide = certain and found is not None and found.value >= WIDE
@@ -54,7 +60,8 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         return
     severity = _severity(rise, wide=wide, notable=notable or found is None)
     confidence = 0.95 if wide and rising else 0.8 if severity == "warning" else 0.5
-    yield Finding("overfit", severity, confidence, _message(found, rise), _numbers(found, rise))
+    message = _message(found, rise, proved=measured is None)
+    yield Finding("overfit", severity, confidence, message, _numbers(found, rise))
 
 
 def _severity(rise: _Rise | None, *, wide: bool, notable: bool) -> Severity:
@@ -83,9 +90,35 @@ def _rise(evidence: RunEvidence) -> _Rise | None:
     return _Rise(share, int(losses.epochs[best]), clear, by_heart)
 
 
-def _message(found: Gap | None, rise: _Rise | None) -> str:
+def _proved(evidence: RunEvidence) -> Gap | None:
+    """The least gap that the training loss allows; None where it is no mean cross-entropy.
+
+    Who does not call the truth gives it half of the probability at most, so each mistake costs ln 2
+    or more, and the share of mistakes is at most the mean loss over ln 2 (Markov's inequality). The
+    loss of the last passes, taken while training, is mostly above that of the weights at the end.
+    """
+    told, fitted = curve(evidence, "val_loss"), curve(evidence, "train_loss")
+    answers, val = evidence.predictions, score(evidence, evidence.predictions)
+    if not isinstance(answers, ClassPredictions) or evidence.metric in BALANCED_METRICS:
+        return None
+    if val is None or not len(told) or not len(fitted):
+        return None
+    known = answers.take(np.flatnonzero(answers.truth >= 0))
+    own = float(log_losses(known).mean())
+    if abs(float(told.values[-1]) - own) > SAME_LOSS * own:
+        return None
+    right = 1 - float(np.median(fitted.values[-3:])) / math.log(2)
+    return Gap(Score(max(right, 0.0), 0.0, val.chance, val.n), val)
+
+
+def _message(found: Gap | None, rise: _Rise | None, *, proved: bool) -> str:
     parts = []
-    if found is not None:
+    if found is not None and proved:
+        parts.append(
+            f"by its loss it scores at least {found.train.value:.1%} on training samples, and "
+            f"{found.val.value:.1%} on validation"
+        )
+    elif found is not None:
         parts.append(
             f"it scores {found.train.value:.1%} on training samples and {found.val.value:.1%} on "
             "validation"
