@@ -295,3 +295,10 @@ def test_gates_come_back_from_the_folder(tmp_path):
     (tmp_path / "gates.json").write_text('[{"measured": 1}]')
     with pytest.raises(CorruptFileError, match=r"gates\.json"):
         read_gates(tmp_path)
+
+
+def test_inputs_that_are_all_the_same_are_no_crash_under_batch_normalisation(digits):
+    network = nn.Sequential(nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 10))
+    setup = replace(digits(), network=network)
+    same = setup.having(inputs=MemoryInputs(np.ones((400, 64), dtype=np.float32)))
+    assert gates_of(same)["cannot-overfit-batch"].evidence["samples"] == 2

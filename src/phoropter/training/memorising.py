@@ -100,7 +100,10 @@ def quietened(network: nn.Module) -> nn.Module:
 
 
 def distinct_rows(data: TrainingData, network: nn.Module, *, seed: int) -> Rows:
-    """A few training rows with different inputs, and targets as different as they come."""
+    """A few training rows with different inputs, and targets as different as they come.
+
+    Where all inputs are the same, one row twice: batch normalisation has no statistics of one.
+    """
     trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
     wanted = min(MOST_SAMPLES, max(2, trainable // PARAMETERS_A_SAMPLE))
     rows = generator(seed, "gate", "batch").permutation(data.train_rows)[: 4 * wanted]
@@ -111,7 +114,10 @@ def distinct_rows(data: TrainingData, network: nn.Module, *, seed: int) -> Rows:
         chosen.setdefault(content, int(row))
         if len(chosen) == wanted:
             break
-    return np.asarray(list(chosen.values()), dtype=np.int64)
+    different = list(chosen.values())
+    if len(different) == 1:
+        different *= 2
+    return np.asarray(different, dtype=np.int64)
 
 
 def memorise(
