@@ -88,10 +88,15 @@ def recoveries(rows: Iterable[Row]) -> dict[str, list[float | None]]:
 
 
 def lost(row: Row, rows: Iterable[Row]) -> float:
-    """What the fault cost, against the mean of the runs that it is to be compared with."""
+    """What the fault cost, against the mean of the runs that it is to be compared with.
+
+    Nothing where these were refused.
+    """
     named = FAULTS[row["fault"]].reference or HEALTHY
     sound = [
-        other["score"] for other in rows if (other["pair"], other["fault"]) == (row["pair"], named)
+        other["score"]
+        for other in rows
+        if (other["pair"], other["fault"]) == (row["pair"], named) and other["score"] is not None
     ]
     return mean(sound) - row["score"] if sound else 0.0
 
