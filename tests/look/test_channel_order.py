@@ -68,9 +68,7 @@ def test_an_image_in_exchanged_colours_is_seen_as_a_file_in_exchanged_colours(tm
     recipe = Recipe().changed({"model.name": "efficientnet_lite0", "data.size": 160})
     seen = []
     for exchanged, view in ((False, ExchangedColours()), (True, PLAIN)):
-        data = index(
-            open_dataset(photographs(tmp_path / str(exchanged), exchanged=exchanged)), None
-        )
+        data = index(open_dataset(photographs(tmp_path / str(exchanged), exchanged=exchanged)))
         deep = DeepFeatures(
             "efficientnet_lite0",
             folder=tmp_path / "cache",

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from phoropter.comparison.paired import difference_ends
+from phoropter.core.predictions import ClassPredictions
 from phoropter.metrics import named
 from phoropter.metrics.evaluate import evaluate
 from phoropter.metrics.interval import interval
@@ -173,3 +175,20 @@ def test_coverage_under_heavy_tails_is_95_percent(name, from_values):
         low, high = interval(named(name), make(300, 2 + trial), resamples=600, seed=trial)
         held += low <= true_value <= high
     assert 0.93 <= held / 1500 <= 0.97
+
+
+@pytest.mark.parametrize("apart", [1, 2, 5])
+def test_few_samples_that_tell_models_apart_are_no_proof(apart):
+    """One of 61 answers better than the other model's: an interval there is, and it holds zero."""
+    truth = np.arange(61) % 2
+    ids = np.arange(61).astype(str)
+
+    def answers(guess):
+        return ClassPredictions(ids, truth, np.eye(2)[guess] * 0.8 + 0.1, ("a", "b"))
+
+    worse = np.where(np.arange(61) < apart, 1 - truth, truth)
+    low, high = difference_ends(answers(worse), answers(truth), named("accuracy"))
+    assert math.isfinite(low)
+    assert low <= apart / 61 <= high
+    assert high < 0.25
+    assert low <= (0 if apart < 3 else apart / 61)

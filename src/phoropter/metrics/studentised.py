@@ -46,6 +46,7 @@ SHARE_DRAWN_BY_SIZE = 0.5
 """The same where the pivots' sizes are taken: of 100 and 200 heavy-tailed errors .96 and .95 of the
 intervals of a difference in RMSE hold the truth (a quarter .98 and .96, all .95 and .94)."""
 MANY = 500
+LEAST_DIFFERENT = 10
 NO_SPREAD = 1e-12  # of the value: what rounding leaves where all samples contribute alike
 LEAST_DRAWN = 25  # fewer are too few for a standard error
 
@@ -146,7 +147,9 @@ def of_difference(metric: MetricFunction, a: Predictions, b: Predictions) -> Stu
     """How the difference b - a of a metric is studentised; None where percentiles serve as well.
 
     That is where contributions are unknown, and where there are `MANY` samples of a metric with two
-    ends: of the difference of two areas, whose contributions take long, they then hold .95.
+    ends: of the difference of two areas, whose contributions take long, they then hold .95. And
+    where fewer than `LEAST_DIFFERENT` samples tell the models apart: most resamples then draw a few
+    of these or none, and have no standard error to speak of.
 
     Args:
         metric: Any metric for them.
@@ -156,8 +159,12 @@ def of_difference(metric: MetricFunction, a: Predictions, b: Predictions) -> Stu
     bounded = all(math.isfinite(end) for end in metric.range)
     if metric.contributions is None or (bounded and len(a) > MANY):
         return None
-    of_a, of_b = metric.weighted(a), metric.weighted(b)
     to_a, to_b = metric.contributions(a), metric.contributions(b)
+    everyone = np.ones((1, len(a)))
+    apart = np.round((to_b(everyone) - to_a(everyone))[0], 12)
+    if len(a) - np.unique(apart, return_counts=True)[1].max() < LEAST_DIFFERENT:
+        return None
+    of_a, of_b = metric.weighted(a), metric.weighted(b)
     return Studentised(
         lambda weights: of_b(weights) - of_a(weights),
         lambda weights: to_b(weights) - to_a(weights),
