@@ -19,6 +19,7 @@ from pairs import Family, Pair
 from phoropter.core.seed import generator
 
 SEEN = ("train", "val")
+UNEQUAL = ("class-imbalance", "majority-collapse", "rare-class", "wrong-metric")
 LITTLE = 12  # images of a class
 NETWORKS = Path(__file__).with_name("networks.py")
 
@@ -176,27 +177,13 @@ def wrong_labels(case: Case) -> Case:
     return case.shown(changed(case.images, SEEN, noisy, called="noisy-seen"))
 
 
-@planted(
-    "class-imbalance",
-    "majority-collapse",
-    "rare-class",
-    "wrong-metric",
-    repairable=True,
-    reference="undersampled_9",
-)
+@planted(*UNEQUAL, repairable=True, reference="undersampled_9")
 def imbalance_9(case: Case) -> Case:
     """All four are names of unequal classes: by counts, by what is missed, by what hides it."""
     return case.shown(_imbalanced(case.images, 9))
 
 
-@planted(
-    "class-imbalance",
-    "majority-collapse",
-    "rare-class",
-    "wrong-metric",
-    repairable=True,
-    reference="undersampled_99",
-)
+@planted(*UNEQUAL, repairable=True, reference="undersampled_99")
 def imbalance_99(case: Case) -> Case:
     return case.shown(_imbalanced(case.images, 99))
 

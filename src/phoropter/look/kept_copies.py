@@ -31,9 +31,9 @@ def kept_copies(thumbnails: NDArray[np.uint8], *, seed: int, folder: Path | None
     """
     if folder is None or len(thumbnails) < WORTH_KEEPING:
         return find_copies(thumbnails, seed=seed)
-    facts = json.dumps([_VERSION, seed, thumbnails.shape]).encode()
-    key = hashlib.blake2b(facts + thumbnails.tobytes(), digest_size=16).hexdigest()
-    file = folder / f"copies-{key}.parquet"
+    sums = hashlib.blake2b(json.dumps([_VERSION, seed, thumbnails.shape]).encode(), digest_size=16)
+    sums.update(np.ascontiguousarray(thumbnails).data)  # a million are a gigabyte: no copy of them
+    file = folder / f"copies-{sums.hexdigest()}.parquet"
     known = _read(file)
     if known is None:
         known = find_copies(thumbnails, seed=seed)
