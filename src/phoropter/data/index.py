@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from phoropter.core.events import Listener, Note, Progress, silent
-from phoropter.core.records import Dataset, Rejected
+from phoropter.core.records import Dataset, Rejected, Rows
 from phoropter.core.tables import read_table, write_table
-from phoropter.data.decode import UnreadableImageError, decode_with_header
+from phoropter.data.decode import UnreadableImageError, decode, decode_with_header
 from phoropter.data.parallel import ordered
 from phoropter.data.usable import usable
 
@@ -116,6 +116,19 @@ def thumbnails(dataset: Dataset, cache: Path | None) -> NDArray[np.uint8]:
     return result
 
 
+def colour_thumbnails(dataset: Dataset, rows: Rows) -> NDArray[np.uint8]:
+    """The images of some rows as 32 x 32 RGB, (m, 32, 32, 3) uint8, squashed; decoded anew.
+
+    Raises:
+        UnreadableImageError: If a file has changed since it was indexed and is no image any more.
+    """
+    result = np.empty((len(rows), THUMBNAIL_PX, THUMBNAIL_PX, 3), dtype=np.uint8)
+    paths = [dataset.root / path for path in dataset.table["path"].gather(rows)]
+    for place, picture in zip(result, ordered(_colour_thumbnail, paths), strict=True):
+        place[:] = picture
+    return result
+
+
 def _measurements(dataset: Dataset, cache: Path | None, *, listener: Listener) -> pl.DataFrame:
     """One row for each file of the data set, from the cache or measured now."""
     paths = sorted(set(dataset.table["path"]))
@@ -210,6 +223,11 @@ def _measure(path: Path) -> tuple[object, ...]:
         None,
         thumbnail.tobytes(),
     )
+
+
+def _colour_thumbnail(path: Path) -> NDArray[np.uint8]:
+    image = Image.fromarray(decode(path, min_side_px=_DECODE_PX))
+    return np.asarray(image.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX))
 
 
 def _texture(grey: Image.Image) -> tuple[float, float]:
