@@ -82,8 +82,8 @@ class Fault:
 FAULTS: dict[str, Fault] = {}
 NETS: tuple[Family, ...] = ("mlp", "cnn")
 ALL: tuple[Family, ...] = ("mlp", "cnn", "head")
-COLOURED = frozenset({"cifar_a", "cifar_b", "cifar_c", "ants_bees", "clothes"})
-DIGITS = frozenset({"digits", "mnist", "mnist_b"})
+COLOURED = frozenset({"cifar_a", "cifar_b", "cifar_c", "cifar_d", "ants_bees", "clothes"})
+DIGITS = frozenset({"digits", "mnist", "mnist_b", "mnist_c"})
 
 
 def planted(

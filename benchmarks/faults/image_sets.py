@@ -143,6 +143,17 @@ SOURCES = {
         ),
     ),
     "clothes": Source("clothing10", ("pants", "t-shirt"), 128, (52, 24, 8), alike=0.95),
+    "cifar_d": Source("cifar10_small", ("airplane", "cat"), 32, (200, 100, 20), alike=0.85),
+    "mnist_c": Source("mnist_png", tuple("0123456789"), 28, (120, 40, 10), grey=True, skipped=680),
+    "lungs": Source(
+        "xray3",
+        ("Pneumonia", "No_findings"),
+        128,
+        (52, 28, 8),
+        grey=True,
+        alike=0.95,
+        skipped=228,
+    ),
     "xray3": Source("xray3", ("Covid-19", "No_findings"), 128, (66, 34, 14), grey=True, alike=0.95),
 }
 

@@ -193,7 +193,7 @@ def _pairs() -> list[Pair]:
         Pair(
             "mnist_b",
             "mlp",
-            "report",
+            "tune",
             {
                 **grey,
                 "data.size": 14,
@@ -205,7 +205,7 @@ def _pairs() -> list[Pair]:
                 "model.activation": "leaky_relu",
                 "model.dropout": 0.3,
                 "train.optimizer": "adam",
-                "train.epochs": 20,
+                "train.epochs": 40,
                 "train.batch_size": 64,
                 "train.lr": 0.001,
             },
@@ -213,7 +213,7 @@ def _pairs() -> list[Pair]:
         Pair(
             "mnist_b",
             "cnn",
-            "report",
+            "tune",
             {
                 **grey,
                 "data.size": 28,
@@ -232,7 +232,7 @@ def _pairs() -> list[Pair]:
         Pair(
             "cifar_c",
             "cnn",
-            "report",
+            "tune",
             {
                 **SCRATCH,
                 "data.size": 24,
@@ -250,13 +250,13 @@ def _pairs() -> list[Pair]:
         Pair(
             "cifar_c",
             "head",
-            "report",
+            "tune",
             {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1},
         ),
         Pair(
             "clothes",
             "head",
-            "report",
+            "tune",
             {
                 **HEAD,
                 "data.size": 128,
@@ -264,6 +264,71 @@ def _pairs() -> list[Pair]:
                 "train.lr": 0.001,
                 "train.weight_decay": 0.1,
             },
+        ),
+        Pair(
+            "mnist_c",
+            "mlp",
+            "report",
+            {
+                **grey,
+                "data.size": 20,
+                "data.augment.preset": "light",
+                "model.name": "mlp",
+                "model.depth": 2,
+                "model.width": 160,
+                "model.norm": "none",
+                "model.activation": "silu",
+                "train.epochs": 40,
+                "train.batch_size": 50,
+                "train.lr": 0.001,
+            },
+        ),
+        Pair(
+            "mnist_c",
+            "cnn",
+            "report",
+            {
+                **grey,
+                "data.size": 20,
+                "data.augment.preset": "light",
+                "model.name": "cnn",
+                "model.depth": 2,
+                "model.width": 16,
+                "train.optimizer": "adam",
+                "train.epochs": 15,
+                "train.batch_size": 40,
+                "train.lr": 0.002,
+            },
+        ),
+        Pair(
+            "cifar_d",
+            "cnn",
+            "report",
+            {
+                **SCRATCH,
+                "data.size": 20,
+                "data.augment.flip": True,
+                "data.augment.preset": "light",
+                "model.name": "xception_small",
+                "model.depth": 2,
+                "model.width": 16,
+                "train.optimizer": "momentum",
+                "train.epochs": 20,
+                "train.batch_size": 32,
+                "train.lr": 0.03,
+            },
+        ),
+        Pair(
+            "cifar_d",
+            "head",
+            "report",
+            {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1},
+        ),
+        Pair(
+            "lungs",
+            "head",
+            "report",
+            {**HEAD, "train.epochs": 20, "train.lr": 0.001, "train.weight_decay": 0.1},
         ),
     ]
 

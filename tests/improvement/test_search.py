@@ -53,6 +53,17 @@ def test_the_same_seed_asks_the_same_and_what_cannot_be_run_is_no_loss():
     assert asked(1) != asked(2)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_kind_that_never_fits_is_not_all_that_is_asked_for(seed):
+    search = Search(PHOTOS.changed({"seed": seed}), sizes=(288,))
+    fit = []
+    for number in range(60):
+        recipe = search.ask()
+        fit.append(is_classic(recipe.model.name) or recipe.model.transfer == "features")
+        search.tell(recipe, 0.5 + (number % 5) / 10 if fit[-1] else None)
+    assert sum(fit[20:]) > 0.6 * len(fit[20:])
+
+
 def test_without_the_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     assert not module.has_search()

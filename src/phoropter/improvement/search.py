@@ -62,13 +62,16 @@ class Search:
         return recipe
 
     def tell(self, recipe: Recipe, loss: float | None) -> None:
-        """What a recipe that was asked for lost on validation; None where it could not be run."""
+        """What a recipe that was asked for lost on validation; None where it could not be run.
+
+        The latter counts among the worst. Were it forgotten, as failures are, nothing would speak
+        against its kind, and a search that knows it least would ask for nothing else.
+        """
         import optuna
 
         trial = self._asked.pop(recipe.digest)
-        failed = optuna.trial.TrialState.FAIL
         if loss is None:
-            self._study.tell(trial, state=failed)
+            self._study.tell(trial, state=optuna.trial.TrialState.PRUNED)
         else:
             self._study.tell(trial, loss)
 
