@@ -6,7 +6,7 @@ from scipy.stats import binom
 from sklearn.datasets import load_digits
 
 from phoropter.augment.policies import augmenter
-from phoropter.augment.survival import at_least, lost_labels
+from phoropter.augment.survival import at_least, lost_labels, recognised
 from phoropter.core.augment_recipe import AugmentRecipe
 
 TURNED = AugmentRecipe(pipeline=({"torchvision.RandomRotation": {"degrees": [180, 180]}},))
@@ -98,3 +98,29 @@ def test_random_labels_and_few_images_prove_nothing(digits):
 @pytest.mark.parametrize(("count", "of", "chance"), [(1, 10, 0.03), (12, 30, 0.036), (30, 30, 0.2)])
 def test_the_tail_is_that_of_the_binomial_distribution(count, of, chance):
     assert at_least(count, of, chance) == pytest.approx(binom.sf(count - 1, of, chance), rel=1e-9)
+
+
+def test_what_is_left_of_varied_digits(digits):
+    images, labels = digits
+    plain, rows = (
+        vectors(images),
+        np.concatenate([np.flatnonzero(labels == n)[:40] for n in range(10)]),
+    )
+    draws = torch.Generator().manual_seed(0)
+    hardest = AugmentRecipe(policy="randaugment", policy_ops=8, policy_magnitude=30)
+    varied = {"same": plain[rows], "noise": vectors(torch.rand(400, 1, 8, 8, generator=draws))}
+    for name, recipe in {"light": AugmentRecipe(preset="light"), "hardest": hardest}.items():
+        vary = augmenter(recipe, size=8, channels=1)
+        varied[name] = vectors(vary(images[rows], draws))
+    left = recognised(plain, labels, rows, varied)
+    assert left["same"] == 1.0
+    assert abs(left["noise"]) < 0.08
+    assert left["hardest"] < 0.15
+    assert left["light"] > 0.5
+
+
+def test_what_neighbours_do_not_know_cannot_be_lost():
+    rng = np.random.default_rng(0)
+    plain = rng.normal(size=(60, 20)).astype(np.float32)
+    assert recognised(plain, np.arange(60) % 10, np.arange(60), {"same": plain}) == {}
+    assert recognised(plain[:4], np.arange(4), np.arange(4), {"same": plain[:4]}) == {}

@@ -152,6 +152,18 @@ def test_a_gradient_vanishes_by_a_thousandfold_even_fall(evidence, norms, speaks
     assert not _rule("vanishing-gradient", learnt)
 
 
+@pytest.mark.parametrize(("loss", "speaks"), [(1.5, False), (2.25, True)])
+def test_where_nothing_was_learnt_no_block_got_over_its_start(evidence, loss, speaks):
+    """The last passes look sound; that came of a rate that had decayed, or of having learnt."""
+    idle, sound = _signals(np.geomspace(1e-5, 1, 6)), _signals(np.geomspace(1e-2, 1, 6))
+    made = evidence(
+        train_loss=[2.3, *[loss] * 4], val_loss=[2.3] * 5, signals=(*idle[:2], *sound[2:])
+    )
+    soon = replace(made, signals=(*idle[:1], *sound[1:]))
+    assert bool(_rule("vanishing-gradient", made)) == speaks
+    assert not _rule("vanishing-gradient", soon)
+
+
 @pytest.mark.parametrize(
     ("share", "loss", "severity"),
     [(0.8, 2.2, None), (0.95, 2.2, "warning"), (1.0, 2.2, "critical"), (0.95, 0.1, "info")],

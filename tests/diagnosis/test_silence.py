@@ -112,6 +112,18 @@ def test_an_exploding_gradient_is_marked_where_it_explodes(evidence):
     assert not list(load("phoropter.rules", "exploding-gradient")(calm))
 
 
+def test_a_loss_near_zero_that_is_many_times_what_it_was_is_no_explosion(evidence):
+    loss = [2.3, 0.5, 0.1, 0.01, *[1e-3] * 7]
+    running = [None, 1.0, 0.2, 0.05, 1e-3, 1e-3, 0.07, *[1e-3] * 4]
+    norms = [None, 1.0, 1.0, 0.1, 0.02, 0.02, 3.4, *[0.02] * 4]
+    made = evidence(train_loss=loss, val_loss=loss, running_loss=running, grad_norm=norms)
+    rule = load("phoropter.rules", "exploding-gradient")
+    assert not list(rule(made))
+    running[6] = 1.1
+    made = evidence(train_loss=loss, val_loss=loss, running_loss=running, grad_norm=norms)
+    assert list(rule(made))
+
+
 def test_a_finite_explosion_is_a_divergence(evidence):
     (found,) = load("phoropter.rules", "diverged")(
         evidence(train_loss=[2.3, 5.0, 40.0, 90.0], val_loss=[2.3, 5.0, 40.0, 90.0])
@@ -196,7 +208,13 @@ def test_images_that_are_varied_beyond_recognition_teach_nothing(evidence, predi
     plain, stuck = np.linspace(2.3, 1.9, 9), [None, *[2.29] * 8]
     assert list(rule(evidence(train_loss=plain, val_loss=plain, running_loss=stuck, **common)))
     idle = np.linspace(2.3, 2.28, 9)
-    assert not list(rule(evidence(train_loss=idle, val_loss=idle, running_loss=stuck, **common)))
+    common |= {"train_loss": idle, "val_loss": idle, "running_loss": stuck}
+    assert not list(rule(evidence(**common)))
+    for left, told in ((0.05, 1), (0.4, 0)):  # what neighbours still know of varied images
+        gate = Gate(
+            "label-breaking-augmentation", 0.0, 0.0, True, {"recognised": {"randaugment": left}}
+        )
+        assert len(list(rule(evidence(gates=(gate,), **common)))) == told
 
 
 def test_what_costs_only_time_comes_after_what_costs_answers():

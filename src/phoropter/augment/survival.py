@@ -21,6 +21,7 @@ PAIRS = 0.25  # quantile of those between any two of them: where all hang togeth
 # print, the nearest are nearer than anything that was moved at all
 ALPHA = 0.001  # for all kinds of variation and pairs of classes together
 LEAST_SHARE = 0.05  # of a class that is lost to another one; less does no harm that could be seen
+LEAST_KNOWN = 30  # images that are known by their neighbours, to say how many still are
 LEAST_SAMPLES = 5  # of a class, known by their neighbours while unvaried, to judge it by
 
 Vectors = NDArray[np.float32]
@@ -83,6 +84,37 @@ def lost_labels(
                 if enough and p_value <= ALPHA:
                     found.append(Lost(kind, label, other, taken, samples, chance, p_value))
     return tuple(sorted(found, key=lambda item: item.p_value))
+
+
+def recognised(
+    plain: Vectors, labels: Labels, rows: NDArray[np.int64], varied: Mapping[str, Vectors]
+) -> dict[str, float]:
+    """What is left of images by kind of variation: from 0 (chance) to 1 (all that was known).
+
+    Of those that are nearest to their own class while unvaried the share that still are, on the
+    scale of guessing among the classes. Kinds are left out where too few are known.
+
+    Args:
+        plain: Unvaried images as vectors (n, d).
+        labels: Their classes, from 0, shape (n,).
+        rows: Positions of the images that were varied, as many of each class, shape (m,).
+        varied: The same images by kind of variation, (m, d) each.
+    """
+    if len(plain) <= NEIGHBOURS:
+        return {}
+    everywhere = np.full(int(labels.max()) + 1, np.inf)
+    chance = 1 / len(np.unique(labels[rows]))
+    before, _ = _taken(plain[rows], plain, labels, rows, everywhere)
+    known = before == labels[rows]
+    if chance == 1 or known.sum() < LEAST_KNOWN:
+        return {}
+    shares = {
+        kind: float(
+            (_taken(vectors, plain, labels, rows, everywhere)[0] == labels[rows])[known].mean()
+        )
+        for kind, vectors in varied.items()
+    }
+    return {kind: (share - chance) / (1 - chance) for kind, share in shares.items()}
 
 
 def _typical_distances(plain: Vectors, labels: Labels) -> NDArray[np.float64]:

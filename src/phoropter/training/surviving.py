@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from phoropter.augment.kinds import kinds
 from phoropter.augment.policies import augmenter
-from phoropter.augment.survival import Lost, lost_labels
+from phoropter.augment.survival import Lost, lost_labels, recognised
 from phoropter.augment.variation import Augmenter
 from phoropter.core.protocols import Inputs
 from phoropter.core.recipe import Recipe
@@ -54,6 +54,7 @@ def label_gate(recipe: Recipe, data: TrainingData, schema: TargetSchema) -> Gate
         "lost": [_facts(item, schema) for item in lost],
         "without": {item.kind: without[item.kind] for item in lost},
         "samples": len(rows),
+        "recognised": recognised(plain, labels, rows, varied),
     }
     share = max((item.taken / item.samples for item in lost), default=0.0)
     return Gate("label-breaking-augmentation", share, 0.0, not lost, evidence)

@@ -9,7 +9,7 @@ import numpy as np
 from phoropter.core.augment_recipe import AugmentRecipe
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.passes import in_training_and_in_use
+from phoropter.diagnosis.passes import in_training_and_in_use, loss_left
 from phoropter.diagnosis.scores import gap
 from phoropter.diagnosis.signals import chance_loss
 
@@ -20,15 +20,50 @@ ERRORS = 2.0  # standard errors of the training score, and of the gap
 SMALL_GAP = 0.05  # training score minus validation score: there is no overfitting to be fought
 
 
+NOTHING = 0.95  # of the loss of a constant prediction: above it nothing was learnt
+UNKNOWN = (
+    0.15  # of what neighbours know of plain images; presets leave 0.2 of digits, 0.6 of photos
+)
+
+
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if varied images show less than half of what is known of plain ones, which is little.
 
     That varied images are harder is the purpose of varying them. It is too much where the model
     falls short on its plain training images without overfitting them. What it knows is the loss
-    that it has gained on a constant prediction.
+    that it has gained on a constant prediction. Where it knows nothing, it speaks if the audit
+    before training could hardly tell varied images either.
     """
-    level, found = chance_loss(evidence), gap(evidence)
-    if level is None or level <= 0 or found is None or not _varied(evidence):
+    level = chance_loss(evidence)
+    if level is None or level <= 0 or not _varied(evidence):
+        return
+    found = tuple(_too_hard(evidence, level))
+    left = loss_left(evidence)
+    if not found and left is not None and left >= NOTHING:
+        found = tuple(_unrecognised(evidence))
+    yield from found
+
+
+def _unrecognised(evidence: RunEvidence) -> Iterator[Finding]:
+    gates = [gate for gate in evidence.gates if gate.name == "label-breaking-augmentation"]
+    recognised = {k: v for gate in gates for k, v in gate.evidence.get("recognised", {}).items()}
+    if not recognised or min(recognised.values()) > UNKNOWN:
+        return
+    kind = min(recognised, key=lambda name: recognised[name])
+    yield Finding(
+        "augmentation-too-strong",
+        "warning",
+        0.8,
+        f"The training images are varied until hardly anything is left of them ({kind}): nothing "
+        f"was learnt, and {max(recognised[kind], 0):.0%} of what their neighbours tell of plain "
+        "images they tell of varied ones.",
+        {"recognised": recognised, "unknown": UNKNOWN},
+    )
+
+
+def _too_hard(evidence: RunEvidence, level: float) -> Iterator[Finding]:
+    found = gap(evidence)
+    if found is None:
         return
     passes = in_training_and_in_use(evidence)
     if len(passes) < 3:

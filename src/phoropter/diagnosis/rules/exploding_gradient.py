@@ -8,10 +8,11 @@ import numpy as np
 
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.signals import curve
+from phoropter.diagnosis.signals import chance_loss, curve
 
 HUGE = 1e3  # losses here are of order one, and so are the gradients of sound networks
 GROWTH = 100.0  # over the smallest norm before it
+ROSE = 0.25  # of a constant prediction's loss: near zero a loss rises to many times what it was
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
@@ -39,4 +40,8 @@ def _loss_rose(evidence: RunEvidence, epoch: int) -> bool:
     passes = curve(evidence, "running_loss")
     before = passes.values[passes.epochs < epoch]
     there = passes.values[passes.epochs == epoch]
-    return bool(len(before) and len(there) and there[0] > 1.5 * np.min(before))
+    if not len(before) or not len(there):
+        return False
+    least = float(np.min(before))
+    level = chance_loss(evidence) or 0.0
+    return bool(there[0] > max(1.5 * least, least + ROSE * level))

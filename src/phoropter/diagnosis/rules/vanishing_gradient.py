@@ -24,11 +24,14 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
 
     It must fall evenly (the whole interval of its slope over the blocks), in the second half of the
     run still, and the training loss must be high: many a deep network starts like this and gets
-    over it.
+    over it. Where nothing was learnt, none did, and the whole run counts.
     """
-    rows = [row for row in late(evidence) if len(row.blocks) >= LEAST_BLOCKS]
     left = loss_left(evidence)
-    if not rows or left is None or left < LEARNT:
+    if left is None or left < LEARNT:
+        return
+    passes = evidence.signals if left >= NOTHING else late(evidence)
+    rows = [row for row in passes if len(row.blocks) >= LEAST_BLOCKS]
+    if not rows:
         return
     falls = [_decades(row) for row in rows]
     fall = float(np.median(falls))
