@@ -1,5 +1,7 @@
 """Curves that only look bad: every rule that reads curves is silent under noise."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -186,6 +188,13 @@ def test_labels_that_are_only_learnt_by_heart_have_nothing_to_do_with_the_input(
     assert found.evidence["chance"] == 0.5
     useful = np.array([0.69, *[0.6] * 8])
     assert not list(rule(evidence(val_loss=useful, **common)))
+    slow = {**common, "train_loss": np.linspace(0.69, 0.67, 9), "train_predictions": val}
+    for reached, told in ((0.52, 0), (0.7, 1)):
+        made = evidence(val_loss=held, **slow)
+        scores = np.linspace(0.5, reached, 9).tolist()
+        passes = zip(made.history, scores, strict=True)
+        history = tuple(replace(row, train_metric=value) for row, value in passes)
+        assert len(list(rule(replace(made, history=history)))) == told
     balanced = {"train.class_weights": "balanced"}
     assert not list(rule(evidence(val_loss=held, change=balanced, **common)))
 

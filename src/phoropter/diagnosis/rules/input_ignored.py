@@ -19,6 +19,7 @@ SURE = 2.0  # standard errors of the rise of the loss by exchanged inputs
 NO_USE = 0.95  # of the loss of a constant prediction: one pass of several falls to this by luck
 FILLS = 0.9  # of the training samples
 BY_HEART = 0.1  # fall of the training loss that is learning, in losses of a constant prediction
+FITTED = 4.0  # standard errors of the training score above a constant prediction's, likewise
 ERRORS = 3.0  # standard errors by which some pass may exceed a constant prediction by luck
 
 
@@ -86,10 +87,10 @@ def _by_heart(evidence: RunEvidence) -> Iterator[Finding]:
         return
     if evidence.recipe.train.class_weights != "none":  # they trade the plain loss for balance
         return
-    learnt = float(fitted.values[0] - fitted.values[-1]) if len(fitted) else 0.0
+    fell = float(fitted.values[0] - fitted.values[-1]) if len(fitted) else 0.0
     metrics = curve(evidence, "val_metric").values
     best = float(metrics.max()) if len(metrics) and evidence.greater_is_better else 0.0
-    if int(losses.values.argmin()) > 0 or learnt < BY_HEART * level:
+    if int(losses.values.argmin()) > 0 or not (fell >= BY_HEART * level or _fitted(evidence, fell)):
         return
     if best > held.chance + ERRORS * held.error:
         return
@@ -109,3 +110,12 @@ def _by_heart(evidence: RunEvidence) -> Iterator[Finding]:
             "mark_epoch": int(fitted.epochs[-1]),
         },
     )
+
+
+def _fitted(evidence: RunEvidence, fell: float) -> bool:
+    """Whether the last passes' training score shows that samples were learnt, though slowly."""
+    found, metrics = score(evidence, evidence.train_predictions), curve(evidence, "train_metric")
+    if found is None or not len(metrics) or not evidence.greater_is_better:
+        return False
+    reached = float(np.median(metrics.values[-LEAST_PASSES:]))
+    return fell > 0 and reached - found.chance > FITTED * found.error
