@@ -240,6 +240,27 @@ def test_dear_steps_are_few_and_all_rates_have_their_share(digits, monkeypatch, 
     assert len(rates) == (3 if steps > 20 else 1)
 
 
+def test_a_loss_that_came_to_rest_far_above_the_aim_needs_no_further_steps(digits, monkeypatch):
+    """Softmax twice: ten probabilities as logits leave a loss of log(1 + 9 / e) at least."""
+    monkeypatch.setattr(memorising, "USUAL_WORK", 2e9)
+    sound = digits()
+    twice = nn.Sequential(sound.network, nn.Softmax(1))
+    gate = gates_of(replace(sound, network=twice))["cannot-overfit-batch"]
+    assert gate.measured == pytest.approx(np.log(1 + 9 / np.e), rel=1e-2)
+    assert (gate.passed, gate.evidence["timed_out"], gate.evidence["at_rest"]) == (
+        False,
+        True,
+        True,
+    )
+    monkeypatch.setattr(memorising, "AIM", 1e-9)  # the sound one still falls when it is stopped
+    gate = gates_of(sound)["cannot-overfit-batch"]
+    assert (gate.passed, gate.evidence["timed_out"], gate.evidence["at_rest"]) == (
+        True,
+        True,
+        False,
+    )
+
+
 def test_values_start_at_a_loss_of_one(digits):
     setup = digits()
     numbers = np.random.default_rng(0).normal(50, 7, (400, 1))

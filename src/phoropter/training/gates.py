@@ -258,6 +258,7 @@ def _overfitted(memorised: Memorised) -> Gate:
             "steps": memorised.steps,
             "initial_loss": memorised.initial,
             "timed_out": memorised.timed_out,
+            "at_rest": memorised.at_rest,
         },
     )
 

@@ -10,6 +10,7 @@ from itertools import count, pairwise
 import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 from torch.optim import Optimizer
@@ -34,6 +35,8 @@ MOST_STEPS = 200 * len(LEARNING_RATES)
 AIM = 0.05  # of the initial loss, or of 1 where that is lower
 TOLD_STEPS = 20  # after which a loss that has not fallen at all says something
 TOLD_FALL = 0.1
+AT_REST = 0.01  # fall of the lowest loss, as a share, in the last third of an attempt
+REST_STEPS = 60  # that an attempt must have for that to tell anything
 GRADIENT_STEPS = 4  # layers that start at zero let gradients through from the second step on
 USUAL_WORK = 60e9  # floating-point operations: one to two seconds of one core
 MOST_WORK = 200e9  # likewise, for the fewest steps that tell something
@@ -68,6 +71,7 @@ class Memorised:
         lowest: Lowest loss reached.
         aim: Loss that counts as known by heart.
         timed_out: Whether there was no time for all attempts.
+        at_rest: Whether the lowest loss was no longer falling.
         without_gradient: Names of trainable parameters that no gradient reached.
         stepped: What the first of the steps did, if any was made.
     """
@@ -78,6 +82,7 @@ class Memorised:
     lowest: float
     aim: float
     timed_out: bool
+    at_rest: bool
     without_gradient: tuple[str, ...]
     stepped: Stepped | None = None
 
@@ -86,6 +91,8 @@ class Memorised:
         """Whether the aim was reached, or could not be judged for lack of time."""
         if self.lowest <= self.aim:
             return True
+        if self.at_rest:
+            return False
         fell = self.lowest <= (1 - TOLD_FALL) * self.initial
         return self.timed_out and (fell or self.steps < TOLD_STEPS)
 
@@ -148,12 +155,14 @@ def memorise(
     start = copy.deepcopy(twin.state_dict())
     unreached = {name: p for name, p in twin.named_parameters() if p.requires_grad}
     losses: list[float] = []
+    firsts: list[int] = []
     known, most = False, MOST_STEPS
     stepped: Stepped | None = None
     work = _work(objective, twin, batch[0], seed=recipe.seed)
     readings = [clock()]
     for lr in LEARNING_RATES:
         twin.load_state_dict(start)
+        firsts.append(len(losses))
         optimizers = make_optimizers(objective, recipe.changed({"train.lr": lr}).train)
         step = _stepper(objective, optimizers, batch[0])
         with own_randomness(recipe.seed, "gate"):
@@ -177,6 +186,7 @@ def memorise(
         lowest=min(losses),
         aim=_aim(losses),
         timed_out=not known and most < MOST_STEPS,
+        at_rest=_at_rest(np.split(np.asarray(losses), firsts[1:])),
         without_gradient=tuple(unreached),
         stepped=stepped,
     )
@@ -242,6 +252,16 @@ def _stepped(
         ),
         updates=max(counts, default=0.0) / asked,
     )
+
+
+def _at_rest(attempts: Sequence[NDArray[np.float64]]) -> bool:
+    """Whether the attempt that came lowest came to rest; what is being learnt goes on falling.
+
+    Networks that can learn a batch halve its loss in a few of so many steps.
+    """
+    best = min(attempts, key=lambda losses: float(losses.min()))
+    before = best[: len(best) * 2 // 3]
+    return len(best) >= REST_STEPS and float(best.min()) >= (1 - AT_REST) * float(before.min())
 
 
 def _aim(losses: list[float]) -> float:
