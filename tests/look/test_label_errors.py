@@ -236,3 +236,34 @@ def test_parts_come_from_the_split(evidence_of, digits, digit_features):
     split = Split(pl.DataFrame({"id": names, "part": ["val"] * len(names)}), (), 0)
     [finding] = check(evidence_of(thumbnails, given_labels, features=digit_features, split=split))
     assert {item["part"] for item in finding.evidence["samples"]} == {"val"}
+
+
+def test_shuffled_labels_have_nothing_to_do_with_the_samples(evidence_of, digits, digit_features):
+    thumbnails, labels = digits
+    shuffled = np.random.default_rng(0).permutation(labels)
+    [finding] = check(evidence_of(thumbnails, shuffled, features=digit_features))
+    assert (finding.code, finding.severity) == ("label-errors", "critical")
+    assert abs(finding.evidence["area_under_curve"] - 0.5) < 0.02
+    assert finding.evidence["samples"] == []
+    assert "shifted by a row" in finding.message
+
+
+def test_two_classes_that_colours_and_edges_do_not_know_say_nothing(evidence_of, digit_features):
+    """Where they see as little, the question may be another one."""
+    flat = np.zeros((400, 32, 32), dtype=np.uint8)
+    flat[:, 0, ::2] = 255
+    labels = np.random.default_rng(0).integers(0, 2, 400).astype(str)
+    assert not list(check(evidence_of(flat, labels, features=Given(digit_features.table[:400]))))
+
+
+def test_rare_classes_that_are_known_by_rank_have_to_do_with_the_samples(
+    evidence_of, digits, digit_features
+):
+    """All answers may be of the large class, and fewer right than without a model."""
+    rows = np.flatnonzero(np.isin(digits[1], ["3", "5"]))
+    threes, fives = (rows[digits[1][rows] == name] for name in ("3", "5"))
+    kept = np.concatenate([threes, fives[:12]])
+    evidence = evidence_of(
+        digits[0][kept], digits[1][kept], features=Given(digit_features.table[kept])
+    )
+    assert all(finding.evidence["samples"] for finding in check(evidence))

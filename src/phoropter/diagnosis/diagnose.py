@@ -32,7 +32,7 @@ _SYMPTOMS = frozenset(
 )
 _NOTHING_LEARNT = frozenset({"underfit", "plateau", "majority-collapse", "capacity-limited"})
 _NOT_REACHED = _NOTHING_LEARNT | {"cannot-overfit-batch", "lr-too-low", "undertrained"}
-_OF_LABELS = frozenset({"overfit", "underfit", "miscalibrated", "capacity-limited"})
+_OF_LABELS = frozenset({"overfit", "underfit", "miscalibrated", "capacity-limited", "plateau"})
 EXPLAINS: Mapping[str, frozenset[str]] = {
     "stale-gradient": _SYMPTOMS
     | {"diverged", "lr-too-high", "lr-too-low", "undertrained", "exploding-gradient"},

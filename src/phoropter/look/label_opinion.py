@@ -20,6 +20,7 @@ from phoropter.look.class_probabilities import (
 from phoropter.look.confident import contradicted
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.listing import counted
+from phoropter.look.permutation import areas
 from phoropter.look.threads import one_thread
 from phoropter.metrics.noise_floor import NoiseFloor, fit_noise_floor
 from phoropter.prediction.handcrafted import NAME as HANDCRAFTED
@@ -38,6 +39,10 @@ LEAST_KNOWN = 2 / 3
 """Share of the labels that colours and edges must agree with to be heard. Where they know less,
 what they do not see passes for chance: of 597 photographs of clothes, half of them known so, they
 called 139 sound labels wrong."""
+
+CHANCE_ERRORS = 2.0
+MANY_CLASSES = 5
+"""From so many on, colours and edges that know none better than chance does are heard as well."""
 
 WARNING_SHARE = 0.01
 """Lower end of the share of wrong labels from which training and measurement change visibly."""
@@ -65,11 +70,16 @@ class Opinion:
         labels: Given classes as numbers from 0 to k - 1, shape (m,).
         probabilities: Of each class, by a model that has not seen the sample, shape (m, k).
         floor: The fitted share of wrong labels.
+        area: Mean area under the ROC curve of each class against the others, before any label was
+            left out; 0.5 is chance.
+        area_by_luck: What it may come to where labels have nothing to do with the samples.
     """
 
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     floor: NoiseFloor
+    area: float = 1.0
+    area_by_luck: float = 0.5
 
     @property
     def likely(self) -> NDArray[np.int64]:
@@ -86,6 +96,16 @@ class Opinion:
         """Places of the labels that are likely wrong, the likeliest first."""
         found = np.flatnonzero((self.floor.wrong > DOUBT) & (self.likely != self.labels))
         return np.asarray(found[np.argsort(-self.floor.wrong[found], kind="stable")])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    """Labels that it does not contradict, shape (n,); its loss (nats) and areas on unseen ones."""
+
+    trusted: NDArray[np.bool_]
+    loss: float
+    area: float
+    area_by_luck: float
 
 
 def judge_labels(
@@ -114,11 +134,12 @@ def judge_labels(
     with one_thread():
         every = np.ones(len(labels), dtype=bool)
         firsts = [_trusted(model, labels, fold, every, seed=seed) for model in models]
-        best = int(np.argmin([loss for _, loss in firsts]))
-        model = models[best]
-        trusted, _ = _trusted(model, labels, fold, firsts[best][0], seed=seed)
+        best = min(range(len(models)), key=lambda at: firsts[at].loss)
+        model, first = models[best], firsts[best]
+        trusted = _trusted(model, labels, fold, first.trusted, seed=seed).trusted
         probabilities = out_of_fold_probabilities(model, labels, fold, trusted=trusted, seed=seed)
-    return Opinion(labels, probabilities, fit_noise_floor(labels, probabilities))
+    floor = fit_noise_floor(labels, probabilities)
+    return Opinion(labels, probabilities, floor, first.area, first.area_by_luck)
 
 
 def _trusted(
@@ -128,11 +149,8 @@ def _trusted(
     known: NDArray[np.bool_],
     *,
     seed: int,
-) -> tuple[NDArray[np.bool_], float]:
-    """Labels that a fit to the known ones does not contradict, shape (n,), and its loss (nats).
-
-    Of very many labels only drawn ones are asked about.
-    """
+) -> _Fit:
+    """What a fit to known labels makes of those it has not seen; of very many, of drawn ones."""
     rows = np.arange(len(labels))
     if len(rows) > MOST_TRUSTED:
         drawn = generator(seed, "trusted").choice(len(rows), MOST_TRUSTED, replace=False)
@@ -149,7 +167,24 @@ def _trusted(
     trusted[rows] = True
     trusted[rows[contradicted(own, probabilities)]] = False
     loss = -np.log(np.maximum(probabilities[np.arange(len(own)), own], _LEAST)).mean()
-    return trusted, float(loss)
+    return _Fit(trusted, float(loss), *_area(own, probabilities))
+
+
+def _area(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean area under the ROC curve of each class, and what it may come to by luck.
+
+    By ranks, since among unequal classes a sound model may answer with one of them alone. The
+    variance of an area by chance: Hanley and McNeil, Radiology 143, 1982.
+    """
+    classes = np.unique(labels)
+    if len(classes) < 2:
+        return 1.0, 0.5
+    members = labels[:, None] == classes
+    own = members.sum(axis=0)
+    variances = (len(labels) + 1) / (12 * own * (len(labels) - own))
+    error = float(np.sqrt(variances.sum())) / len(classes)
+    mean = float(areas(probabilities[:, classes], members).mean())
+    return mean, 0.5 + CHANCE_ERRORS * error
 
 
 def doubtful_labels(
@@ -171,7 +206,10 @@ def doubtful_labels(
     """
     floor, suspects = opinion.floor, opinion.suspects
     certain = floor.p_value <= ALPHA and floor.low >= ROUGHNESS * (1 - opinion.agreement)
+    many = opinion.probabilities.shape[1] >= MANY_CLASSES
     knows = source != HANDCRAFTED or opinion.agreement >= LEAST_KNOWN
+    if opinion.area <= opinion.area_by_luck and (many or source != HANDCRAFTED):
+        return _unrelated(opinion, source)
     if not (certain and knows and len(suspects)):
         return None
     return Finding(
@@ -211,6 +249,33 @@ def doubtful_labels(
     )
 
 
+def _unrelated(opinion: Opinion, source: str) -> Finding:
+    """The finding where no label stands out, because none has to do with its sample."""
+    floor, count = opinion.floor, len(opinion.labels)
+    return Finding(
+        code="label-errors",
+        severity="critical",
+        confidence=0.8,
+        message=(
+            f"The labels of {count:,} samples seem to have nothing to do with them: what others "
+            f"teach tells no class from the rest (area under the ROC curve {opinion.area:.2f}, 0.5 "
+            "is chance). Were they shuffled, or shifted by a row?"
+        ),
+        evidence={
+            "count": count,
+            "judged": count,
+            "share": floor.share,
+            "low": floor.low,
+            "high": floor.high,
+            "features": source,
+            "agreement": opinion.agreement,
+            "area_under_curve": opinion.area,
+            "samples": [],
+        },
+        prescriptions=(_MATCH,),
+    )
+
+
 def _severity(low: float) -> Severity:
     if low < WARNING_SHARE:
         return "info"
@@ -225,4 +290,13 @@ _PRESCRIPTION = Prescription(
     cost=0.0,
     why="A wrong label teaches the wrong thing, and in a held-out part a right answer counts "
     "as a mistake (Northcutt et al. 2021).",
+)
+
+_MATCH = Prescription(
+    change={},
+    advice="Look at a few samples with their labels, and at how the two were brought together; if "
+    "they belong together, describe the samples otherwise: what is asked for may not show in them.",
+    expected_gain=None,
+    cost=0.0,
+    why="From labels that have nothing to do with the samples nothing can be learnt but these.",
 )
