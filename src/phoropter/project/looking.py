@@ -15,6 +15,7 @@ from phoropter.core.records import Dataset, Rows, Split
 from phoropter.data.accounts import account
 from phoropter.data.corrections import read_corrections, renewed, write_corrections
 from phoropter.data.index import thumbnails
+from phoropter.look.checks.channel_order import ASKED
 from phoropter.look.evidence import Classifier, LookEvidence
 from phoropter.look.masks import MeasuredMask
 from phoropter.look.proposals import proposals
@@ -70,7 +71,7 @@ def look_and_note(
         features=features,
         thumbnails=thumbnails(dataset, project.folder.index),
         seed=project.settings.seed,
-        classifier=_classifier(project, features),
+        classifier=_classifier(project, features, budget_s=budget_s),
         folder=project.folder.cache,
     )
     findings = look(evidence, listener=project.listener)
@@ -133,9 +134,17 @@ def _deep(project: Project, view: View, *, size: int) -> DeepFeatures:
     )
 
 
-def _classifier(project: Project, features: FeatureFunction) -> Classifier | None:
-    """What the network of the features takes images for, as they are and in exchanged colours."""
+def _classifier(
+    project: Project, features: FeatureFunction, *, budget_s: float | None
+) -> Classifier | None:
+    """What the network of the features takes images for, as they are and in exchanged colours.
+
+    None where it knows too little, or where the budget does not reach for further images.
+    """
     if not isinstance(features, DeepFeatures) or features.size < _KNOWN_FROM_PX:
+        return None
+    seen = len(project.dataset) + ASKED
+    if budget_s is not None and seen / _IMAGES_PER_SECOND > budget_s:
         return None
     exchanged = _deep(project, ExchangedColours(), size=features.size)
 
