@@ -82,7 +82,7 @@ class Fault:
 FAULTS: dict[str, Fault] = {}
 NETS: tuple[Family, ...] = ("mlp", "cnn")
 ALL: tuple[Family, ...] = ("mlp", "cnn", "head")
-COLOURED = frozenset({"cifar_a", "cifar_b", "cifar_c", "cifar_d", "ants_bees", "clothes"})
+COLOURED = frozenset({*(f"cifar_{letter}" for letter in "abcd"), "ants_bees", "clothes"})
 DIGITS = frozenset({"digits", "mnist", "mnist_b", "mnist_c"})
 
 

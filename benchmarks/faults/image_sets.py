@@ -143,17 +143,20 @@ SOURCES = {
         ),
     ),
     "clothes": Source("clothing10", ("pants", "t-shirt"), 128, (52, 24, 8), alike=0.95),
-    "cifar_d": Source("cifar10_small", ("airplane", "cat"), 32, (200, 100, 20), alike=0.85),
-    "mnist_c": Source("mnist_png", tuple("0123456789"), 28, (120, 40, 10), grey=True, skipped=680),
-    "lungs": Source(
-        "xray3",
-        ("Pneumonia", "No_findings"),
-        128,
-        (52, 28, 8),
-        grey=True,
-        alike=0.95,
-        skipped=228,
+    "cifar_d": Source(
+        "cifar10_small",
+        ("airplane", "dog"),
+        32,
+        (200, 100, 20),
+        alike=0.85,
+        copies=(
+            "airplane/0945.jpg",
+            "airplane/1377.jpg",
+            "airplane/1750.jpg",
+            "dog/0622.jpg",
+        ),
     ),
+    "mnist_c": Source("mnist_png", tuple("0123456789"), 28, (120, 40, 10), grey=True, skipped=680),
     "xray3": Source("xray3", ("Covid-19", "No_findings"), 128, (66, 34, 14), grey=True, alike=0.95),
 }
 

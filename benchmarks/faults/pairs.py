@@ -311,11 +311,11 @@ def _pairs() -> list[Pair]:
                 "data.augment.preset": "light",
                 "model.name": "xception_small",
                 "model.depth": 2,
-                "model.width": 16,
+                "model.width": 8,
                 "train.optimizer": "momentum",
                 "train.epochs": 20,
                 "train.batch_size": 32,
-                "train.lr": 0.03,
+                "train.lr": 0.02,
             },
         ),
         Pair(
@@ -325,10 +325,10 @@ def _pairs() -> list[Pair]:
             {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1},
         ),
         Pair(
-            "lungs",
+            "mnist_c",
             "head",
             "report",
-            {**HEAD, "train.epochs": 20, "train.lr": 0.001, "train.weight_decay": 0.1},
+            {**HEAD, "train.epochs": 30, "train.lr": 0.002, "train.weight_decay": 0.1},
         ),
     ]
 
