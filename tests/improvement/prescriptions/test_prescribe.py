@@ -194,14 +194,21 @@ def test_input_is_normalised_as_the_weights_want_it_or_as_the_data_are(evidence)
         assert cure.change == {"data.normalize": wanted}
 
 
+def steps_made(run, steps):
+    return replace(run, summary=replace(run.summary, steps=steps))
+
+
 def test_longer_training_is_promised_what_the_curve_promises(evidence):
-    run = evidence({"model.transfer": "finetune"})
+    run = steps_made(evidence({"model.transfer": "finetune"}), 400)
     told = {"val_loss": 1.0, "expected_fall": 0.3, "times_longer": 6, "fall_if_so": 0.6}
     first, second, *_ = prescribe(_finding("undertrained", **told), run).prescriptions
     assert first.change == {"train.epochs": 120}
     assert first.expected_gain == pytest.approx(0.2 * 0.6)
     assert second.change == {"train.epochs": 40}
     assert second.expected_gain == pytest.approx(0.2 * 0.3)
+    cures = prescribe(_finding("undertrained", **told), steps_made(run, 70)).prescriptions
+    epochs = [cure.change["train.epochs"] for cure in cures if set(cure.change) == {"train.epochs"}]
+    assert epochs == [120]  # twice 70 steps are no fair run either
 
 
 def test_longer_steps_are_for_rates_below_the_usual_of_runs_that_can_be_judged(evidence):

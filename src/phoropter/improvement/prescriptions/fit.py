@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.falling import FIRST_STEPS
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.improvement.prescriptions import changes
 from phoropter.improvement.prescriptions.making import (
@@ -22,13 +23,17 @@ MOST_OF_A_RUN = 0.9  # a fall of the loss never promises more of the error
 
 
 def undertrained(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
-    """As many epochs as the curve asks for, or twice as many; longer steps where they are short."""
+    """As many epochs as the curve asks for, or twice as many; longer steps where they are short.
+
+    Of a run that would be no fair first one if it were doubled, twice as many is no cure.
+    """
     told = finding.evidence
     loss, twice = told.get("val_loss"), told.get("expected_fall")
     times, fall = int(told.get("times_longer", 2)), told.get("fall_if_so", twice)
     share = min(float(fall) / float(loss), MOST_OF_A_RUN) if loss and fall else None
     yield from changes.longer(evidence, factor=times, share=share)
-    if share is not None and twice and times > 2:
+    fair = 2 * evidence.summary.steps >= FIRST_STEPS
+    if share is not None and twice and times > 2 and fair:
         yield from changes.longer(evidence, share=share * float(twice) / float(fall))
     yield from changes.longer_and_varied(evidence, factor=max(times, 4), share=share)
     lr, usual = evidence.recipe.train.lr, usual_rates(evidence.recipe)
