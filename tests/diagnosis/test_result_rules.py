@@ -55,6 +55,32 @@ def test_a_wrong_mode_and_a_wrong_step_are_told_which_way_round(evidence):
     assert "2 steps" in twice.message
 
 
+def test_what_gets_no_gradient_is_named_by_its_cause(evidence):
+    def message(measured, **facts):
+        gate = Gate("no-gradient", measured, 0.0, False, facts)
+        (found,) = _run("no-gradient", evidence(gates=(gate,)))
+        assert found.evidence["measured"] == measured
+        return found.message
+
+    names = [f"{n}.weight" for n in range(20)]
+    assert message(1.0, parameters=names[:1]) == (
+        "Training does not reach 1 parameter: no gradient comes to 0.weight."
+    )
+    assert message(
+        39.0,
+        parameters=names,
+        not_in_optimizer=["head.bias"],
+        left_out=1,
+        frozen_by_mistake=["trunk.a", "trunk.b", "trunk.c", "trunk.d", "trunk.e"],
+        frozen=6,
+    ) == (
+        "Training does not reach 39 parameters: no gradient comes to 0.weight, 1.weight, "
+        "2.weight, 3.weight and 28 more; the optimiser does not hold head.bias; requires_grad is "
+        "False for trunk.a, trunk.b, trunk.c, trunk.d and 2 more."
+    )
+    assert message(0.0, parameters=[], trainable=0).startswith("Nothing can learn: requires_grad")
+
+
 def test_a_mismatch_is_told_from_weights_and_from_inputs(evidence):
     def found(measured, facts):
         gate = Gate("preprocessing-mismatch", measured, 0.25, False, facts)

@@ -108,6 +108,11 @@ WHOLE = {
         "시도한 변경 5가지 가운데 2가지가 도움이 된다고 입증되었습니다: 활성화 함수로 ReLU를 "
         "쓰십시오. 학습률을 0.1 대신 0.003으로 하십시오."
     ),
+    "Training does not reach 39 parameters: no gradient comes to a.weight, a.bias and 36 more; the "
+    "optimiser does not hold b.bias.": (
+        "학습이 파라미터 39개에 닿지 않습니다: 그래디언트가 오지 않는 것: a.weight, a.bias 외 "
+        "36개; 옵티마이저에 없는 것: b.bias."
+    ),
     "3 columns with missing cells: 'age' lacks 12%; the test part has no a, b; the val part has "
     "no c.": (
         "결측값이 있는 열 3개: 'age'은(는) 12%가 비어 있습니다. 테스트 세트에는 a, b 값이 "

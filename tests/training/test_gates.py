@@ -107,6 +107,7 @@ def test_frozen_layers_are_a_slip_only_where_all_should_learn(digits):
     )
     (gate,) = (gate for gate in gates if gate.name == "no-gradient")
     assert gate.evidence["parameters"] == ["0.weight", "0.bias"]
+    assert gate.evidence["frozen_by_mistake"] == ["0.weight", "0.bias"]
 
 
 class Deaf(nn.Module):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from phoropter.core.records import Finding
 from phoropter.core.run_records import Gate
 from phoropter.diagnosis.evidence import RunEvidence
+
+NAMED = 4  # parts of the network in a sentence; more are in the evidence
 
 
 def failed(evidence: RunEvidence, name: str) -> Iterator[Gate]:
@@ -18,3 +20,17 @@ def critical(gate: Gate, message: str) -> Finding:
     """The finding of a gate that makes tuning pointless until it passes."""
     numbers = {"measured": gate.measured, "expected": gate.expected, **gate.evidence}
     return Finding(gate.name, "critical", 0.95, message, numbers)
+
+
+def named(names: Sequence[str], count: int | None = None) -> str:
+    """The first few names, and how many more there are.
+
+    >>> named("abc"), named("abcdefg"), named("abcdefg", 100)
+    ('a, b, c', 'a, b, c, d and 3 more', 'a, b, c, d and 96 more')
+
+    Args:
+        names: In the order of the network; not all of them, perhaps.
+        count: Of them all; by default the names are all there are.
+    """
+    first, rest = ", ".join(names[:NAMED]), (len(names) if count is None else count) - NAMED
+    return f"{first} and {rest} more" if rest > 0 else first

@@ -39,6 +39,7 @@ INITIAL_CHUNK = 32
 INITIAL_S = 1.0
 INITIAL_SLACK = 0.1  # nats or squared deviations: heads start small, not at zero
 INITIAL_TOLERANCE = 0.2
+NAMED = 20  # parameters in the evidence
 PLAIN = {
     "train.loss": "auto",
     "train.label_smoothing": 0.0,
@@ -277,7 +278,7 @@ def _one_step(memorised: Memorised) -> tuple[Gate, ...]:
     if stepped is None:
         return ()
     sound = not stepped.unmoved and not stepped.moved and stepped.updates == 1.0
-    evidence = {"unmoved": stepped.unmoved[:20], "moved": stepped.moved[:20]}
+    evidence = {"unmoved": stepped.unmoved[:NAMED], "moved": stepped.moved[:NAMED]}
     return (Gate("wrong-step", stepped.updates, 1.0, sound, evidence),)
 
 
@@ -292,5 +293,10 @@ def _reached(memorised: Memorised, network: nn.Module, recipe: Recipe) -> Gate:
         measured=float(len(missing)),
         expected=0.0,
         passed=not missing and trainable > 0,
-        evidence={"parameters": missing[:20], "frozen": len(frozen), "trainable": trainable},
+        evidence={
+            "parameters": missing[:NAMED],
+            "frozen_by_mistake": wrongly[:NAMED],
+            "frozen": len(frozen),
+            "trainable": trainable,
+        },
     )

@@ -73,7 +73,9 @@ class Gradients:
     def on_step(self, parameters: Sequence[nn.Parameter]) -> None:
         """The weights were updated by these parameters' gradients."""
         self._cleared_due = True
-        if self._looking and any(p.grad is not None for p in parameters):
+        # An optimiser made from another network holds no parameter that ever gets a gradient.
+        reached = any(p.grad is not None for p in (*parameters, *self._names.values()))
+        if self._looking and reached:
             used = {id(p) for p in parameters}
             missing = {
                 name for name, p in self._names.items() if p.requires_grad and p.grad is None
@@ -106,11 +108,12 @@ class Gradients:
 
     def _reached(self) -> Gate:
         left_out = [name for name in self._left_out if name not in self._unreached]
-        missing = [*sorted(self._unreached), *left_out]
+        missing = [*(name for name in self._names if name in self._unreached), *left_out]
         frozen = sum(not p.requires_grad for p in self._names.values())
         evidence = {
             "parameters": missing[:NAMED],
             "not_in_optimizer": left_out[:NAMED],
+            "left_out": len(left_out),
             "frozen": frozen,
             "trainable": len(self._names) - frozen,
             "steps": self.steps,

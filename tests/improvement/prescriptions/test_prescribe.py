@@ -172,6 +172,27 @@ def test_a_winning_baseline_is_prescribed_with_its_measured_lead(evidence):
     assert run.recipe.changed(exact.change) == rival
 
 
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"parameters": ["a"]}, ["detach()"]),
+        ({"parameters": ["a"], "not_in_optimizer": ["a"]}, ["optimiser from all parameters"]),
+        (
+            {"parameters": ["b", "a"], "not_in_optimizer": ["a"]},
+            ["detach()", "optimiser from all parameters"],
+        ),
+        ({"parameters": ["a"], "frozen_by_mistake": ["a"]}, ["requires_grad to True"]),
+        ({"parameters": [], "trainable": 0}, ["requires_grad to True"]),
+        ({}, ["detach()"]),
+    ],
+)
+def test_where_to_look_for_a_gradient_follows_from_its_cause(evidence, facts, words):
+    told = prescribe(_finding("no-gradient", **facts), evidence()).prescriptions
+    assert [word in cure.advice for word, cure in zip(words, told, strict=True)] == [True] * len(
+        words
+    )
+
+
 def test_what_breaks_labels_is_taken_out_and_nothing_else(evidence):
     turn, blur = {"torchvision.RandomRotation": {"degrees": 180}}, {"own.Blur": {}}
     scratch = {"model.name": "cnn", "model.pretrained": False}

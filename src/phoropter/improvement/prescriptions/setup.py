@@ -28,12 +28,8 @@ _ADVICE: Mapping[str, tuple[str, str]] = {
         "Check that labels belong to their images and that the images are not constant.",
         "A model must lose when its input is blanked (Karpathy 2019, K11).",
     ),
-    "no-gradient": (
-        "Find what cuts the graph: a detached tensor, a rounding, a frozen layer.",
-        "Backpropagation shows which inputs and layers matter (Karpathy 2019, K16).",
-    ),
     "mode-mixup": (
-        "Look at the network's train() and eval(), and for dropout that is not told the mode.",
+        "Look at the network's train() and eval(), and for dropout without training=self.training.",
         "What is trained must be what answers, without its noise (Karpathy 2019, K7).",
     ),
     "batch-mixing": (
@@ -92,11 +88,46 @@ def gate(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
             f"Set the learning rate to {rounded(usual.usual):g} instead of {recipe.train.lr:g}.",
         )
     small = is_small_net(recipe) and recipe.model.norm == "none"
-    if finding.code in {"cannot-overfit-batch", "no-gradient"} and small:
-        yield prescription(
-            evidence, "normalise", {"model.norm": "batch"}, "Put in normalisation layers."
-        )
+    if finding.code == "cannot-overfit-batch" and small:
+        yield _normalised(evidence)
     yield from people(finding, evidence)
+
+
+def unreached(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
+    """For parameters without a gradient: where to look, by what is known of the cause."""
+    left_out = set(finding.evidence.get("not_in_optimizer", ()))
+    frozen = set(finding.evidence.get("frozen_by_mistake", ()))
+    asleep = bool(frozen) or finding.evidence.get("trainable") == 0
+    unreached = set(finding.evidence.get("parameters", ())) - left_out - frozen
+    if unreached or not (left_out or asleep):
+        if is_small_net(evidence.recipe) and evidence.recipe.model.norm == "none":
+            yield _normalised(evidence)
+        yield advice(
+            "Look at the way from these layers to the loss for what cuts the graph: detach(), "
+            ".data, no_grad(), numpy, a rounding or argmax; and whether their output is used.",
+            why="Backpropagation shows which inputs and layers matter (Karpathy 2019, K16).",
+            cost=0.0,
+        )
+    if left_out:
+        yield advice(
+            "Make the optimiser from all parameters once the network is complete: one that is made "
+            "before a layer is exchanged holds the old layer. What is to stay as it is gets "
+            "requires_grad_(False).",
+            why="An optimiser moves what it was handed, and nothing else.",
+            cost=0.0,
+        )
+    if asleep:
+        yield advice(
+            "Set requires_grad to True for what is to learn.",
+            why="Where requires_grad is False no gradient is computed.",
+            cost=0.0,
+        )
+
+
+def _normalised(evidence: RunEvidence) -> Prescription:
+    return prescription(
+        evidence, "normalise", {"model.norm": "batch"}, "Put in normalisation layers."
+    )
 
 
 def preprocessing(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
