@@ -4,7 +4,8 @@ Run: python benchmarks/watch_overhead.py [--rounds N] [--steps N] [--batch N]
 
 One process, one network and optimiser; passes with and without the watch alternate, and whichever
 comes first changes from pair to pair. The ratio is the median over the pairs, with its quartiles.
-A pass ends with a validation of one batch in both. Aim: at most 1.03.
+A pass ends with a validation of one batch in both. The watched passes are among those whose inside
+is listened to, functions included: two steps, and the batch of validation. Aim: at most 1.03.
 """
 
 from __future__ import annotations

@@ -166,6 +166,40 @@ def test_functions_are_heard_where_they_are_called(inside):
     assert torch.equal(outputs, network(torch.ones(4, 2)))
 
 
+def test_dropout_as_a_function_is_heard_and_that_of_layers_is_not():
+    class Dropping(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Dropout(0.5)
+
+        def forward(self, x):
+            x = functional.dropout(self.layer(x), 0.25, self.training)
+            return torch.dropout(torch.feature_alpha_dropout(x, 0.5, False), 0.5, train=True)
+
+    network = nn.Sequential(nn.ReLU(), Dropping())
+    activity = Activity(network)
+    for mode in (True, False):
+        network.train(mode)
+        with activity.watched(measured=mode):
+            network(torch.ones(4, 2, 3, 3))
+        assert {name: (d.layer, d.training, d.active) for name, d in activity.drops.items()} == {
+            "1.dropout()": (network[1], mode, mode),
+            "1.feature_alpha_dropout()": (network[1], mode, False),
+            "1.dropout_2()": (network[1], mode, True),
+        }
+        assert activity.inactive == {"0": 0.0}  # of the measured block
+
+
+def test_a_block_that_ends_as_a_pass_begins_leaves_nothing_behind():
+    """Its hooks are taken away, but torch still calls the one that comes next."""
+    network = nn.Sequential(nn.ReLU())
+    with ExitStack() as watching:
+        network.register_forward_pre_hook(lambda *_: watching.close())
+        watching.enter_context(Activity(network).watched())
+        network(torch.ones(1, 2))
+    assert _len_torch_function_stack() == 0
+
+
 def test_a_pass_that_fails_or_is_stopped_leaves_nothing_behind():
     class Failing(nn.Module):
         def forward(self, x):

@@ -48,7 +48,7 @@ class Loop:
         torch.default_generator.manual_seed(0)
         self.network = self.make()
         self.optimizer = self.optimize(self.network)
-        self.losses = []
+        self.losses, self.held = [], []
 
     def run(self, folder=None):
         """Trains; gives the recording, or None where nothing is watched."""
@@ -81,6 +81,7 @@ class Loop:
         self.network.train(not self.eval_mode)
         outputs = self.network(self.x[-500:])
         loss = functional.cross_entropy(outputs, self.y[-500:])
+        self.held.append(float(loss))
         if watch is not None:
             watch.epoch(val_loss=loss, predictions=outputs, targets=self.y[-500:])
 

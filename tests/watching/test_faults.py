@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 import phoropter
 from phoropter.watching.folder import read_watched
@@ -14,6 +15,11 @@ def gates(folder):
 
 def failed(folder):
     return {name for name, gate in gates(folder).items() if not gate.passed}
+
+
+def another_network(network):
+    """An optimiser that was made before the network was made anew."""
+    return torch.optim.Adam(nn.Linear(64, 10).parameters(), lr=3e-3)
 
 
 def frozen_trunk_features(network):
@@ -46,6 +52,7 @@ def normalised():
         ({"make": normalised, "train_mode": False}, {"mode-mixup"}),
         ({"make": lambda: nn.Linear(64, 10), "train_mode": False, "eval_mode": False}, set()),
         ({"optimize": frozen_trunk_features}, {"no-gradient"}),
+        ({"optimize": another_network}, {"no-gradient"}),
         ({"make": Detached}, {"no-gradient"}),
         ({"shuffle": False, "passes": 6}, {"unshuffled"}),
         ({"shuffle": False, "order": "sorted", "passes": 6}, {"unshuffled"}),
@@ -60,6 +67,7 @@ def normalised():
         "batch norm in eval mode",
         "modes do not matter",
         "optimiser of the head alone",
+        "optimiser of another network",
         "detached trunk",
         "always the same order",
         "sorted by class",
@@ -73,10 +81,18 @@ def test_the_fault_is_seen_and_no_other(make_loop, tmp_path, otherwise, expected
 def test_layers_without_a_gradient_are_named(make_loop, tmp_path):
     make_loop(make=Detached).run(tmp_path / "a").close()
     found = gates(tmp_path / "a")["no-gradient"]
-    assert found.evidence["parameters"] == ["trunk.bias", "trunk.weight"]
+    assert found.evidence["parameters"] == ["trunk.weight", "trunk.bias"]
     make_loop(optimize=frozen_trunk_features).run(tmp_path / "b").close()
     found = gates(tmp_path / "b")["no-gradient"]
     assert found.evidence["not_in_optimizer"] == ["0.weight", "0.bias"]
+
+    said = [phoropter.diagnose(tmp_path / name).findings[0] for name in "ab"]
+    assert [finding.message for finding in said] == [
+        "Training does not reach 2 parameters: no gradient comes to trunk.weight, trunk.bias.",
+        "Training does not reach 2 parameters: the optimiser does not hold 0.weight, 0.bias.",
+    ]
+    assert "detach()" in said[0].prescriptions[0].advice
+    assert "optimiser from all parameters" in said[1].prescriptions[0].advice
 
 
 def test_dropout_asleep_in_a_part_is_seen(make_loop, tmp_path):
@@ -106,6 +122,125 @@ def test_dropout_asleep_in_a_part_is_seen(make_loop, tmp_path):
 
     make_loop(make=frozen).run(tmp_path / "b").close()
     assert failed(tmp_path / "b") == set()
+
+
+class Dropping(nn.Module):
+    """A network whose dropout is a function, called as `drop` says, after `inner` too."""
+
+    def __init__(self, drop, inner=None):
+        super().__init__()
+        self.first, self.inner = nn.Linear(64, 32), nn.Identity() if inner is None else inner
+        self.second, self.drop = nn.Linear(32, 10), drop
+
+    def forward(self, x):
+        return self.second(self.inner(self.drop(self, torch.relu(self.first(x)))))
+
+
+def untold(_network, x):
+    return functional.dropout(x, 0.3)
+
+
+def told(network, x):
+    return functional.dropout(x, 0.3, network.training)
+
+
+def attending(network, x):
+    """Over four parts of the units; as its documentation warns, it drops whenever told a share."""
+    parts = x.reshape(len(x), 4, 8)
+    share = 0.1 if network is None or network.training else 0.0
+    return functional.scaled_dot_product_attention(parts, parts, parts, dropout_p=share).flatten(1)
+
+
+@pytest.mark.parametrize(
+    ("drop", "otherwise", "on", "off"),
+    [
+        (told, {}, [], []),
+        (untold, {}, ["dropout()"], []),
+        (lambda _network, x: torch.dropout(x, 0.3, True), {}, ["dropout()"], []),
+        (lambda _network, x: functional.dropout(x, p=0.0), {}, [], []),
+        (lambda _network, x: attending(None, x), {}, ["scaled_dot_product_attention()"], []),
+        (attending, {}, [], []),
+        (lambda network, x: untold(network, told(network, x)), {}, ["dropout_2()"], []),
+        (told, {"eval_mode": False}, ["dropout()"], []),
+        (told, {"train_mode": False}, [], ["dropout()"]),
+        (untold, {"train_mode": False}, ["dropout()"], []),
+        (told, {"inner": nn.Dropout(0.3)}, [], []),
+    ],
+    ids=[
+        "told the mode",
+        "not told",
+        "told to be on",
+        "of nothing",
+        "attention not told",
+        "attention told",
+        "one of two told",
+        "told, validated in train mode",
+        "told, trained in eval mode",
+        "not told, trained in eval mode",
+        "a layer besides",
+    ],
+)
+def test_dropout_as_a_function_is_heard(make_loop, tmp_path, drop, otherwise, on, off):
+    inner = otherwise.pop("inner", None)
+    make_loop(make=lambda: Dropping(drop, inner), **otherwise).run(tmp_path).close()
+    gate = gates(tmp_path)["mode-mixup"]
+    assert (gate.evidence["on_in_evaluation"], gate.evidence["off_in_training"]) == (on, off)
+    assert gate.passed == (not on and not off)
+    told_nothing = otherwise.get("eval_mode", True)
+    assert gate.evidence["not_told_the_mode"] == (on if told_nothing else [])
+
+
+def test_dropout_that_is_not_told_the_mode_is_named_by_its_layer(make_loop, tmp_path):
+    def make():
+        return nn.Sequential(nn.Linear(64, 64), Dropping(untold, nn.Dropout(0.1)))
+
+    make_loop(make=make).run(tmp_path).close()
+    [first, *_] = phoropter.diagnose(tmp_path).findings
+    assert first.code == "mode-mixup"
+    assert "not told the mode (1.dropout())" in first.message
+    assert "training=self.training" in first.prescriptions[0].advice
+
+
+def test_dropout_as_a_function_in_a_frozen_part_may_sleep(make_loop, tmp_path):
+    class Assembled(nn.Module):
+        def __init__(self, *, frozen):
+            super().__init__()
+            self.trunk, self.head = Dropping(told), nn.Linear(10, 10)
+            self.trunk.requires_grad_(not frozen)
+
+        def train(self, mode=True):
+            super().train(mode)
+            self.trunk.eval()
+            return self
+
+        def forward(self, x):
+            return self.head(self.trunk(x))
+
+    for frozen in (True, False):
+        folder = tmp_path / str(frozen)
+        make_loop(make=lambda frozen=frozen: Assembled(frozen=frozen)).run(folder).close()
+        off = gates(folder)["mode-mixup"].evidence["off_in_training"]
+        assert off == ([] if frozen else ["trunk.dropout()"])
+
+
+def test_what_torch_computes_another_way_in_eval_mode_is_left_to_it(make_loop, tmp_path):
+    """Its fast way through a transformer's layer is closed where anybody listens to calls."""
+
+    class Attending(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.1, batch_first=True)
+            self.head, self.open = nn.Linear(64, 10), []
+
+        def forward(self, x):
+            if not self.training:
+                self.open.append(not torch.overrides.has_torch_function((x,)))
+            return self.head(self.layer(x.reshape(len(x), 8, 8)).flatten(1))
+
+    loop = make_loop(make=Attending, passes=2)
+    loop.run(tmp_path).close()
+    assert loop.network.open == [True, True]
+    assert failed(tmp_path) == set()
 
 
 def test_the_same_order_is_told_apart_from_a_sorted_one(make_loop, tmp_path):

@@ -14,18 +14,25 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's advice on worke
 
 
 class Module(lightning.LightningModule):
-    def __init__(self, *, asleep=False, told=False):
+    def __init__(self, *, asleep=False, told=False, drop=None):
         super().__init__()
-        self.told = told
+        self.told, self.drop = told, drop
         self.network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 2))
         if asleep:
             self.network.eval()  # kept by Lightning: a part that comes from elsewhere
 
+    def forward(self, x):
+        return self.drop(self, self.network(x))
+
+    def answers(self, x):
+        """Lightning's own modules are called as a whole, or their parts are."""
+        return self.network(x) if self.drop is None else self(x)
+
     def training_step(self, batch, _index):
-        return functional.cross_entropy(self.network(batch[0]), batch[1])
+        return functional.cross_entropy(self.answers(batch[0]), batch[1])
 
     def validation_step(self, batch, _index):
-        outputs = self.network(batch[0])
+        outputs = self.answers(batch[0])
         self.log("val_loss", functional.cross_entropy(outputs, batch[1]))
         self.log("val_accuracy", (outputs.argmax(1) == batch[1]).float().mean())
         return {"predictions": outputs, "targets": batch[1]} if self.told else None
@@ -74,6 +81,19 @@ def test_a_part_in_eval_mode_is_diagnosed(tmp_path):
     fitted(tmp_path, asleep=True)
     gates = {gate.name: gate.passed for gate in read_watched(tmp_path).gates}
     assert not gates["mode-mixup"]
+
+
+@pytest.mark.parametrize("mode_is_told", [True, False])
+def test_dropout_as_a_function_is_heard_in_a_module_that_is_called(tmp_path, mode_is_told):
+    def drop(module, outputs):
+        return functional.dropout(outputs, 0.3, module.training if mode_is_told else True)
+
+    fitted(tmp_path, drop=drop)
+    gates = {gate.name: gate for gate in read_watched(tmp_path).gates}
+    assert gates["mode-mixup"].passed == mode_is_told
+    assert gates["mode-mixup"].evidence["on_in_evaluation"] == (
+        [] if mode_is_told else ["dropout()"]
+    )
 
 
 def test_losses_of_added_up_batches_are_whole(tmp_path):

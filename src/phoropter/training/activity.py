@@ -1,4 +1,4 @@
-"""How many units of a network never answer, or always say the same."""
+"""How many units of a network never answer, or always say the same; and what drops some."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 from typing_extensions import override
@@ -38,8 +40,28 @@ _FUNCTIONS: Mapping[str, Ends | None] = {
 """The same as mere functions, with their ends. A sigmoid that is called so is mostly a gate or the
 answer itself, which may well be at an end."""
 
+_DROPPING = frozenset(
+    ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
+)
+_ATTENTION = "scaled_dot_product_attention"  # it drops whenever it is told a share
+
 NEAR_END = 0.01
 """Distance from an end, as a share of the range, at which the slope is below 4 % of the largest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Dropout that was called as a function.
+
+    Args:
+        layer: What called it.
+        training: Whether that was in train mode.
+        active: Whether anything was dropped.
+    """
+
+    layer: nn.Module
+    training: bool
+    active: bool
 
 
 class Activity:
@@ -50,20 +72,26 @@ class Activity:
 
     Args:
         network: Its modules are watched.
+
+    Attributes:
+        inactive: The shares, by the name of the layer or function.
+        drops: Calls of dropout in the last block, by name (`block.dropout()`).
     """
 
     def __init__(self, network: nn.Module) -> None:
         self._network = network
         self.inactive: dict[str, float] = {}
+        self.drops: dict[str, Drop] = {}
 
     @contextmanager
-    def watched(self, *, inside: bool = False) -> Iterator[None]:
+    def watched(self, *, inside: bool = False, measured: bool = True) -> Iterator[None]:
         """Inside the block, the first batch through each activation is measured.
 
         Args:
             inside: Whether the block begins in a forward pass of the network, before any layer.
+            measured: Whether activations are; else calls of dropout are noted alone.
         """
-        heard = _Heard()
+        heard = _Heard(measured=measured)
         handles = [
             handle
             for name, module in self._network.named_modules()
@@ -71,31 +99,38 @@ class Activity:
             for handle in _hooks(module, name, heard)
         ]
         if inside:
-            heard.enter(None if _is_activation(self._network) else "")
+            heard.enter("", None if _is_one_thing(self._network) else self._network)
         try:
             yield
         finally:
             for handle in handles:
                 handle.remove()
             heard.close()
-            self.inactive = {name: float(share) for name, share in heard.shares.items()}
+            self.drops = heard.drops
+            if measured:
+                self.inactive = {name: float(share) for name, share in heard.shares.items()}
 
 
 class _Heard(TorchFunctionMode):
     """What the layers under way call, and what came of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, measured: bool) -> None:
         super().__init__()
         self.shares: dict[str, Tensor] = {}
-        self._under_way: list[str | None] = []
+        self.drops: dict[str, Drop] = {}
+        self._measured = measured
+        self._closed = False
+        self._under_way: list[tuple[str, nn.Module | None]] = []
         self._calls: Counter[str] = Counter()
 
-    def enter(self, layer: str | None) -> None:
-        """A layer begins; None for one whose calls are no activations of their own."""
+    def enter(self, name: str, layer: nn.Module | None) -> None:
+        """A layer begins; None for one whose calls are those that make it what it is."""
+        if self._closed:  # in a hook of the pass that was just beginning
+            return
         if not self._under_way:
             self._calls.clear()
             self.__enter__()  # type: ignore[no-untyped-call]  # torch's
-        self._under_way.append(layer)
+        self._under_way.append((name, layer))
 
     def leave(self) -> None:
         """It has ended, by an error perhaps."""
@@ -105,12 +140,14 @@ class _Heard(TorchFunctionMode):
 
     def close(self) -> None:
         """Ends what a pass that never ended left behind: somebody stopped the program in it."""
+        self._closed = True
         while self._under_way:
             self.leave()
 
     def note(self, name: str, outputs: object, ends: Ends | None) -> None:
         """What an activation gave; its first batch counts."""
-        if name not in self.shares and isinstance(outputs, Tensor) and outputs.ndim >= 2:
+        new = self._measured and name not in self.shares
+        if new and isinstance(outputs, Tensor) and outputs.ndim >= 2:
             self.shares[name] = inactive_share(outputs.detach(), ends)
 
     @override
@@ -121,23 +158,46 @@ class _Heard(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        outputs = func(*args, **(kwargs or {}))
+        named = kwargs or {}
+        outputs = func(*args, **named)
         called = getattr(func, "__name__", "").rstrip("_")
-        layer = self._under_way[-1] if self._under_way else None
-        if layer is not None and called in _FUNCTIONS:
-            name = f"{layer}.{called}".lstrip(".")
-            self._calls[name] += 1
-            place = f"_{self._calls[name]}" if self._calls[name] > 1 else ""
-            self.note(name + place, outputs, _FUNCTIONS[called])
+        layer = self._under_way[-1][1] if self._under_way else None
+        if layer is None:
+            return outputs
+        if called in _FUNCTIONS:
+            self.note(self._name(called), outputs, _FUNCTIONS[called])
+        elif (active := _drops(called, args, named)) is not None:
+            drop = Drop(layer, layer.training, active)
+            self.drops.setdefault(f"{self._name(called)}()", drop)
         return outputs
+
+    def _name(self, called: str) -> str:
+        """A call by the layer under way, with its number in it from the second on."""
+        name = f"{self._under_way[-1][0]}.{called}".lstrip(".")
+        self._calls[name] += 1
+        return f"{name}_{self._calls[name]}" if self._calls[name] > 1 else name
+
+
+def _drops(called: str, args: tuple[Any, ...], named: Mapping[str, Any]) -> bool | None:
+    """Whether a call drops anything; None where it never does.
+
+    As torch declares them: `dropout(input, p, training)`, whose modes are called `train` in
+    `torch.dropout`, and `scaled_dot_product_attention(query, key, value, mask, dropout_p)`.
+    """
+    if called == _ATTENTION:
+        share = named.get("dropout_p", args[4] if len(args) > 4 else 0.0)
+        return True if share > 0 else None
+    if called not in _DROPPING or named.get("p", args[1] if len(args) > 1 else 0.5) <= 0:
+        return None
+    told = args[2] if len(args) > 2 else True
+    return bool(named.get("training", named.get("train", told)))
 
 
 def _hooks(module: nn.Module, name: str, heard: _Heard) -> Iterator[RemovableHandle]:
     """Copies of the network made meanwhile are not heard."""
-    activation = _is_activation(module)
-    enter = partial(heard.enter, None if activation else name)
+    enter = partial(heard.enter, name, None if _is_one_thing(module) else module)
     yield module.register_forward_pre_hook(Ear(lambda *_: enter()))
-    if activation:
+    if _is_activation(module):
         ends = next((ends for kind, ends in SQUASHING.items() if isinstance(module, kind)), None)
         yield module.register_forward_hook(
             Ear(lambda _module, _inputs, outputs: heard.note(name, outputs, ends))
@@ -152,10 +212,15 @@ def _is_activation(module: nn.Module) -> bool:
     return single and CUTTING.search(type(module).__name__.lower()) is not None
 
 
+def _is_one_thing(module: nn.Module) -> bool:
+    """Whether it is an activation or a dropout itself."""
+    return _is_activation(module) or isinstance(module, _DropoutNd)
+
+
 def _may_call(module: nn.Module) -> bool:
     """Whether activations may be called in it: torch's own layers without parts are none or one."""
     theirs = type(module).__module__.startswith("torch.nn.")
-    return _is_activation(module) or not theirs or next(module.children(), None) is not None
+    return _is_one_thing(module) or not theirs or next(module.children(), None) is not None
 
 
 def inactive_share(outputs: Tensor, ends: Ends | None) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -14,10 +13,10 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from phoropter.core.run_records import Gate, PassSignals
-from phoropter.training.activity import Activity
 from phoropter.training.ears import Ear
 from phoropter.training.signals import Signals
 from phoropter.watching.gradients import Gradients
+from phoropter.watching.listening import Listening
 from phoropter.watching.modes import Modes
 from phoropter.watching.pace import Pace
 
@@ -51,10 +50,7 @@ class Hearing:
         )
         self.modes = Modes(layers, map(id, self._watched))
         self.gradients = Gradients(named, self.parameters(), Ear(self.modes.on_backward))
-        # What a compiler made of the layers has no hooks; new ones would make it compile again.
-        heard = layers is network and not any(map(_compiled, layers.modules()))
-        self.activity = Activity(layers) if heard else None
-        self._listening: ExitStack | None = None
+        self.listening = Listening(network, layers, self.modes)
         self.pace = Pace(time.monotonic)
         self.epoch, self.position, self.steps = 1, 0, 0
         self._norm_every = LEAST_BETWEEN
@@ -91,8 +87,7 @@ class Hearing:
     def end_pass(self) -> None:
         """A new pass begins; what the last one was like is the best guess for it."""
         if self._signals is not None:
-            inactive = self.activity.inactive if self.activity is not None else {}
-            self._signals.end_pass(self.epoch, inactive)
+            self._signals.end_pass(self.epoch, self.listening.inactive)
             passes = max(FEWEST_PASSES, self.epoch + 1)
             self._signals.expect(epochs=passes, steps_per_epoch=self.position)
         self._norm_every = max(LEAST_BETWEEN, self.position // NORMS_A_PASS)
@@ -100,12 +95,17 @@ class Hearing:
         self.epoch += 1
         self.position = 0
 
+    def on_validation(self) -> None:
+        """The numbers of an evaluation are handed over."""
+        self.listening.on_validation()
+        self.modes.on_validation()
+
     def close(self) -> None:
         """Takes all hooks away."""
         for handle in self._handles:
             handle.remove()
         self.gradients.close()
-        self._stop_listening()
+        self.listening.stop()
 
     def _on_forward(
         self, network: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any]
@@ -120,17 +120,16 @@ class Hearing:
             inputs: What goes in; the first tensor's length is the batch size.
             inside: Whether the network has been called already.
         """
+        self.listening.before_batch(inside=inside)
         self.pace.on_forward()
         self.modes.on_forward()
+        self.listening.on_batch(middle=self._middle, inside=inside)
         if not torch.is_grad_enabled():
             return
         first = next((x for x in inputs if isinstance(x, Tensor) and x.ndim), None)
         if first is not None and self.position == 0:
             self.batch_size = len(first)
             self.size = int(first.shape[-1]) if first.ndim == 4 else None
-        if self._middle and self.activity is not None and self._listening is None:
-            self._listening = ExitStack()
-            self._listening.enter_context(self.activity.watched(inside=inside))
 
     @property
     def _middle(self) -> bool:
@@ -150,7 +149,7 @@ class Hearing:
         self.highest_lr = max(self.highest_lr, self.lr)
         if self._middle or self.position % self._norm_every == 0:
             self._note_gradients()
-        self._stop_listening()
+        self.listening.on_step()
         self.position += 1
         self.steps += 1
 
@@ -161,16 +160,6 @@ class Hearing:
         with torch.no_grad():
             self._norms = torch.stack([norm.float() for norm in torch._foreach_norm(gradients)])
         self._signals.after_step(self.epoch, self.position, self._norms)
-
-    def _stop_listening(self) -> None:
-        if self._listening is not None:
-            self._listening.close()
-            self._listening = None
-
-
-def _compiled(module: nn.Module) -> bool:
-    """Whether it runs as code that a compiler made of it."""
-    return hasattr(module, "_orig_mod") or module._compiled_call_impl is not None
 
 
 def plain(network: nn.Module) -> nn.Module:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
 from phoropter.core.run_records import Gate
+from phoropter.training.activity import Drop
 
 LEAST_SHARE = 0.05  # of the steps: one pass in twenty; odd single steps are somebody's intention
 MOST_OF = 0.5  # of the validations
@@ -21,7 +22,8 @@ class Modes:
     Dropout must be on where layers learn: its mode is looked at layer by layer, because parts of a
     network that come from elsewhere are often in eval mode. Batch normalisation may be kept in
     eval mode on purpose while a pretrained network is fine-tuned; it counts only if it learns and
-    the whole network is in eval mode.
+    the whole network is in eval mode. Dropout as a function is heard now and then; once it has
+    followed the mode of the layer that calls it, it is taken to do so ever after.
 
     Args:
         network: Whose passes they are.
@@ -36,6 +38,7 @@ class Modes:
         def learns(module: nn.Module) -> bool:
             return any(id(p) in own and p.requires_grad for p in module.parameters())
 
+        self._learns = learns
         beside = {
             id(m) for parent in network.modules() if learns(parent) for m in parent.children()
         }
@@ -45,6 +48,7 @@ class Modes:
         self._off: list[str] = []
         self._on: list[str] = []
         self._awake: list[str] = []
+        self._always: list[str] = []
         self._forwards = self._forwards_awake = 0
         self.steps = self.steps_in_eval = 0
         self.validations = self.validations_in_train = 0
@@ -54,9 +58,35 @@ class Modes:
         judged = self._taught if self._network.training else (*self._taught, *self._normed)
         self._asleep = [name for name in judged if not self._moody[name].training]
         awake = [name for name, module in self._moody.items() if module.training]
+        awake += self._always
         self._forwards += 1
         self._forwards_awake += bool(awake)
         self._awake = awake or self._awake
+
+    def on_functions(self, drops: Mapping[str, Drop], *, answering: bool) -> None:
+        """Dropout was called as a function in the last forward pass.
+
+        Args:
+            drops: The calls by name.
+            answering: Whether the whole network was in eval mode.
+        """
+        for name, drop in drops.items():
+            if drop.active == drop.training:
+                if name not in self._moody and name not in self._always:
+                    self._moody[name] = drop.layer
+                    self._taught += [name] if self._learns(drop.layer) else []
+            elif drop.active and answering:
+                self._found_always(name)
+
+    def _found_always(self, name: str) -> None:
+        """The call is not told the mode: so it was on in all passes of this evaluation."""
+        if name in self._moody:
+            del self._moody[name]
+            self._taught = [other for other in self._taught if other != name]
+        if name not in self._always:
+            self._always.append(name)
+        self._forwards_awake = self._forwards
+        self._awake = [*(other for other in self._awake if other != name), name]
 
     def on_backward(self) -> None:
         """The forward passes so far belonged to training."""
@@ -92,6 +122,7 @@ class Modes:
         evidence = {
             "off_in_training": off[:NAMED],
             "on_in_evaluation": on[:NAMED],
+            "not_told_the_mode": sorted(set(self._always).intersection(on))[:NAMED],
             "steps_in_eval_mode": in_eval,
             "validations_in_train_mode": in_train if self.validations else None,
             "validations": self.validations,

@@ -171,7 +171,7 @@ class Recording:
             if self._metric is None or "val_metric" not in numbers:
                 self._metric, numbers["val_metric"] = metric_of(self._predictions, self._metric)
         if numbers:
-            self._hearing.modes.on_validation()
+            self._hearing.on_validation()
         if self._hearing.position:
             self._end_pass(numbers)
         else:

@@ -48,7 +48,7 @@ def seen_of(optimizers: Sequence[Optimizer], hearing: Hearing) -> dict[str, Any]
 
 
 def _dropout(network: nn.Module) -> float:
-    """The strongest dropout of its layers; that of functions is not seen."""
+    """The strongest dropout of its layers; that of functions is not known."""
     shares = [module.p for module in network.modules() if isinstance(module, _DropoutNd)]
     return min(max(shares, default=0.0), MOST_DROPOUT)
 

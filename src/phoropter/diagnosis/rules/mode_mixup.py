@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.gates import critical, failed
+from phoropter.diagnosis.gates import critical, failed, named
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
@@ -16,6 +16,11 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
             message = (
                 "Some layers stay in eval mode while the network is trained: their dropout or "
                 "batch statistics do nothing."
+            )
+        elif untold := gate.evidence.get("not_told_the_mode"):
+            message = (
+                "The network answers as if it were still trained: dropout is on in eval mode, for "
+                f"it is called as a function that is not told the mode ({named(untold)})."
             )
         else:
             message = (
