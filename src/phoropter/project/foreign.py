@@ -66,4 +66,6 @@ def evidence_of_watched(watched: WatchedRun) -> RunEvidence:
 
 
 def _of_others(name: str, evidence: RunEvidence, found: tuple[Finding, ...]) -> DiagnoseResult:
-    return replace(diagnosis(name, evidence, found), unjudged=unjudged(evidence))
+    told = {finding.code for finding in found}
+    silent = {code: words for code, words in unjudged(evidence).items() if code not in told}
+    return replace(diagnosis(name, evidence, found), unjudged=silent)

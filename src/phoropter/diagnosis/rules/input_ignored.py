@@ -21,6 +21,9 @@ FILLS = 0.9  # of the training samples
 BY_HEART = 0.1  # fall of the training loss that is learning, in losses of a constant prediction
 FITTED = 4.0  # standard errors of the training score above a constant prediction's, likewise
 ERRORS = 3.0  # standard errors by which some pass may exceed a constant prediction by luck
+GUESSING = 0.985  # of that prediction's loss: the lowest of many passes falls to this by luck
+NEAR = 1.1  # likewise: who has learnt nothing of use is not sure of it yet
+LUCKY = 0.05  # by which a told accuracy may exceed that of equal odds; of how many, nobody says
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
@@ -31,7 +34,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     if _several_classes(evidence) and not _one_class_fills(evidence):
         yield from _by_exchange(evidence)
     if not any(gate.name == "input-ignored" for gate in evidence.gates):
-        yield from _by_heart(evidence)
+        yield from list(_by_heart(evidence)) or _guessing(evidence)
 
 
 def _by_exchange(evidence: RunEvidence) -> Iterator[Finding]:
@@ -119,3 +122,57 @@ def _fitted(evidence: RunEvidence, fell: float) -> bool:
         return False
     reached = float(np.median(metrics.values[-LEAST_PASSES:]))
     return fell > 0 and reached - found.chance > FITTED * found.error
+
+
+def _guessing(evidence: RunEvidence) -> Iterator[Finding]:
+    """A watched loop learnt its samples by heart, and never did better than guessing on others.
+
+    Others are those of validation, and in the first pass those of training too: the loss of a batch
+    is taken before the step that learns from it (Dawid 1984, "prequential"). What merely overfits
+    is at some time better than guessing on one of the two, if it is asked before it knows its
+    samples by heart; what knows them after a pass or two is not judged.
+    """
+    summary, level = evidence.summary, chance_loss(evidence)
+    losses, passes = curve(evidence, "val_loss"), curve(evidence, "running_loss")
+    if summary.run or level is None or len(summary.schema.names) < 2:
+        return
+    if not all(gate.passed for gate in evidence.gates) or _scores(evidence):
+        return
+    idle = int(np.argmax([*(passes.values < (1 - BY_HEART) * level), True]))  # passes before it
+    if len(losses) <= LEAST_PASSES or not LEAST_PASSES <= idle < len(passes):
+        return
+    held, unseen = float(losses.values.min()), float(passes.values[0])
+    if min(unseen, held) < GUESSING * level or held > NEAR * level:
+        return
+    learnt = float(np.median(passes.values[-3:]))
+    if learnt > (1 - BY_HEART) * level:
+        return
+    yield Finding(
+        "input-ignored",
+        "critical",
+        0.8,
+        f"The training loss fell to {learnt:.3g} after {idle} passes at that of guessing "
+        f"({level:.3g}), and validation was never below it ({held:.3g} at best): the labels, at "
+        "least those of validation, have hardly anything to do with what the samples show.",
+        {
+            "first_pass_loss": unseen,
+            "passes_at_guessing": idle,
+            "lowest_val_loss": held,
+            "final_train_loss": learnt,
+            "chance_loss": level,
+            "mark_epoch": int(passes.epochs[idle]),
+        },
+    )
+
+
+def _scores(evidence: RunEvidence) -> bool:
+    """Whether some pass was better than guessing by its score, or by one that cannot be judged."""
+    metrics = curve(evidence, "val_metric").values
+    if not len(metrics):
+        return False
+    if evidence.metric != "accuracy":
+        return True
+    held = score(evidence, evidence.predictions)
+    if held is not None:
+        return float(metrics.max()) > held.chance + ERRORS * held.error
+    return float(metrics.max()) > 1 / len(evidence.summary.schema.names) + LUCKY

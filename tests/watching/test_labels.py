@@ -1,0 +1,76 @@
+"""Labels that have nothing to do with the samples, told from what merely overfits, by losses."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+import phoropter
+
+
+def wide():
+    return nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 10))
+
+
+def shuffled(loop):
+    """All labels change places, those of validation too."""
+    generator = torch.Generator().manual_seed(1)
+    loop.y = loop.y[torch.randperm(len(loop.y), generator=generator)]
+    return loop
+
+
+def told_losses(loop, *, metric=False):
+    """A loop that hands over its validation loss, and its accuracy perhaps, but no answers."""
+
+    @torch.no_grad()
+    def validate(watch):
+        loop.network.eval()
+        outputs, truth = loop.network(loop.x[-500:]), loop.y[-500:]
+        told = {"val_metric": (outputs.argmax(1) == truth).float().mean()} if metric else {}
+        watch.epoch(val_loss=functional.cross_entropy(outputs, truth), **told)
+
+    loop.validate = validate
+    return loop
+
+
+def blurred(loop):
+    """Noise over the samples, so that few of them teach little."""
+    generator = torch.Generator().manual_seed(1)
+    loop.x = loop.x + 0.7 * torch.randn(loop.x.shape, generator=generator)
+    return loop
+
+
+def codes(loop, folder):
+    loop.run(folder).close()
+    return [f.code for f in phoropter.diagnose(folder).findings if f.severity != "info"]
+
+
+def as_told(loop, told):
+    return loop if told == "answers" else told_losses(loop, metric=told == "accuracy")
+
+
+TOLD = ["losses", "accuracy", "answers"]
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_shuffled_labels_are_told(make_loop, tmp_path, told):
+    loop = shuffled(make_loop(make=wide, samples=320, passes=20, batch=16))
+    assert codes(as_told(loop, told), tmp_path)[0] == "input-ignored"
+    assert "input-ignored" not in phoropter.diagnose(tmp_path).unjudged
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_overfitting_is_told_as_before(make_loop, tmp_path, told):
+    loop = blurred(make_loop(make=wide, samples=120, passes=40, batch=16))
+    found = codes(as_told(loop, told), tmp_path)
+    assert "overfit" in found
+    assert "input-ignored" not in found
+
+
+def test_a_healthy_loop_is_not_suspected(make_loop, tmp_path):
+    assert codes(told_losses(make_loop(passes=12, samples=1200)), tmp_path) == []
+
+
+def test_without_classes_nobody_knows_what_guessing_costs(make_loop, tmp_path):
+    loop = shuffled(make_loop(make=wide, samples=320, passes=20, batch=16, told={"classes": None}))
+    assert "input-ignored" not in codes(told_losses(loop), tmp_path)
