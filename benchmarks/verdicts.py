@@ -44,6 +44,10 @@ LEVEL = threshold(1)
 DELTAS, SIZES = (0.01, 0.02, 0.05), (200, 1000, 5000)
 RIGHT, DISCORDANT = 0.85, 0.10
 TRIALS = 500
+STYLE = (
+    "text{font:13px sans-serif;fill:#333}.grid{stroke:#ddd}.axis{stroke:#555}.paper{fill:#fdfcfa}"
+)
+MARGIN = 8
 PICTURE = Path(__file__).parents[1] / "docs" / "assets" / "power.svg"
 
 
@@ -179,22 +183,32 @@ def _theory(count: int, delta: float) -> float:
 
 
 def _picture(found: dict[tuple[float, int], float]) -> str:
-    area = frame((np.log10(100), np.log10(10_000)), (0.0, 1.0), size=(560, 320))
-    parts = [area.axes("log10 of the validation samples", "share found")]
+    """Lines by theory and dots as measured, as a file that stands alone, on paper of its own."""
+    area = frame((100.0, 10_000.0), (0.0, 1.0), size=(560, 320), log_x=True)
+    parts = [area.axes("validation samples", "share found")]
     counts = np.unique(np.geomspace(100, 10_000, 60).round().astype(int))
     for delta, colour in zip(DELTAS, ("#8a5a00", "#2c6e49", "#1f4e8c"), strict=True):
-        points = area.place([(np.log10(n), _theory(int(n), delta)) for n in counts])
+        points = area.place([(int(n), _theory(int(n), delta)) for n in counts])
         path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
         parts.append(element("path", d=path, fill="none", stroke=colour, stroke_width=2))
         for count in SIZES:
-            [(x, y)] = area.place([(np.log10(count), found[delta, count])])
+            [(x, y)] = area.place([(count, found[delta, count])])
             parts.append(element("circle", cx=x, cy=y, r=4.5, fill=colour))
         x, y = points[len(points) * 2 // 3]
         words = f"{100 * delta:.0f} point{'s' if delta > 0.01 else ''}"
-        parts.append(element("text", words, x=x + 8, y=y + 14, fill=colour))
-    label = "Share of planted differences that are found: lines by theory, dots as measured"
-    style = element("style", ".grid{stroke:#ddd}.axis{stroke:#555}text{font:13px sans-serif}")
-    chart = drawing(join([style, *parts]), width=area.width, height=area.height, label=label)
+        parts.append(element("text", words, x=x + 8, y=y + 14, style=f"fill:{colour}"))
+    size = {"width": area.width + 2 * MARGIN, "height": area.height + 2 * MARGIN}
+    chart = drawing(
+        join(
+            [
+                element("style", STYLE),
+                element("rect", **size, class_="paper"),
+                element("g", join(parts), transform=f"translate({MARGIN} {MARGIN})"),
+            ]
+        ),
+        **size,
+        label="Share of planted differences that are found: lines by theory, dots as measured",
+    )
     return str(chart).replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
 
 

@@ -94,6 +94,19 @@ def test_pictures_of_the_documentation(path):
     assert faults(path.read_text("utf-8")) == []
 
 
+@pytest.mark.parametrize(
+    "path", [*DRAWINGS, DOCS / "assets" / "loop.svg"], ids=lambda path: path.stem
+)
+def test_pictures_of_the_documentation_have_paper_of_their_own(path):
+    """Else their dark letters are not to be read on a dark page."""
+    text = path.read_text("utf-8")
+    size = re.search(r'viewBox="0 0 (\S+) (\S+)"', text).groups()
+    drawn = re.sub(r"<(style|title|desc|defs)\b.*?</\1>", "", text, flags=re.DOTALL)
+    first = re.search(r"<(?!svg)[^>]*>", drawn)[0]
+    assert first.startswith(f'<rect width="{size[0]}" height="{size[1]}" ')
+    assert 'fill="#fff"' in first or ('class="paper"' in first and ".paper{fill:#fdfcfa}" in text)
+
+
 @pytest.mark.parametrize("lang", ["en", "ko"])
 @pytest.mark.parametrize("content", ["digits_content", "values_content"])
 def test_figures_of_a_report(content, lang, request):
