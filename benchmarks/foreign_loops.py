@@ -1,4 +1,4 @@
-"""Ten loops that do not use phoropter's trainer, healthy and sick, watched and diagnosed.
+"""Loops that do not use phoropter's trainer, healthy and sick, watched and diagnosed.
 
 Run: python benchmarks/foreign_loops.py [--only NAME ...] [--trainer-python PYTHON]
 
