@@ -113,12 +113,12 @@ def _proved(evidence: RunEvidence) -> Gap | None:
 
 def _message(found: Gap | None, rise: _Rise | None, *, proved: bool) -> str:
     parts = []
-    if found is not None and proved:
+    if found is not None and proved and found.value > 0:  # else the loss proves nothing
         parts.append(
             f"by its loss it scores at least {found.train.value:.1%} on training samples, and "
             f"{found.val.value:.1%} on validation"
         )
-    elif found is not None:
+    elif found is not None and not proved:
         parts.append(
             f"it scores {found.train.value:.1%} on training samples and {found.val.value:.1%} on "
             "validation"
