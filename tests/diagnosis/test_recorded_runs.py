@@ -164,6 +164,13 @@ def test_where_nothing_was_learnt_no_block_got_over_its_start(evidence, loss, sp
     assert not _rule("vanishing-gradient", soon)
 
 
+@pytest.mark.parametrize(("loss", "speaks"), [(1.5, False), (2.25, True)])
+def test_saturated_units_hold_back_all_at_once_where_nothing_is_learnt(evidence, loss, speaks):
+    norms = [1e-6, 2e-6, 1e-6, 3e-6, 2e-5, 0.15]
+    made = evidence(train_loss=[2.3, *[loss] * 4], val_loss=[2.3] * 5, signals=_signals(norms))
+    assert bool(_rule("vanishing-gradient", made)) == speaks
+
+
 @pytest.mark.parametrize(
     ("share", "loss", "severity"),
     [(0.8, 2.2, None), (0.95, 2.2, "warning"), (1.0, 2.2, "critical"), (0.95, 0.1, "info")],

@@ -24,7 +24,8 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
 
     It must fall evenly (the whole interval of its slope over the blocks), in the second half of the
     run still, and the training loss must be high: many a deep network starts like this and gets
-    over it. Where nothing was learnt, none did, and the whole run counts.
+    over it. Where nothing was learnt, none did, and the whole run counts; nor need the fall be even
+    there: saturated units below the last block hold back all at once.
     """
     left = loss_left(evidence)
     if left is None or left < LEARNT:
@@ -33,7 +34,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     rows = [row for row in passes if len(row.blocks) >= LEAST_BLOCKS]
     if not rows:
         return
-    falls = [_decades(row) for row in rows]
+    falls = [max(_decades(row), _cliff(row) if left >= NOTHING else 0.0) for row in rows]
     fall = float(np.median(falls))
     if fall < DECADES:
         return
@@ -68,6 +69,11 @@ def _decades(row: PassSignals) -> float:
     norms = np.log10([_norm([value]) for value in row.grad_norms])
     found = slope(np.arange(len(norms)), norms)
     return found.value * (len(norms) - 1) if found.low > 0 else 0.0
+
+
+def _cliff(row: PassSignals) -> float:
+    """By how many powers of ten the norm of the last block exceeds that of any other."""
+    return float(np.log10(_norm(row.grad_norms[-1:]) / _norm(row.grad_norms[:-1])))
 
 
 def _norm(norms: Sequence[float | None]) -> float:
