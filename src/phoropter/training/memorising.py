@@ -143,8 +143,8 @@ def memorise(
     busy machine comes to the same verdict. The first steps say whether there is time for them all.
 
     Args:
-        objective: Of the twin; without smoothing or weights.
-        twin: Is changed.
+        objective: Of the twin, which is changed; without smoothing or weights.
+        twin: The network.
         feed: Gives the rows unvaried.
         rows: The batch.
         recipe: Adam without weight decay; its learning rate is not used.
@@ -155,14 +155,11 @@ def memorise(
     start = copy.deepcopy(twin.state_dict())
     unreached = {name: p for name, p in twin.named_parameters() if p.requires_grad}
     losses: list[float] = []
-    firsts: list[int] = []
-    known, most = False, MOST_STEPS
-    stepped: Stepped | None = None
+    known, most, stepped = False, MOST_STEPS, None
     work = _work(objective, twin, batch[0], seed=recipe.seed)
     readings = [clock()]
     for lr in LEARNING_RATES:
         twin.load_state_dict(start)
-        firsts.append(len(losses))
         optimizers = make_optimizers(objective, recipe.changed({"train.lr": lr}).train)
         step = _stepper(objective, optimizers, batch[0])
         with own_randomness(recipe.seed, "gate"):
@@ -186,7 +183,7 @@ def memorise(
         lowest=min(losses),
         aim=_aim(losses),
         timed_out=not known and most < MOST_STEPS,
-        at_rest=_at_rest(np.split(np.asarray(losses), firsts[1:])),
+        at_rest=_at_rest(np.asarray(losses), _share(most)),
         without_gradient=tuple(unreached),
         stepped=stepped,
     )
@@ -254,11 +251,16 @@ def _stepped(
     )
 
 
-def _at_rest(attempts: Sequence[NDArray[np.float64]]) -> bool:
+def _at_rest(losses: NDArray[np.float64], each: int) -> bool:
     """Whether the attempt that came lowest came to rest; what is being learnt goes on falling.
 
     Networks that can learn a batch halve its loss in a few of so many steps.
+
+    Args:
+        losses: Of all attempts.
+        each: Steps of one attempt.
     """
+    attempts = [losses[first : first + each] for first in range(0, len(losses), each)]
     best = min(attempts, key=lambda losses: float(losses.min()))
     before = best[: len(best) * 2 // 3]
     return len(best) >= REST_STEPS and float(best.min()) >= (1 - AT_REST) * float(before.min())
