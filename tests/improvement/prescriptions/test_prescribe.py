@@ -240,6 +240,24 @@ def test_longer_steps_are_for_rates_below_the_usual_of_runs_that_can_be_judged(e
         assert any("train.lr" in item.change for item in found) == offered
 
 
+@pytest.mark.parametrize(
+    ("model", "wanted"),
+    [
+        (("mlp", 4, 2), {"model.width": 128}),
+        (("mlp", 128, 2), {"model.width": 256}),
+        (("cnn", 1, 1), {"model.width": 32, "model.depth": 2}),
+        (("xception_small", 4, 2), {"model.width": 32}),
+        (("cnn", 32, 1), {"model.width": 64}),
+        (("mlp", 512, 2), {"model.depth": 3}),
+    ],
+)
+def test_room_is_given_as_far_as_a_network_usually_needs_it(evidence, model, wanted):
+    keys = dict(zip(("model.name", "model.width", "model.depth"), model, strict=True))
+    scratch = {"model.pretrained": False, "model.transfer": "finetune"}
+    cures = prescribe(_finding("underfit"), evidence({**scratch, **keys})).prescriptions
+    assert wanted in [dict(cure.change) for cure in cures]
+
+
 def test_unknown_findings_pass_unchanged(evidence):
     finding = _finding("drift")
     assert prescribe(finding, evidence()) is finding
