@@ -7,7 +7,7 @@ import pytest
 
 from phoropter.core.records import Metric
 from phoropter.core.registry import load
-from phoropter.core.run_records import PassSignals
+from phoropter.core.run_records import Gate, PassSignals
 from phoropter.diagnosis.diagnose import diagnose
 from phoropter.diagnosis.passes import gradient_cosine, samples_a_step
 from phoropter.improvement.prescriptions.prescribe import prescribe
@@ -188,6 +188,13 @@ def test_dead_units_matter_as_far_as_the_loss_is_high(evidence, share, loss, sev
 
 def narrow(recipe):
     return recipe.changed({"model.width": 2})
+
+
+def test_too_narrow_a_network_is_no_fault_of_the_set_up(evidence):
+    gate = Gate("cannot-overfit-batch", 1.5, 0.1, False, {"timed_out": True})
+    made = evidence(**HIGH, gates=(gate,))
+    assert _rule("cannot-overfit-batch", made)
+    assert not _rule("cannot-overfit-batch", replace(made, recipe=narrow(made.recipe)))
 
 
 def test_a_batch_of_everything_has_no_noise(evidence):

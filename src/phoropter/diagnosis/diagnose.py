@@ -52,7 +52,9 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     "majority-collapse": frozenset({"overfit"}),
     "cannot-overfit-batch": _NOTHING_LEARNT,
     "loss-at-init": frozenset({"lr-too-high", "diverged", "dead-activations", "label-noise"}),
-    "preprocessing-mismatch": frozenset({"dead-activations", "diverged"}),
+    "preprocessing-mismatch": frozenset(
+        {"dead-activations", "diverged", "input-ignored", "majority-collapse"}
+    ),
     "no-gradient": _NOTHING_LEARNT | {"cannot-overfit-batch", "input-ignored"},
     "input-ignored": _NOTHING_LEARNT,
     "wrong-step": _NOTHING_LEARNT,

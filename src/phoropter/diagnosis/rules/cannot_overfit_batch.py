@@ -7,10 +7,16 @@ from collections.abc import Iterator
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.gates import critical, failed
+from phoropter.diagnosis.narrow import too_narrow
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
-    """Speaks if the gate "cannot-overfit-batch" did not pass."""
+    """Speaks if the gate "cannot-overfit-batch" did not pass.
+
+    Not of a network that is too narrow for its classes: that is no fault of the set-up.
+    """
+    if too_narrow(evidence):
+        return
     for gate in failed(evidence, "cannot-overfit-batch"):
         yield critical(
             gate,
