@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
 import phoropter
 from phoropter.core.recipe import Recipe
+from phoropter.core.records import Split
 from phoropter.data.index import index
 from phoropter.data.open import open_dataset
 from phoropter.look.checks import channel_order
@@ -46,6 +48,27 @@ def test_grey_images_and_chance_say_nothing(evidence_of):
     assert not asked(evidence_of, same, same)
     assert not asked(evidence_of, logits(5), logits(5))
     assert not asked(evidence_of, same[:10], logits(9)[:10])  # too few
+
+
+def test_frames_that_a_split_kept_together_are_one_picture(evidence_of):
+    plain, exchanged = logits(4), logits(9)
+    evidence = evidence_of(np.zeros((60, 32, 32), np.uint8), ["a", "b"] * 30)
+    for units, told in ((60, 1), (20, 1), (5, 0)):
+        ids = evidence.ids.tolist()
+        table = pl.DataFrame(
+            {"id": ids, "part": ["train"] * 60, "unit": [f"{row % units}" for row in range(60)]}
+        )
+        asked_of = []
+        kept = replace(
+            evidence,
+            split=Split(table, (), 0, grouped=True),
+            classifier=lambda _, rows, seen=asked_of: (
+                seen.append(len(rows)),
+                (plain[rows], exchanged[rows]),
+            )[1],
+        )
+        assert len(list(channel_order.check(kept))) == told
+        assert asked_of == ([units] if told else [])
 
 
 def photographs(folder, *, exchanged):

@@ -108,7 +108,7 @@ def draw(evidence: LookEvidence, part: str, shuffle_count: int) -> TwoSamples:
     sides = []
     asked = evidence.part_names == part
     given = evidence.dataset.table["part"].is_not_null().to_numpy()
-    tied = evidence.families if given[asked].any() else _dealt(evidence)
+    tied = evidence.families if given[asked].any() else dealt(evidence)
     for mask in (evidence.parts == "train", asked):
         rows = rng.permutation(np.flatnonzero(mask))
         _, first = np.unique(tied[rows], return_index=True)
@@ -121,7 +121,7 @@ def draw(evidence: LookEvidence, part: str, shuffle_count: int) -> TwoSamples:
     return TwoSamples(rows, second, strata, shuffle_count, seed)
 
 
-def _dealt(evidence: LookEvidence) -> NDArray[np.int64]:
+def dealt(evidence: LookEvidence) -> NDArray[np.int64]:
     """A number for each row, shape (n,); rows that the split kept together share it.
 
     Beside families these are groups that were found. Without a split: the families.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from phoropter.core.records import Finding, Prescription
 from phoropter.core.seed import generator
 from phoropter.look.evidence import LookEvidence
+from phoropter.look.two_samples import dealt
 
 ASKED = 96
 """Images that the network is asked about, both ways: some seconds. Of photographs of insects it was
@@ -25,12 +26,15 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
 
     It was trained on the right order. What it takes an image for does not matter, only how sure it
     is: the mean over all images of the logarithm of the highest probability. Grey ones have no
-    say, for they are the same both ways.
+    say, for they are the same both ways. Of what the split kept together one is asked about: all
+    frames of a road are one picture, and of one the network may be wrong.
     """
-    if evidence.classifier is None or len(evidence.dataset) < FEWEST:
+    if evidence.classifier is None:
         return
-    count = len(evidence.dataset)
-    rows = generator(evidence.seed, "channel-order").permutation(count)[:ASKED]
+    rows = generator(evidence.seed, "channel-order").permutation(len(evidence.dataset))
+    rows = rows[np.sort(np.unique(dealt(evidence)[rows], return_index=True)[1])][:ASKED]
+    if len(rows) < FEWEST:
+        return
     plain, exchanged = evidence.classifier(evidence.dataset, np.sort(rows))
     gain = _sureness(exchanged) - _sureness(plain)
     mean, error = float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(len(gain)))
