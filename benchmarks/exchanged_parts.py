@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import polars as pl
@@ -50,9 +49,8 @@ def named(train: np.ndarray, part: np.ndarray) -> bool:
     )
     dataset = Dataset("", Path(), "", "", "unlabelled", (), table)
     flat = np.zeros((count, 32, 32), np.uint8)
-    evidence = LookEvidence(dataset, None, None, flat)
-    with patch.object(part_channel_order, "colour_thumbnails", lambda _, rows: both[rows]):
-        return any(part_channel_order.check(evidence))
+    evidence = LookEvidence(dataset, None, None, flat, colours=lambda rows: both[rows])
+    return any(part_channel_order.check(evidence))
 
 
 def main() -> None:

@@ -1,11 +1,13 @@
 """Whether a part's red and blue are exchanged, by what training pictures look like."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from phoropter.data.index import index, thumbnails
+from phoropter.data.index import colour_thumbnails, index, thumbnails
 from phoropter.data.open import open_dataset
 from phoropter.look.checks.part_channel_order import check
 from phoropter.look.colour_order import colour_balance, orientation, unseen_scores
@@ -34,7 +36,8 @@ def evidence_of(folder, *, exchanged=(), grey=False, tint=1.0):
                     image = image.convert("L").convert("RGB")
                 image.save(folder / part / name / f"{number}.png")
     data = index(open_dataset(folder))
-    return LookEvidence(data, None, None, thumbnails(data, None))
+    colours = partial(colour_thumbnails, data)
+    return LookEvidence(data, None, None, thumbnails(data, None), colours=colours)
 
 
 def test_only_the_exchanged_part_is_named(tmp_path):

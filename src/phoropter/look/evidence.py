@@ -24,6 +24,8 @@ from phoropter.prediction.row_features import joined_texts
 
 Classifier = Callable[[Dataset, Rows], tuple[NDArray[np.float32], NDArray[np.float32]]]
 
+Colours = Callable[[Rows], NDArray[np.uint8]]
+
 MOST_TEXTS = 5_000
 """Texts that are described all together: seconds. Of more, only those that are shown."""
 
@@ -42,6 +44,8 @@ class LookEvidence:
         classifier: Logits of an ImageNet network for rows, shape (m, 1000), of the images as they
             are and with red and blue exchanged; None where there is none.
         folder: Where copies of pictures are kept once they are found; None: nowhere.
+        colours: The pictures of rows in colour, shape (m, 32, 32, 3), uint8; None where there are
+            none to be had.
     """
 
     dataset: Dataset
@@ -51,6 +55,7 @@ class LookEvidence:
     seed: int = 0
     classifier: Classifier | None = None
     folder: Path | None = None
+    colours: Colours | None = None
 
     @cached_property
     def ids(self) -> NDArray[np.str_]:

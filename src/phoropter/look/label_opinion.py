@@ -42,7 +42,7 @@ called 139 sound labels wrong."""
 
 CHANCE_ERRORS = 2.0
 MANY_CLASSES = 5
-"""From so many on, colours and edges that know none better than chance does are heard as well."""
+"""From so many on, colours, edges and words that know none better than chance does are heard."""
 
 WARNING_SHARE = 0.01
 """Lower end of the share of wrong labels from which training and measurement change visibly."""
@@ -208,7 +208,8 @@ def doubtful_labels(
     certain = floor.p_value <= ALPHA and floor.low >= ROUGHNESS * (1 - opinion.agreement)
     many = opinion.probabilities.shape[1] >= MANY_CLASSES
     knows = source != HANDCRAFTED or opinion.agreement >= LEAST_KNOWN
-    if opinion.area <= opinion.area_by_luck and (many or source != HANDCRAFTED):
+    sees = evidence.dataset.modality == "image" and source not in {HANDCRAFTED, "pixels"}
+    if opinion.area <= opinion.area_by_luck and (many or sees):
         return _unrelated(opinion, source)
     if not (certain and knows and len(suspects)):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from phoropter.core.recipe import Recipe
 from phoropter.core.records import Dataset, Rows, Split
 from phoropter.data.accounts import account
 from phoropter.data.corrections import read_corrections, renewed, write_corrections
-from phoropter.data.index import thumbnails
+from phoropter.data.index import colour_thumbnails, thumbnails
 from phoropter.look.checks.channel_order import ASKED
 from phoropter.look.evidence import Classifier, LookEvidence
 from phoropter.look.masks import MeasuredMask
@@ -73,6 +74,7 @@ def look_and_note(
         seed=project.settings.seed,
         classifier=_classifier(project, features, budget_s=budget_s),
         folder=project.folder.cache,
+        colours=partial(colour_thumbnails, dataset),
     )
     findings = look(evidence, listener=project.listener)
     issues = renewed(proposals(evidence, findings), read_corrections(project.folder.issues))

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from phoropter.core.records import Finding, Prescription
 from phoropter.core.seed import generator
-from phoropter.data.index import colour_thumbnails
 from phoropter.look.colour_order import Numbers, colour_balance, orientation, unseen_scores
-from phoropter.look.evidence import LookEvidence
+from phoropter.look.evidence import Colours, LookEvidence
 from phoropter.look.listing import listed
 
 ASKED = 400
@@ -38,9 +37,10 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
     """
     given = evidence.dataset.table["part"].is_not_null().to_numpy()
     names = np.unique(evidence.part_names[given & (evidence.parts != "train")]).tolist()
-    if not any(names):
+    colours = evidence.colours
+    if colours is None or not any(names):
         return
-    train = _balances(evidence, evidence.parts == "train")
+    train = _balances(evidence, colours, evidence.parts == "train")
     if len(train) < FEWEST:
         return
     usual = unseen_scores(train, generator(evidence.seed, "channel-order", "folds"))
@@ -49,7 +49,7 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
     weights = orientation(train)
     for name in filter(None, names):
         mask = evidence.part_names == name
-        scores = _balances(evidence, mask) @ weights
+        scores = _balances(evidence, colours, mask) @ weights
         if len(scores) < FEWEST:
             continue
         share = -float(scores.mean() / usual.mean())
@@ -57,11 +57,11 @@ def check(evidence: LookEvidence) -> Iterable[Finding]:
             yield _finding(evidence, name, scores, usual, share)
 
 
-def _balances(evidence: LookEvidence, mask: NDArray[np.bool_]) -> Numbers:
+def _balances(evidence: LookEvidence, colours: Colours, mask: NDArray[np.bool_]) -> Numbers:
     """Of coloured pictures among some, drawn from one of each family."""
     rows = generator(evidence.seed, "channel-order", "rows").permutation(np.flatnonzero(mask))
     _, first = np.unique(evidence.families[rows], return_index=True)
-    pictures = colour_thumbnails(evidence.dataset, np.sort(rows[np.sort(first)][:ASKED]))
+    pictures = colours(np.sort(rows[np.sort(first)][:ASKED]))
     apart = np.abs(pictures[..., 0].astype(np.float64) - pictures[..., 2]).mean(axis=(1, 2)) / 255
     return colour_balance(pictures[apart > COLOURED])
 
