@@ -235,19 +235,26 @@ def doubtful_labels(
             "critical_share": CRITICAL_SHARE,
             "features": source,
             "agreement": opinion.agreement,
-            "samples": [
-                {
-                    "id": str(evidence.ids[rows[place]]),
-                    "given": str(names[opinion.labels[place]]),
-                    "suggested": str(names[opinion.likely[place]]),
-                    "doubt": round(float(floor.wrong[place]), 3),
-                    "part": str(evidence.parts[rows[place]]),
-                }
-                for place in suspects[:LONGEST].tolist()
-            ],
+            "samples": _listed(evidence, opinion, rows=rows, names=names),
         },
         prescriptions=(_PRESCRIPTION,),
     )
+
+
+def _listed(
+    evidence: LookEvidence, opinion: Opinion, *, rows: Rows, names: NDArray[np.str_]
+) -> list[dict[str, object]]:
+    """The labels in doubt, with what they should likely be."""
+    return [
+        {
+            "id": str(evidence.ids[rows[place]]),
+            "given": str(names[opinion.labels[place]]),
+            "suggested": str(names[opinion.likely[place]]),
+            "doubt": round(float(opinion.floor.wrong[place]), 3),
+            "part": str(evidence.parts[rows[place]]),
+        }
+        for place in opinion.suspects[:LONGEST].tolist()
+    ]
 
 
 def _unrelated(opinion: Opinion, source: str) -> Finding:
