@@ -118,8 +118,9 @@ def judge_labels(
 ) -> Opinion:
     """Judges every label by the others.
 
-    The model is fitted three times, each time without the labels that the fit before contradicts
-    (confident learning), so that wrong labels do not speak for each other. Families are judged as a
+    The model is fitted twice, the second time without the labels that the first fit contradicts
+    (confident learning), so that wrong labels do not speak for each other; where samples are few
+    enough for several models, a third time likewise. Families are judged as a
     whole: a copy under another label cannot vouch for itself. Of several models that one speaks
     which gives the labels that it has not seen the highest likelihood.
 
@@ -136,7 +137,9 @@ def judge_labels(
         firsts = [_trusted(model, labels, fold, every, seed=seed) for model in models]
         best = min(range(len(models)), key=lambda at: firsts[at].loss)
         model, first = models[best], firsts[best]
-        trusted = _trusted(model, labels, fold, first.trusted, seed=seed).trusted
+        trusted = first.trusted
+        if len(models) > 1:
+            trusted = _trusted(model, labels, fold, trusted, seed=seed).trusted
         probabilities = out_of_fold_probabilities(model, labels, fold, trusted=trusted, seed=seed)
     floor = fit_noise_floor(labels, probabilities)
     return Opinion(labels, probabilities, floor, first.area, first.area_by_luck)
