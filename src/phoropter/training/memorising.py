@@ -261,7 +261,7 @@ def _at_rest(losses: NDArray[np.float64], each: int) -> bool:
         each: Steps of one attempt.
     """
     attempts = [losses[first : first + each] for first in range(0, len(losses), each)]
-    best = min(attempts, key=lambda losses: float(losses.min()))
+    best = min(attempts, key=lambda attempt: float(attempt.min()))
     before = best[: len(best) * 2 // 3]
     return len(best) >= REST_STEPS and float(best.min()) >= (1 - AT_REST) * float(before.min())
 

@@ -18,12 +18,8 @@ KNOWN = 0.03  # loss below a constant prediction's on plain images, in units of 
 LOW_SKILL = 0.8  # of the way from a constant prediction to a perfect one, on plain training samples
 ERRORS = 2.0  # standard errors of the training score, and of the gap
 SMALL_GAP = 0.05  # training score minus validation score: there is no overfitting to be fought
-
-
 NOTHING = 0.95  # of the loss of a constant prediction: above it nothing was learnt
-UNKNOWN = (
-    0.15  # of what neighbours know of plain images; presets leave 0.2 of digits, 0.6 of photos
-)
+UNKNOWN = 0.15  # of what neighbours know of plain images; presets leave more, even of digits
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
@@ -45,6 +41,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
 
 
 def _unrecognised(evidence: RunEvidence) -> Iterator[Finding]:
+    """Speaks if neighbours, who know plain images, hardly know those of some kind of variation."""
     gates = [gate for gate in evidence.gates if gate.name == "label-breaking-augmentation"]
     recognised = {k: v for gate in gates for k, v in gate.evidence.get("recognised", {}).items()}
     if not recognised or min(recognised.values()) > UNKNOWN:
