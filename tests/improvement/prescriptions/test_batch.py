@@ -43,11 +43,16 @@ def test_the_rate_goes_with_the_batch(evidence, code, batch, change):
 
 def test_fine_tuning_in_small_batches_takes_smaller_steps():
     rates = {
-        batch: fine_tuning(Recipe().changed({"train.batch_size": batch}))["train.lr"]
+        batch: fine_tuning(Recipe().changed({"train.batch_size": batch}), samples=400)["train.lr"]
         for batch in (8, 16, 256)
     }
     usual = FINE_TUNE_LR["adamw"]  # of batches of 32; 16 are the most, for a few passes to be steps
     assert rates == {8: usual / 2, 16: 0.00021, 256: 0.00021}
+
+
+@pytest.mark.parametrize(("samples", "batch"), [(400, 16), (3_300, 32), (8_900, 64)])
+def test_fine_tuning_on_many_images_takes_larger_batches(samples, batch):
+    assert fine_tuning(Recipe(), samples=samples)["train.batch_size"] == batch
 
 
 def test_much_longer_training_brings_more_variety_along(evidence):
