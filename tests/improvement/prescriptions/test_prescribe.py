@@ -147,7 +147,23 @@ def test_fine_tuning_brings_the_rates_it_needs(evidence):
 def test_frozen_features_are_never_told_to_augment(evidence):
     for code in names("phoropter.prescriptions"):
         for item in prescribe(_finding(code), evidence()).prescriptions:
-            assert "data.augment.preset" not in item.change
+            varied = "data.augment.preset" in item.change
+            assert varied == (item.change.get("model.transfer") == "finetune")
+
+
+@pytest.mark.parametrize(("side", "smaller"), [(288, 160), (128, 96), (96, 64), (64, None)])
+def test_fine_tuning_is_also_prescribed_on_smaller_images(evidence, side, smaller):
+    found = prescribe(_finding("underfit"), evidence({"data.size": side})).prescriptions
+    tuned = [item for item in found if item.change.get("model.transfer") == "finetune"]
+    sides = {item.change.get("data.size", side) for item in tuned}
+    assert sides == ({side} if smaller is None else {side, smaller})
+    for frozen in (True, False):
+        costs = {
+            item.change.get("data.size", side): item.cost
+            for item in tuned
+            if ("train.frozen" in item.change) == frozen
+        }
+        assert smaller is None or costs[smaller] < costs[side]
 
 
 def test_mirrored_views_need_that_flips_are_allowed(evidence):
