@@ -318,6 +318,7 @@ def test_a_killed_loop_leaves_what_it_had_done(tmp_path):
 
 def test_the_pass_under_way_is_read_too(make_loop, tmp_path, monkeypatch):
     monkeypatch.setattr("phoropter.watching.recording.PARTIAL_EVERY_S", 0.0)
+    monkeypatch.setattr("phoropter.watching.writing.MOST_SHARE", math.inf)
     loop = make_loop()
     watch = phoropter.watch(loop.network, loop.optimizer, folder=tmp_path)
     for number in range(4):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -70,22 +70,25 @@ class Gradients:
                 )  # read later: a GPU is not waited for
         self._cleared_due = False
 
-    def on_step(self, parameters: Sequence[nn.Parameter]) -> None:
-        """The weights were updated by these parameters' gradients."""
+    def on_step(self, parameters: Callable[[], Sequence[nn.Parameter]]) -> None:
+        """The weights were updated by the gradients of these parameters."""
         self._cleared_due = True
-        # An optimiser made from another network holds no parameter that ever gets a gradient.
-        reached = any(p.grad is not None for p in (*parameters, *self._names.values()))
-        if self._looking and reached:
-            used = {id(p) for p in parameters}
-            missing = {
-                name for name, p in self._names.items() if p.requires_grad and p.grad is None
-            }
-            self._unreached = missing if not self.steps else self._unreached & missing
-            self._left_out = tuple(
-                name for name, p in self._names.items() if p.requires_grad and id(p) not in used
-            )
-            self.steps += 1
+        if self._looking:
+            self._look(parameters())
         self._in_pass += 1
+
+    def _look(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Which parameters have a gradient, and which the optimisers hold."""
+        # An optimiser made from another network holds no parameter that ever gets a gradient.
+        if all(p.grad is None for p in (*parameters, *self._names.values())):
+            return
+        used = {id(p) for p in parameters}
+        missing = {name for name, p in self._names.items() if p.requires_grad and p.grad is None}
+        self._unreached = missing if not self.steps else self._unreached & missing
+        self._left_out = tuple(
+            name for name, p in self._names.items() if p.requires_grad and id(p) not in used
+        )
+        self.steps += 1
 
     def end_pass(self) -> None:
         """A new pass begins."""

@@ -23,7 +23,7 @@ from phoropter.watching.pace import Pace
 GUESSED_STEPS = 20  # of the first pass, whose length nobody tells
 FEWEST_PASSES = 64  # likewise of their number: the first 64 are all sampled, of more every n-th
 NORMS_A_PASS = 8
-LEAST_BETWEEN = 4  # steps from one measurement of the norms to the next
+LEAST_BETWEEN = 8  # steps from one measurement of the norms to the next
 
 
 class Hearing:
@@ -90,6 +90,7 @@ class Hearing:
             self._signals.end_pass(self.epoch, self.listening.inactive)
             passes = max(FEWEST_PASSES, self.epoch + 1)
             self._signals.expect(epochs=passes, steps_per_epoch=self.position)
+        self.listening.end_pass()
         self._norm_every = max(LEAST_BETWEEN, self.position // NORMS_A_PASS)
         self.gradients.end_pass()
         self.epoch += 1
@@ -120,9 +121,10 @@ class Hearing:
             inputs: What goes in; the first tensor's length is the batch size.
             inside: Whether the network has been called already.
         """
+        inputs = tuple(inputs)
         self.listening.before_batch(inside=inside)
         self.pace.on_forward()
-        self.modes.on_forward()
+        self.modes.on_forward(inputs)
         self.listening.on_batch(middle=self._middle, inside=inside)
         if not torch.is_grad_enabled():
             return
@@ -141,7 +143,7 @@ class Hearing:
             self._signals.before_step(self.epoch, self.position)
 
     def _after_step(self, *_: Any) -> None:
-        self.gradients.on_step(self.parameters())
+        self.gradients.on_step(self.parameters)
         self.modes.on_step()
         self.lr = max(float(g["lr"]) for o in self._optimizers for g in o.param_groups)
         if self.steps == 0:

@@ -34,7 +34,7 @@ class Listening:
         self._activity = Activity(layers) if heard else None
         self._open: ExitStack | None = None
         self._answering = self._announced = False
-        self._answers_due = True
+        self._answers_due = self._middle_due = True
         fast = any(isinstance(module, FAST) for module in layers.modules())
         self._answers_left = 0 if fast else ANSWERS_HEARD
 
@@ -60,7 +60,7 @@ class Listening:
             middle: Whether the next step is one of those whose inside is looked at.
             inside: As for `before_batch`.
         """
-        measured = middle and torch.is_grad_enabled()
+        measured = middle and self._middle_due and torch.is_grad_enabled()
         answering = not self._network.training
         heard = answering and self._answers_due and self._answers_left > 0
         if self._activity is None or self._open is not None or not (measured or heard):
@@ -74,8 +74,14 @@ class Listening:
 
     def on_step(self) -> None:
         """The weights were updated: the next pass in eval mode is another evaluation."""
+        if self._open is not None and not self._answering:
+            self._middle_due = False
         self.stop()
         self._answers_due = True
+
+    def end_pass(self) -> None:
+        """A new pass begins: one of its steps is listened to."""
+        self._middle_due = True
 
     def on_validation(self) -> None:
         """An evaluation is over."""

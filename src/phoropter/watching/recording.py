@@ -33,7 +33,7 @@ from phoropter.watching.pace import Order
 from phoropter.watching.settings import seen_of
 from phoropter.watching.writing import Writing
 
-PARTIAL_EVERY_S = 2.0
+PARTIAL_EVERY_S = 5.0
 INITIAL_TOLERANCE = 0.4  # twice that of the gate before training: this is the loss of one batch
 INITIAL_SLACK = 0.2  # nats, likewise
 
@@ -129,7 +129,7 @@ class Recording:
         self._batches += 1
         self._hearing.pace.on_step()
         now = self._hearing.pace.seconds
-        if now - self._looked_at >= PARTIAL_EVERY_S:
+        if now - self._looked_at >= PARTIAL_EVERY_S and self._writing.due:
             self._looked_at = now
             self._save(ended=False)
 

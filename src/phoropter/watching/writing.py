@@ -13,7 +13,7 @@ from phoropter.training.history import Spent, append_history, write_history
 from phoropter.training.signals import write_signals
 from phoropter.watching.folder import PREDICTIONS, Facts, prepare, write_facts
 
-MOST_SHARE = 0.01  # of the time: how much writing may take, but for the rows of the history
+MOST_SHARE = 0.005  # of the time: how much writing may take, but for the rows of the history
 
 
 class Writing:
