@@ -6,7 +6,8 @@ FOLDER holds photographs in class folders. Ten recipes of different kinds are pr
 timed steps, as `phoropter run` does before it begins one, and then carried out. Decoding is done
 before either; features of a frozen network are computed anew. Each round predicts and trains again
 with another seed. Aim: within 20 % of the real time, on average over the recipes and for each of
-them; of runs below five seconds the absolute error is what counts.
+them. Of runs below five seconds the absolute error is what counts: within one second is within the
+aim, and they are left out of the mean deviation.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from phoropter.training.problem import Problem
 from phoropter.training.sources import open_images
 
 AIM = 0.2
+SHORT_S, SHORT_AIM_S = 5.0, 1.0
 COMMON = {"train.patience": 0}
 SCRATCH = {
     "model.pretrained": False,
@@ -89,6 +91,11 @@ def measured(recipe: Recipe, problem: Problem, runs: Path) -> tuple[float, float
     return predicted, real, planning
 
 
+def is_within(predicted: float, real: float) -> bool:
+    """Whether a prediction is within the aim, by the rule above."""
+    return abs(predicted - real) <= (SHORT_AIM_S if real < SHORT_S else AIM * real)
+
+
 def forget_features(problem: Problem) -> None:
     for old in problem.cache.glob("features-*"):
         shutil.rmtree(old)
@@ -104,7 +111,7 @@ def main() -> None:
         print("planner: not measured, it needs --data FOLDER")
         return
     print("| recipe | predicted | real | predicted / real | planning |\n|---|---|---|---|---|")
-    ratios = []
+    found = []
     with tempfile.TemporaryDirectory() as folder:
         options = Options(chosen.data.resolve(), Path(folder) / "p")
         with started(options, listener=silent) as project:
@@ -113,18 +120,24 @@ def main() -> None:
                 for seed in range(chosen.rounds):
                     recipe = Recipe().changed({**COMMON, **RECIPES[name], "seed": seed})
                     predicted, real, planning = measured(recipe, problem, project.folder.runs)
-                    ratio = predicted / real
-                    ratios.append(ratio)
+                    found.append((predicted, real))
                     print(
-                        f"| {name} | {predicted:.1f} s | {real:.1f} s | {ratio:.2f} | "
+                        f"| {name} | {predicted:.1f} s | {real:.1f} s | {predicted / real:.2f} | "
                         f"{planning:.1f} s |",
                         flush=True,
                     )
-    within = mean(abs(ratio - 1) <= AIM for ratio in ratios)
+    summarise(found)
+
+
+def summarise(found: list[tuple[float, float]]) -> None:
+    """Prints how many predictions are within the aim, and how far the longer ones are off."""
+    within = sum(is_within(predicted, real) for predicted, real in found)
     print(
-        f"within {AIM:.0%}: {within:.0%} of {len(ratios)}; "
-        f"mean deviation {mean(abs(ratio - 1) for ratio in ratios):.0%}"
+        f"within {AIM:.0%}, or {SHORT_AIM_S:.0f} s below {SHORT_S:.0f} s: {within} of {len(found)}"
     )
+    far = [abs(predicted / real - 1) for predicted, real in found if real >= SHORT_S]
+    if far:
+        print(f"mean deviation of the {len(far)} that took longer: {mean(far):.0%}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from sklearn.datasets import load_diabetes, load_digits
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.neighbors import KNeighborsClassifier
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from phoropter.core import registry
 from phoropter.core.errors import NothingUsableError, UsageError
@@ -15,6 +16,7 @@ from phoropter.core.records import TargetSchema
 from phoropter.core.seed import derive
 from phoropter.models import classic_linear
 from phoropter.models.classic import classic_from_state, fit_classic
+from phoropter.models.classic_linear import logistic_s
 
 CLASSIFIERS = ["majority", "logistic", "knn", "random_forest"]
 REGRESSORS = ["mean", "ridge", "random_forest"]
@@ -111,6 +113,43 @@ def test_logistic_equals_scikit_learn_at_its_penalty(digits, samples, monkeypatc
     theirs = LogisticRegression(C=0.1, tol=1e-9, max_iter=5_000).fit((x - shift) / scale, y)
     expected = theirs.predict_proba((new - shift) / scale)
     np.testing.assert_allclose(probabilities(ours, new)[:, theirs.classes_], expected, atol=1e-4)
+
+
+def test_few_products_are_left_to_one_thread_of_blas(digits, monkeypatch):
+    """Where there are more, to as many as before; the fit is the same."""
+    x, y, _, _, schema = digits
+    seen = []
+    real = classic_linear._best_penalty
+
+    def listening(*given):
+        seen.append({pool["num_threads"] for pool in threadpool_info() if _is_blas(pool)})
+        return real(*given)
+
+    monkeypatch.setattr(classic_linear, "_best_penalty", listening)
+    with threadpool_limits(2, "blas"):
+        alone = fit_classic("logistic", x, y, schema=schema, seed=0)
+        monkeypatch.setattr(classic_linear, "_MOST_ALONE", 0)
+        together = fit_classic("logistic", x, y, schema=schema, seed=0)
+    assert seen == [{1}, {2}]
+    assert torch.allclose(alone.weight, together.weight, atol=1e-4)
+
+
+def _is_blas(pool):
+    return pool["user_api"] == "blas"
+
+
+def test_how_long_a_logistic_fit_takes_grows_with_its_iterations(monkeypatch):
+    """Of three folds, of a third less each, and of the whole; of no folds where a class is tiny."""
+    monkeypatch.setattr(classic_linear, "_iteration_s", lambda *_: 1.0)
+    path, fit = classic_linear._USUAL_OF_PATH, classic_linear._USUAL_OF_FIT
+    assert logistic_s(600, 64, (300, 300)) == 600 * 2 * path + 600 * fit
+    assert logistic_s(600, 64, (598, 2, 0)) == 600 * fit
+    assert logistic_s(10_000, 64, (5_000, 5_000)) == 2_000 * 2 * path + 10_000 * fit
+    assert logistic_s(600, 64, (600, 0)) == 0
+
+
+def test_an_iteration_is_timed_on_numbers_of_the_same_shape():
+    assert 0 < logistic_s(200, 64, (100, 100)) < 60
 
 
 def test_ridge_equals_scikit_learn(diabetes, heads):

@@ -1,5 +1,7 @@
 import itertools
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -324,3 +326,23 @@ def test_inputs_that_are_all_the_same_are_no_crash_under_batch_normalisation(dig
     setup = replace(digits(), network=network)
     same = setup.having(inputs=MemoryInputs(np.ones((400, 64), dtype=np.float32)))
     assert gates_of(same)["cannot-overfit-batch"].evidence["samples"] == 2
+
+
+COUNTED = """
+import sys
+import torch
+from torch import nn
+from phoropter.training.memorising import _Operations
+network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(288, 2))
+with _Operations() as counter, torch.no_grad():
+    network(torch.zeros(5, 3, 8, 8))
+if "torch._dynamo" in sys.modules:
+    sys.exit("the compiler was loaded")
+print(counter.total)
+"""
+
+
+def test_operations_are_counted_without_torchs_compiler():
+    """Two for each product: of 27 at 36 places of 8 channels, and of 288 numbers with 2 weights."""
+    done = subprocess.run([sys.executable, "-c", COUNTED], capture_output=True, check=True)
+    assert int(done.stdout) == 5 * 2 * (27 * 36 * 8 + 288 * 2)

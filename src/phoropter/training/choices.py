@@ -51,21 +51,21 @@ def choices(
     plan = _planned(rehearse, data, recipe, folder=folder)
     numerics = read_numerics(folder)
     if numerics is None:
-        threads = _threads(network, data, plan)
+        plain = plain_numerics(network, data, plan)
         trial = rehearse(plan=plan)
         if recipe.train.numerics == "auto":
             numerics = measured(
                 trial,
                 total_steps=plan.total_steps,
-                plain=unmeasured(network, images=_images(data), threads=threads),
+                plain=plain,
                 images=_images(data),
-                direct=_direct(objective, data, recipe, plan=plan, accelerator=accelerator),
+                direct=is_direct(objective, data, recipe, plan=plan, accelerator=accelerator),
                 bfloat16=has_bfloat16(accelerator.device),
             )
         elif recipe.train.numerics == "compiled":
-            numerics = compiled(trial, threads=threads)
+            numerics = compiled(trial, threads=plain.threads)
         else:
-            numerics = fixed(recipe.train.numerics, threads=threads)
+            numerics = fixed(recipe.train.numerics, threads=plain.threads)
         write_numerics(folder, numerics)
     return plan, numerics
 
@@ -89,13 +89,18 @@ def _planned(rehearse: Rehearse, data: TrainingData, recipe: Recipe, *, folder: 
     return make_plan(recipe.train, samples=samples, measured=sizing.batch_size)
 
 
-def _threads(network: nn.Module, data: TrainingData, plan: Plan) -> int:
-    """As many as a step can use; each weight of a plain network is used once a sample."""
+def plain_numerics(network: nn.Module, data: TrainingData, plan: Plan) -> Numerics:
+    """What a run begins with, on as many threads as a step can use.
+
+    Each weight of a network that is fed with numbers is used once a sample.
+    """
+    images = _images(data)
     weights = sum(parameter.numel() for parameter in network.parameters())
-    return enough_threads(products=None if _images(data) else weights * plan.batch_size)
+    threads = enough_threads(products=None if images else weights * plan.batch_size)
+    return unmeasured(network, images=images, threads=threads)
 
 
-def _direct(
+def is_direct(
     objective: Objective,
     data: TrainingData,
     recipe: Recipe,

@@ -1,44 +1,33 @@
-"""How long a recipe will take on this machine: one step of it is timed, the rest is arithmetic."""
+"""How long a recipe will take on this machine: a few steps are timed, the rest is arithmetic."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import torch
-from accelerate import Accelerator
 from torch import nn
 
 from phoropter.core.events import Listener
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Rows
 from phoropter.data.memory import MemoryInputs
-from phoropter.models.build import build
+from phoropter.models.build import build, build_trunk, untrained
 from phoropter.models.catalog import frozen_trunk
+from phoropter.models.classic_linear import logistic_s
 from phoropter.models.network import Network
 from phoropter.prediction.features import DeepFeatures
 from phoropter.prediction.run import outputs
 from phoropter.prediction.views import further_views
 from phoropter.training.execute import is_classic, training_data
-from phoropter.training.feed import Feed
-from phoropter.training.head_start import as_frozen, starts_head
-from phoropter.training.numerics import (
-    LEAST_PLANNED_S,
-    MOST_MEASURING_S,
-    MOST_MEASURING_SHARE,
-    Numerics,
-    Trial,
-    has_bfloat16,
-    unmeasured,
-)
-from phoropter.training.plan import Plan, make_plan
+from phoropter.training.gates import INITIAL_S, INITIAL_SAMPLES
+from phoropter.training.head_start import HEADS, as_frozen, starts_head
+from phoropter.training.memorising import BACKWARD, GRADIENT_STEPS, MOST_SAMPLES
+from phoropter.training.pace import Pace, paced
+from phoropter.training.plan import make_plan
 from phoropter.training.problem import Problem
 from phoropter.training.records import LEAST_TRAIN_EVAL_ROWS, TrainingData
-from phoropter.training.rehearsal import rehearsal
 from phoropter.training.sources import Source, frozen, has_views, open_images
-from phoropter.training.team import assembled
 
 _LEAST_EPOCHS = 3
 """A shorter run cannot finish its warm-up and decay, and says nothing about the change."""
@@ -53,11 +42,10 @@ _CHEAP_S = 5.0
 """Enough for a model on features that are kept already."""
 
 _CLASSIC_S = 0.5
-"""Of a classic model's fit, its predictions and its records."""
+"""Of the fit of a classic model other than logistic regression: they need no iterations."""
 
-_AROUND_S = 1.2
-"""Of the checks before training, of building the network and of writing records. Nine recipes on
-244 photographs took -0.7 to 2.8 s more than their steps."""
+_RECORDS_S = 0.1
+"""Of building the network and of writing records."""
 
 _PROBED = 8
 """Images in the first of two timed calls; the second has three times as many."""
@@ -74,7 +62,12 @@ _PROBED_NUMBERS = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Predicted seconds of a run, measured on one batch."""
+    """Predicted seconds of a run, measured on one batch.
+
+    Args:
+        epoch_s: Of a pass and of the measurements after it.
+        closing_s: Of everything before the first pass and after the last.
+    """
 
     epoch_s: float
     closing_s: float
@@ -106,7 +99,8 @@ def shortened(
     if seconds < _CHEAP_S:
         return None
     if is_classic(recipe) or frozen_trunk(recipe):
-        needed = features_s(recipe, problem, listener=listener) + _CHEAP_S
+        needed = max(_fit_s(recipe, problem), _CHEAP_S)
+        needed += features_s(recipe, problem, listener=listener)
         return recipe if needed <= _MARGIN * seconds else None
     least = max(least_share, min(_LEAST_EPOCHS / recipe.train.epochs, 1.0))
     if least * least_s(recipe, problem, listener=listener) > seconds:
@@ -121,12 +115,21 @@ def shortened(
     return recipe.changed({"train.epochs": affordable})
 
 
-def features_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
-    """Seconds until the features of all samples are there, measured on a few that are kept."""
+def features_s(
+    recipe: Recipe, problem: Problem, *, listener: Listener, rows: Rows | None = None
+) -> float:
+    """Seconds until the features of these samples are there, measured on a few that are kept.
+
+    Args:
+        recipe: Whose features.
+        problem: Of what.
+        listener: Told of decoding and the like.
+        rows: Of which samples; None: of all.
+    """
     if frozen_trunk(recipe) in {"", "pixels"}:
         return 0.0
     everything = np.arange(len(problem.dataset), dtype=np.int64)
-    wanted = [(frozen(recipe, problem, listener=listener), everything)]
+    wanted = [(frozen(recipe, problem, listener=listener), everything if rows is None else rows)]
     if has_views(recipe):
         wanted += [
             (frozen(recipe, problem, view=seen, listener=listener), problem.rows("train"))
@@ -136,11 +139,13 @@ def features_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float
     deep, missing = max(lacking, key=lambda pair: len(pair[1]))
     if len(missing) <= 2 * _PROBED:
         return 0.0
-    return _each_s(deep, problem, missing) * sum(len(rows) for _, rows in lacking)
+    loading_s, each_s = _loading_and_each_s(deep, problem, missing)
+    waiting = [len(rows) for _, rows in lacking if len(rows)]
+    return len(waiting) * loading_s + sum(waiting) * each_s
 
 
-def _each_s(deep: DeepFeatures, problem: Problem, missing: Rows) -> float:
-    """Seconds for the features of one image, from a few of those that are missing.
+def _loading_and_each_s(deep: DeepFeatures, problem: Problem, missing: Rows) -> tuple[float, float]:
+    """Seconds until the network is there, and for the features of one image, from a few of them.
 
     The difference of two calls leaves out what each spends on loading the network; so the second
     one gets ten times as many images where that hides what they take.
@@ -152,11 +157,12 @@ def _each_s(deep: DeepFeatures, problem: Problem, missing: Rows) -> float:
         return time.perf_counter() - begun
 
     first, more = missing[:_PROBED], missing[_PROBED : 4 * _PROBED]
-    loading, whole = timed(first), timed(more)
-    if whole - loading < _CLEAR_S and len(missing) > _MANY_PROBED:
+    few_s, whole_s = timed(first), timed(more)
+    if whole_s - few_s < _CLEAR_S and len(missing) > _MANY_PROBED:
         more = missing[4 * _PROBED : _MANY_PROBED]
-        whole = timed(more)
-    return max(whole - loading, 0.25 * whole) / max(len(more) - len(first), 1)
+        whole_s = timed(more)
+    each_s = max(whole_s - few_s, 0.25 * whole_s) / max(len(more) - len(first), 1)
+    return max(whole_s - len(more) * each_s, 0.0), each_s
 
 
 def least_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
@@ -195,23 +201,50 @@ def views_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
 
 
 def expected_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
-    """Seconds that a run will take, what is kept on disk already left out.
-
-    Classic models are counted with what their features take and a constant: their fits are short
-    where there are few samples, and nobody can tell how many passes they need where there are many.
-    """
+    """Seconds that a run will take, what is kept on disk already left out."""
     waiting = features_s(recipe, problem, listener=listener)
+    waiting += _fit_s(recipe, problem)
     if is_classic(recipe):
-        return waiting + _CLASSIC_S
+        return waiting + _RECORDS_S
     waiting += _head_s(recipe, problem, listener=listener)
+    waiting += views_s(recipe, problem, listener=listener)
     return waiting + estimate(recipe, problem, listener=listener).total(recipe.train.epochs)
 
 
 def _head_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
     """Seconds until a head is fitted that fine-tuning starts from."""
-    if not starts_head(recipe):
+    kind = problem.schema.kind
+    if not starts_head(recipe) or kind not in HEADS:
         return 0.0
-    return features_s(as_frozen(recipe), problem, listener=listener) + _CLASSIC_S
+    head = as_frozen(recipe)
+    waiting = features_s(head, problem, listener=listener, rows=problem.rows("train"))
+    fitted = head.changed({"model.name": HEADS[kind], "model.backbone": frozen_trunk(head)})
+    return waiting + _fit_s(fitted, problem)
+
+
+def _fit_s(recipe: Recipe, problem: Problem) -> float:
+    """Seconds of a classic model's fit; 0.0 for other models."""
+    if not is_classic(recipe):
+        return 0.0
+    if recipe.model.name != "logistic":
+        return _CLASSIC_S
+    width = _feature_count(recipe, problem)
+    return logistic_s(len(problem.rows("train")), width, problem.schema.counts)
+
+
+def _feature_count(recipe: Recipe, problem: Problem) -> int:
+    """Numbers of a sample that a classic model is fitted on."""
+    if problem.dataset.modality == "table":
+        return len(problem.dataset.inputs)
+    data = recipe.data
+    _, count = build_trunk(
+        frozen_trunk(recipe),
+        pretrained=False,
+        channels=data.channels,
+        size=data.size,
+        like=untrained(recipe).model,
+    )
+    return count
 
 
 def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimate:
@@ -220,44 +253,26 @@ def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimat
     source = _stand_in(recipe, problem, network, listener=listener)
     learner: nn.Module = network.head if source.features else network
     data = training_data(recipe, problem, source)
-    accelerator = Accelerator()
-    learner.to(accelerator.device)
     plan = make_plan(recipe.train, samples=len(data.train_rows))
-    rehearse = rehearsal(
-        problem.task.objective(learner, recipe, problem.schema),
-        learner,
-        data,
-        recipe=recipe,
-        plan=plan,
-        accelerator=accelerator,
-        team=assembled(),
+    pace = paced(
+        problem.task.objective(learner, recipe, problem.schema), learner, data, recipe, plan
     )
-    numerics = unmeasured(learner, images=not source.features, threads=torch.get_num_threads())
-    feed = Feed(data, plan, seed=recipe.seed, device=accelerator.device, numerics=numerics)
-    step_s, measuring_s = _step_s(rehearse, recipe, plan, numerics)
-    step_s += plan.accumulate * _serving_s(feed, data, plan)
-    eval_s = _forward_s(learner, source, data.train_rows[: plan.batch_size])
-    judged = len(data.val_rows) + len(data.train_eval_rows)
-    epoch_s = plan.steps_per_epoch * step_s + judged * eval_s
-    return Estimate(epoch_s, 4 * judged * eval_s + measuring_s + _AROUND_S)
+    judging_s = (len(data.val_rows) + len(data.train_eval_rows)) * pace.judged_s
+    answers = 1 + (1 if source.features else recipe.predict.tta)  # before the first step, at last
+    closing_s = answers * judging_s + pace.choosing_s + _gates_s(data, pace) + _RECORDS_S
+    return Estimate(plan.samples * pace.sample_s + judging_s, closing_s)
 
 
-def _step_s(
-    rehearse: Callable[[Numerics], Trial], recipe: Recipe, plan: Plan, plain: Numerics
-) -> tuple[float, float]:
-    """Seconds of a step, and those that the run will spend on finding the fastest numerics.
+def _gates_s(data: TrainingData, pace: Pace) -> float:
+    """Seconds of the checks before training, and of whether the trained network heeds its input.
 
-    Where the run is long enough for it to be asked, the likeliest gain is tried here as well.
+    How soon a batch is known by heart cannot be told beforehand: the fewest steps are counted, for
+    those are made where steps are dear.
     """
-    step_s = rehearse(plain).seconds
-    planned = step_s * plan.total_steps
-    if recipe.train.numerics != "auto" or planned < LEAST_PLANNED_S:
-        return step_s, 0.0
-    measuring_s = min(MOST_MEASURING_S, MOST_MEASURING_SHARE * planned)
-    if has_bfloat16(Accelerator().device):
-        likely = replace(plain, autocast=True, channels_last=True)
-        step_s = min(step_s, rehearse(likely).seconds)
-    return step_s, measuring_s
+    initial_s = min(INITIAL_SAMPLES, len(data.train_eval_rows)) * pace.plain_s
+    memorised = GRADIENT_STEPS * MOST_SAMPLES * (1 + BACKWARD)
+    heeding = 2 * (len(data.val_rows) or len(data.train_eval_rows))
+    return min(initial_s, INITIAL_S) + (memorised + heeding) * pace.plain_s
 
 
 def _stand_in(recipe: Recipe, problem: Problem, network: Network, *, listener: Listener) -> Source:
@@ -272,19 +287,6 @@ def _stand_in(recipe: Recipe, problem: Problem, network: Network, *, listener: L
 
 def _batch(recipe: Recipe, rows: Rows) -> int:
     return make_plan(recipe.train, samples=len(rows)).batch_size
-
-
-def _serving_s(feed: Feed, data: TrainingData, plan: Plan) -> float:
-    """Seconds until a training batch is there: decoded, where images are streamed, and varied.
-
-    The better of two calls, as below. Where batches are decoded ahead it is more than is waited.
-    """
-    spent = []
-    for _ in range(2):
-        begun = time.perf_counter()
-        feed.training_batch(data.train_rows[: plan.batch_size], 1, 0)
-        spent.append(time.perf_counter() - begun)
-    return min(spent)
 
 
 def _forward_s(network: nn.Module, source: Source, rows: Rows) -> float:

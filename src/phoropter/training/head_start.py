@@ -20,7 +20,8 @@ from phoropter.models.network import LinearHead, Network
 from phoropter.training.problem import Problem
 from phoropter.training.sources import frozen
 
-_CLASSIC = {"classes": "logistic", "values": "ridge"}
+HEADS = {"classes": "logistic", "values": "ridge"}
+"""The classic model that a head is fitted as, by the kind of the target."""
 
 
 def starts_head(recipe: Recipe) -> bool:
@@ -41,13 +42,13 @@ def start_head(learner: nn.Module, recipe: Recipe, problem: Problem, *, listener
     """
     if not starts_head(recipe) or not isinstance(learner, Network):
         return
-    if not isinstance(learner.head, LinearHead) or problem.schema.kind not in _CLASSIC:
+    if not isinstance(learner.head, LinearHead) or problem.schema.kind not in HEADS:
         return
     rows = problem.rows("train")
     features = frozen(as_frozen(recipe), problem, listener=listener)(problem.dataset, rows)
     targets = problem.task.encode(problem.dataset, rows, problem.schema)
     head = fit_classic(
-        _CLASSIC[problem.schema.kind],
+        HEADS[problem.schema.kind],
         features,
         np.asarray(targets),
         schema=problem.schema,

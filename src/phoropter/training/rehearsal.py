@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from statistics import mean
 from typing import Protocol
 
 import torch
@@ -94,7 +95,7 @@ def rehearsal(
                 started = time.perf_counter()
                 losses.append(float(step(batches, measure_norms=False)[0]))
                 seconds.append(time.perf_counter() - started)
-        return Trial(losses, min(seconds[1:]))
+        return Trial(losses, min(seconds[1:]), mean(seconds[1:]))
 
     return trial
 
