@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from faults import FAULTS, Case
 from image_sets import ImageSet, load, write
 from pairs import PAIRS
@@ -18,6 +19,7 @@ from plan import HEALTHY, Key
 
 import phoropter
 from phoropter.core.errors import InterruptedRunError
+from phoropter.core.predictions import ClassPredictions, read_predictions
 from phoropter.core.records import Finding
 from phoropter.project.results import RunResult
 
@@ -45,6 +47,7 @@ def tried(key: Key, data: Path | None, work: Path) -> dict[str, Any]:
     if key.fault != HEALTHY and FAULTS[key.fault].repairable and row["cure"]:
         cured = _trained(case.set(**row["cure"]), project)
         row["cured"] = cured if isinstance(cured, str) else _score(cured)
+        row["cured_answers"] = {} if isinstance(cured, str) else _answers(cured, project)
     return {**row, "seconds": round(time.monotonic() - begun, 2)}
 
 
@@ -57,6 +60,7 @@ def _judged(case: Case, project: Path) -> dict[str, Any]:
     loud = [item for item in found if item.severity != "info"]
     return {
         "score": _score(run),
+        "answers": _answers(run, project),
         "epochs": run.epochs,
         "findings": [[item.code, item.severity, round(item.confidence, 3)] for item in found],
         "messages": [item.message for item in loud],
@@ -87,6 +91,19 @@ def _trained(case: Case, project: Path) -> RunResult | str:
 
 def _score(run: RunResult) -> float:
     return next(metric.value for metric in run.metrics if metric.name == SCORE)
+
+
+def _answers(run: RunResult, project: Path) -> dict[str, str]:
+    """Of each class its validation samples in order, "1" where the answer is right."""
+    told = read_predictions(project / "runs" / run.run / "predictions.parquet")
+    if not isinstance(told, ClassPredictions):
+        return {}
+    right = np.where(told.predicted == told.truth, "1", "0")
+    order = np.argsort(told.ids)
+    return {
+        name: "".join(right[[row for row in order if told.truth[row] == label]])
+        for label, name in enumerate(told.classes)
+    }
 
 
 def _project(images: ImageSet, work: Path, name: str) -> Path:

@@ -39,10 +39,33 @@ def test_a_planted_fault_is_found_cured_and_not_done_twice(suite, tmp_path, monk
     assert again == healthy
     assert report.is_right(sick)
     assert sick["cured"] > sick["score"]
+    for score, answers in (("score", sick["answers"]), ("cured", sick["cured_answers"])):
+        recalls = [told.count("1") / len(told) for told in answers.values()]
+        assert sum(recalls) / 10 == pytest.approx(sick[score])
     capsys.readouterr()
     monkeypatch.setattr(sys, "argv", ["report.py", str(results)])
     report.main()
     assert "| rate_x0001 | 1 | 1 | lr-too-low 1 |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("n", "clear"), [(10, False), (200, True)])
+def test_what_a_cure_lacks_is_told_from_luck(suite, n, clear):
+    """Sound .9, sick .5, cured .8: of the .36 that are 90 % of what was lost, .06 are lacking."""
+    report = suite("report")
+
+    def row(fault, share, **more):
+        answers = {name: "1" * round(share * n) + "0" * (n - round(share * n)) for name in "ab"}
+        return {"pair": "p", "fault": fault, "score": share, "answers": answers, **more}
+
+    cured = row("few_epochs", 0.8)["answers"]
+    sick = row("few_epochs", 0.5, cured=0.8, cured_answers=cured)
+    rows = [row("healthy", 0.9), row("healthy", 0.9), sick]
+    ((lacks, told),) = report.shortfalls(rows)
+    assert lacks == pytest.approx(0.06)
+    half, ten = (1 + 0.81 * n / 10 + 0.01 * 3 * n / 10) / (n + 2), 0.06 * n / (n + 2)
+    error = ((half - ten**2) / (n + 2) / 2) ** 0.5
+    assert told == clear == (lacks > 1.96 * error)
+    assert report.recoveries(rows) == {"few_epochs": [pytest.approx(0.75)]}
 
 
 def test_every_fault_changes_what_it_is_planted_into(suite):

@@ -42,6 +42,12 @@ class DataRecipe(Section):
         description="Statistics to normalise by: those the weights were trained with, "
         "those of the training part, or none.",
     )
+    most_of_class: float | None = Field(
+        None,
+        ge=1,
+        description="Training samples of a class at most, in those of the rarest one; what is "
+        "beyond it is left out, by lot. 1: as many of each class (undersampling); null: all.",
+    )
     augment: AugmentRecipe = AugmentRecipe()
 
 

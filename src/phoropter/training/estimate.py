@@ -28,6 +28,7 @@ from phoropter.training.plan import make_plan
 from phoropter.training.problem import Problem
 from phoropter.training.records import LEAST_TRAIN_EVAL_ROWS, TrainingData
 from phoropter.training.sources import Source, frozen, has_views, open_images
+from phoropter.training.undersampling import learnt_from
 
 _LEAST_EPOCHS = 3
 """A shorter run cannot finish its warm-up and decay, and says nothing about the change."""
@@ -253,7 +254,7 @@ def estimate(recipe: Recipe, problem: Problem, *, listener: Listener) -> Estimat
     network = build(recipe, problem.schema)
     source = _stand_in(recipe, problem, network, listener=listener)
     learner: nn.Module = network.head if source.features else network
-    data = training_data(recipe, problem, source)
+    data = training_data(recipe, learnt_from(recipe, problem), source)
     plan = make_plan(recipe.train, samples=len(data.train_rows))
     pace = paced(
         problem.task.objective(learner, recipe, problem.schema), learner, data, recipe, plan

@@ -71,6 +71,7 @@ from phoropter.training.summary import (
 )
 from phoropter.training.team import Job, assembled
 from phoropter.training.twins import adopt, twin
+from phoropter.training.undersampling import learnt_from
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +128,7 @@ def execute(
     write_text(folder / "recipe.yaml", to_yaml(recipe))
     carried = Carried(
         recipe=recipe,
-        problem=problem,
+        problem=learnt_from(recipe, problem),
         folder=folder,
         source=open_for_training(recipe, problem, listener=listener),
         watch=Watch(listener=listener, deadline=deadline, keep=keep, losing=losing),

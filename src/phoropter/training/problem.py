@@ -32,6 +32,7 @@ class Problem:
         cache: Folder for decoded images and features.
         digest: A hash of the samples' contents, their targets, the split and the metric.
         made_of: The parts of that hash: "data", "split", "metric".
+        learnt: Rows of the training part that are learnt from; None: all.
     """
 
     dataset: Dataset
@@ -42,9 +43,12 @@ class Problem:
     cache: Path
     digest: str
     made_of: Mapping[str, str] = field(default_factory=dict)
+    learnt: Rows | None = None
 
     def rows(self, part: Part) -> Rows:
         """Positions of a part's samples in the data set's table."""
+        if part == "train" and self.learnt is not None:
+            return self.learnt
         return rows(self.dataset, self.split, part)
 
 

@@ -1,5 +1,7 @@
 """A batch size never changes without the rate that belongs to it; long training without variety."""
 
+from dataclasses import replace
+
 import pytest
 
 from phoropter.core.recipe import Recipe
@@ -28,7 +30,7 @@ def test_four_times_the_batch_takes_four_or_two_times_the_rate(optimizer, factor
 @pytest.mark.parametrize(
     ("code", "batch", "change"),
     [
-        ("batch-too-small", 2, {"train.batch_size": 32, "train.lr": 0.003}),
+        ("batch-too-small", 2, {"train.batch_size": 32, "train.lr": 0.003, "train.epochs": 75}),
         ("batch-too-large", 256, {"train.batch_size": 64, "train.lr": 0.0005}),
         ("batch-too-large", "full", {"train.batch_size": 25, "train.lr": 0.0005}),
         ("batch-too-large", 8, None),
@@ -39,6 +41,17 @@ def test_the_rate_goes_with_the_batch(evidence, code, batch, change):
     run = evidence({**CNN, "train.batch_size": batch})
     found = [item.change for item in prescribe(finding(code), run).prescriptions]
     assert found == ([] if change is None else [change])
+
+
+@pytest.mark.parametrize(("steps", "epochs"), [(30, None), (40, None), (41, 11), (9000, 150)])
+def test_larger_batches_make_as_many_steps_or_those_of_a_fair_run(evidence, steps, epochs):
+    run = evidence(
+        {**CNN, "train.batch_size": 2, "train.epochs": 10}
+    )  # 100 samples, 10 epochs: 4 steps a pass of 32
+    run = replace(run, summary=replace(run.summary, steps=steps))
+    (cure,) = prescribe(finding("batch-too-small"), run).prescriptions
+    assert cure.change.get("train.epochs") == epochs
+    assert cure.cost == (epochs or 10) / 10
 
 
 def test_fine_tuning_in_small_batches_takes_smaller_steps():

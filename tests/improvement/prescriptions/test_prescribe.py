@@ -248,6 +248,33 @@ def test_longer_training_is_promised_what_the_curve_promises(evidence):
     assert epochs == [120]  # twice 70 steps are no fair run either
 
 
+SIGMOIDS = {
+    "model.name": "cnn",
+    "model.pretrained": False,
+    "model.transfer": "finetune",
+    "model.activation": "sigmoid",
+    "model.norm": "none",
+}
+PASSING = {"model.activation": "relu", "model.norm": "batch"}
+
+
+@pytest.mark.parametrize("code", ["vanishing-gradient", "plateau", "undertrained"])
+@pytest.mark.parametrize("lr", [0.003, 0.005])
+def test_sigmoids_without_normalisation_are_exchanged_for_both_at_once(evidence, code, lr):
+    told = {"val_loss": 1.0, "expected_fall": 0.3, "times_longer": 3, "fall_if_so": 0.6}
+    cures = prescribe(_finding(code, **told), evidence({**SIGMOIDS, "train.lr": lr})).prescriptions
+    assert cures[0].change == PASSING
+    for sound in ({"model.activation": "relu"}, {"model.norm": "group"}):
+        run = evidence({**SIGMOIDS, **sound, "train.lr": lr})
+        cures = prescribe(_finding(code, **told), run).prescriptions
+        assert PASSING not in [cure.change for cure in cures]
+
+
+def test_a_plateau_at_a_rate_beyond_the_usual_is_first_of_all_one_of_the_rate(evidence):
+    cures = prescribe(_finding("plateau"), evidence({**SIGMOIDS, "train.lr": 0.3})).prescriptions
+    assert cures[0].change == {"train.lr": 0.003}
+
+
 def test_longer_steps_are_for_rates_below_the_usual_of_runs_that_can_be_judged(evidence):
     for lr, times, offered in ((1e-4, 3, True), (1e-3, 3, False), (1e-4, 12, False)):
         told = {"val_loss": 1.0, "expected_fall": 0.3, "times_longer": times, "fall_if_so": 0.6}

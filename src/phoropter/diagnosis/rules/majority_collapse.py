@@ -10,21 +10,26 @@ from phoropter.core.predictions import ClassPredictions
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.falling import FEW_STEPS
-from phoropter.diagnosis.scores import CONSTANT_MODELS
+from phoropter.diagnosis.scores import CONSTANT_MODELS, score
 
 ALMOST_ALL = 0.98  # of the predictions
 LEAST_OTHERS = 5  # samples of other classes; with fewer, always the same may be right
 ALIKE = 2.0  # times as many samples at most
+LEARNT = 0.5  # of the way from a constant prediction to a perfect one, on training samples
 FOUND = 0.1  # of the other classes' samples, at most
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if nearly all validation samples get one class and the others are not found.
 
-    Not of the first steps, in which a network learns to give one answer to all.
+    Not of the first steps, in which a network learns to give one answer to all; nor where it tells
+    as many training samples of each class apart: then it is what it has learnt by heart, or that
+    the held-out samples are others, and that has names of its own.
     """
     predictions = evidence.predictions
-    if not isinstance(predictions, ClassPredictions) or _just_begun(evidence):
+    if not isinstance(predictions, ClassPredictions):
+        return
+    if _alike(evidence) and (_just_begun(evidence) or _learnt(evidence)):
         return
     if evidence.recipe.model.name in CONSTANT_MODELS:
         return
@@ -56,7 +61,18 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     )
 
 
+def _alike(evidence: RunEvidence) -> bool:
+    """Whether no class has many more training samples than another."""
+    counts = evidence.summary.schema.counts
+    return bool(counts) and max(counts) < ALIKE * min(counts)
+
+
 def _just_begun(evidence: RunEvidence) -> bool:
-    """Whether classes are alike in number and too few steps were made to tell them apart."""
-    counts, steps = evidence.summary.schema.counts, evidence.summary.steps
-    return 0 < steps < FEW_STEPS and bool(counts) and max(counts) < ALIKE * min(counts)
+    """Whether too few steps were made to tell classes apart."""
+    return 0 < evidence.summary.steps < FEW_STEPS
+
+
+def _learnt(evidence: RunEvidence) -> bool:
+    """Whether training samples are told apart, by the same weights in the same mode."""
+    fitted = score(evidence, evidence.train_predictions)
+    return fitted is not None and fitted.skill >= LEARNT

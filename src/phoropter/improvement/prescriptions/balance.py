@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.falling import FIRST_STEPS
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.improvement.prescriptions.answers import fitting_answers
-from phoropter.improvement.prescriptions.making import advice, prescription, rounded
+from phoropter.improvement.prescriptions.making import (
+    advice,
+    is_classic,
+    is_frozen,
+    prescription,
+    rounded,
+)
+
+UNEQUAL = 3  # times as many samples: the others are rare (as for the finding)
+FEW = 50  # samples of the rarest class; of more, what is left out of the others is missed
+SELDOM = 30  # times as many: most batches hold no sample of the rarest
+LONGER = 4
+"""Times. On four small networks, one class in a hundred, adjusted logits removed .16 of the error
+on average, .42 in four times as many passes."""
 
 
 def imbalance(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
-    """Answers free of how frequent classes are, or equal weights; more samples of the rare ones."""
+    """Answers free of how frequent classes are, or equal weights; more samples of the rare ones.
+
+    On frozen features, as few samples of each class as there are of the rarest; where one is very
+    rare, answers free of frequency and more time for them.
+    """
     if evidence.summary.schema.kind != "classes":
         return
+    yield from _as_few(evidence)
+    yield from _adjusted_and_longer(evidence)
     yield prescription(
         evidence,
         "adjusted",
@@ -34,6 +55,54 @@ def imbalance(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]
             f"Collect and label more samples of {', '.join(map(repr, names))}.",
             why="Weights do not add information about rare classes; samples do (Karpathy K23).",
         )
+
+
+def _as_few(evidence: RunEvidence) -> Iterator[Prescription]:
+    """Undersampling, for a linear layer on more features than it has samples of rare classes.
+
+    It learns these by heart whatever they weigh. Not where less than half of the classes are rare:
+    what is left out of the others might cost more than it brings.
+    """
+    counts = [count for count in evidence.summary.schema.counts if count > 0]
+    if not is_frozen(evidence.recipe) or is_classic(evidence.recipe) or not counts:
+        return
+    least, most = min(counts), max(counts)
+    rare = sum(count * UNEQUAL <= most for count in counts)
+    batch = evidence.recipe.train.batch_size
+    if 2 * rare < len(counts) or least > FEW or evidence.recipe.data.most_of_class is not None:
+        return
+    left = least * len(counts)
+    steps = ceil(left / batch) if isinstance(batch, int) else 1
+    epochs = max(evidence.recipe.train.epochs, ceil(FIRST_STEPS / steps))
+    yield prescription(
+        evidence,
+        "as-few",
+        {"data.most_of_class": 1.0, "train.epochs": epochs},
+        f"Train on as many samples of each class as there are of the rarest ({least}), for "
+        f"{epochs} epochs instead of {evidence.recipe.train.epochs}.",
+        cost=epochs * left / (evidence.recipe.train.epochs * sum(counts)),
+    )
+
+
+def _adjusted_and_longer(evidence: RunEvidence) -> Iterator[Prescription]:
+    """Adjusted logits for four times as long, where a class has less than one sample in 30.
+
+    A pass shows each of its samples once, among many others.
+    """
+    counts = [count for count in evidence.summary.schema.counts if count > 0]
+    recipe = evidence.recipe
+    seldom = bool(counts) and max(counts) >= SELDOM * min(counts)
+    if not seldom or is_frozen(recipe) or evidence.summary.stopped_by == "patience":
+        return
+    epochs = LONGER * recipe.train.epochs
+    yield prescription(
+        evidence,
+        "adjusted-longer",
+        {"train.class_weights": "adjusted", "train.epochs": epochs},
+        "Learn answers as if the classes were equally frequent (logit adjustment), for "
+        f"{epochs} epochs instead of {recipe.train.epochs}: rare samples are seen seldom.",
+        cost=LONGER,
+    )
 
 
 def collapse(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:

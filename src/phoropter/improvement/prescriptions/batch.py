@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
+from typing import Any
 
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.falling import FIRST_STEPS
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.improvement.prescriptions.making import (
     is_classic,
@@ -40,7 +43,8 @@ def matching_rate(recipe: Recipe, batch: int, *, of: int) -> float:
 def too_small(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     """For "batch-too-small": four times as many samples a step, 32 at least.
 
-    At the rate that goes with it, but not beyond the usual one.
+    At the rate that goes with it, but not beyond the usual one, and for as many passes as make as
+    many steps as there were, or as a fair first run makes.
 
     Where the statistics of batches are at fault, also a normalisation that needs none.
     """
@@ -73,12 +77,32 @@ def _known(evidence: RunEvidence) -> int | None:
 
 def _other(evidence: RunEvidence, batch: int, *, of: int) -> Prescription:
     rate, lr = matching_rate(evidence.recipe, batch, of=of), evidence.recipe.train.lr
+    change: dict[str, Any] = {"train.batch_size": batch}
+    epochs, passes = evidence.recipe.train.epochs, ""
     if batch > of:
         rate = min(rate, max(lr, usual_rates(evidence.recipe).usual))
+        if (longer := _epochs_for_steps(evidence, batch)) > epochs:
+            change["train.epochs"] = longer
+            passes = (
+                f", for {longer} epochs instead of {epochs}, since there are fewer steps in one"
+            )
     return prescription(
         evidence,
         "larger-batch" if batch > of else "smaller-batch",
-        {"train.batch_size": batch, "train.lr": rate},
+        {**change, "train.lr": rate},
         f"Train on {batch} samples a step instead of {of}, with the learning rate that goes with "
-        f"it ({rate:g} instead of {lr:g}).",
+        f"it ({rate:g} instead of {lr:g}){passes}.",
+        cost=change.get("train.epochs", epochs) / epochs,
     )
+
+
+def _epochs_for_steps(evidence: RunEvidence, batch: int) -> int:
+    """Passes in batches of `batch` that make the run's steps, or those of a fair first run.
+
+    What is learnt in some hundred steps depends on their number more than on that of the samples in
+    them (Shallue et al., "Measuring the effects of data parallelism", JMLR 2019).
+    """
+    samples = sum(evidence.summary.schema.counts)
+    if not samples:
+        return 0
+    return ceil(min(evidence.summary.steps, FIRST_STEPS) / ceil(samples / batch))

@@ -8,7 +8,7 @@ from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.falling import FIRST_STEPS
 from phoropter.diagnosis.norms import usual_rates
-from phoropter.improvement.prescriptions import changes
+from phoropter.improvement.prescriptions import changes, depth
 from phoropter.improvement.prescriptions.making import (
     advice,
     is_classic,
@@ -20,17 +20,21 @@ from phoropter.improvement.prescriptions.making import (
 
 MANY_TIMES = 4  # longer: so short a run says nothing of its rate
 MOST_OF_A_RUN = 0.9  # a fall of the loss never promises more of the error
+OTHER_RATE = 0.2  # of the error, by another usual rate than one that is usual already
 
 
 def undertrained(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     """As many epochs as the curve asks for, or twice as many; longer steps where they are short.
 
-    Of a run that would be no fair first one if it were doubled, twice as many is no cure.
+    Of a run that would be no fair first one if it were doubled, twice as many is no cure. Sigmoids
+    in depth learn slowly for as long as they are there.
     """
     told = finding.evidence
     loss, twice = told.get("val_loss"), told.get("expected_fall")
     times, fall = int(told.get("times_longer", 2)), told.get("fall_if_so", twice)
     share = min(float(fall) / float(loss), MOST_OF_A_RUN) if loss and fall else None
+    if evidence.recipe.model.activation == "sigmoid":
+        yield from depth.passing(evidence, share=share)
     yield from changes.longer(evidence, factor=times, share=share)
     fair = 2 * evidence.summary.steps >= FIRST_STEPS
     if share is not None and twice and times > 2 and fair:
@@ -75,6 +79,7 @@ def plateau(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     """Nothing was learnt: another rate, layers that pass gradients, and a look at the labels."""
     recipe = evidence.recipe
     usual = usual_rates(recipe)
+    at_fault = not usual.low <= recipe.train.lr <= usual.high
     if not is_classic(recipe):
         for rate in (usual.usual, usual.usual / 10):
             if rounded(rate) == recipe.train.lr:
@@ -84,8 +89,10 @@ def plateau(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
                 "usual-rate",
                 {"train.lr": rounded(rate)},
                 f"Set the learning rate to {rounded(rate):g} instead of {recipe.train.lr:g}.",
+                share=None if at_fault else OTHER_RATE,
             )
-    if is_small_net(recipe) and recipe.model.activation in {"sigmoid", "tanh"}:
+    yield from depth.passing(evidence)
+    if is_small_net(recipe) and recipe.model.activation in depth.SATURATING:
         yield prescription(
             evidence, "normalise", {"model.activation": "relu"}, "Use ReLU as the activation."
         )

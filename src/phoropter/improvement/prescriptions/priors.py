@@ -93,6 +93,16 @@ PRIORS: Mapping[str, Prior] = {
         "Where rare samples are few enough to be learnt by heart, weights lose their effect and "
         "shifted logits do not (Byrd & Lipton 2019; Menon et al. 2021).",
     ),
+    "adjusted-longer": Prior(
+        0.4,
+        "Shifted logits give rare samples their part of the gradient; to be learnt they must also "
+        "be seen (Menon et al. 2021).",
+    ),
+    "as-few": Prior(
+        0.4,
+        "Between many samples of one class and few of another, all learnt by heart, the border "
+        "lies too near the few; among as many of both it lies between (Wallace et al. 2011).",
+    ),
     "ema": Prior(
         0.03, "Averaged weights lie flatter (Polyak & Juditsky 1992; Izmailov et al. 2018; P18)."
     ),
@@ -129,6 +139,11 @@ PRIORS: Mapping[str, Prior] = {
     "steep-activation": Prior(
         0.3,
         "Activations that saturate stop the gradient (Glorot & Bengio 2010; Glorot et al. 2011).",
+    ),
+    "passing": Prior(
+        0.5,
+        "Where activations do not saturate and are normalised, gradients pass through many layers "
+        "(Glorot et al. 2011; Ioffe & Szegedy 2015).",
     ),
     "shallower": Prior(0.2, "Each layer takes its share of the gradient (Glorot & Bengio 2010)."),
     "other-norm": Prior(
