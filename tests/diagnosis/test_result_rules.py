@@ -110,6 +110,22 @@ def test_always_the_same_answer_is_a_collapse(evidence, predictions):
     assert found.evidence["class"] == "c0"
 
 
+@pytest.mark.parametrize(
+    ("learnt", "counts", "told"),
+    [(60, (10,) * 10, False), (40, (10,) * 10, True), (60, (100, *(10,) * 9), True)],
+)
+def test_what_was_learnt_by_heart_is_no_collapse(evidence, predictions, learnt, counts, told):
+    """Of a hundred training samples of ten classes 60 right are more than half of the way."""
+    truth = np.arange(100) % 10
+    made = evidence(
+        predictions=predictions(truth, 0 * truth),
+        train_predictions=predictions(truth, np.where(np.arange(100) < learnt, truth, 0)),
+    )
+    schema = replace(made.summary.schema, counts=counts)
+    made = replace(made, summary=replace(made.summary, schema=schema))
+    assert bool(_run("majority-collapse", made)) == told
+
+
 def test_a_right_answer_that_is_nearly_always_the_same_is_none(evidence, predictions):
     truth = np.array([0] * 96 + [1] * 4)
     assert not _run("majority-collapse", evidence(predictions=predictions(truth, 0 * truth)))

@@ -248,6 +248,37 @@ def test_longer_training_is_promised_what_the_curve_promises(evidence):
     assert epochs == [120]  # twice 70 steps are no fair run either
 
 
+AS_FEW = {"data.most_of_class": 1.0, "train.epochs": 600}
+ADJUSTED = {"train.class_weights": "adjusted"}
+NETWORK = {"model.name": "cnn", "model.pretrained": False, "model.transfer": "finetune"}
+
+
+@pytest.mark.parametrize("code", ["class-imbalance", "majority-collapse"])
+@pytest.mark.parametrize(
+    ("change", "counts", "wanted"),
+    [
+        ({}, (200, 2), AS_FEW),
+        ({}, (200, 11), ADJUSTED),  # enough of them, and most would be left out
+        ({}, (200, 200, 200, 2), ADJUSTED),  # three classes would pay for one
+        ({}, (200, 200, 2, 2), AS_FEW),
+        ({"data.most_of_class": 1.0}, (200, 2), ADJUSTED),
+        (NETWORK, (200, 2), {**ADJUSTED, "train.epochs": 80}),
+        (NETWORK, (200, 22), ADJUSTED),
+    ],
+)
+def test_rare_classes_are_cured_by_how_rare_they_are_and_what_is_learnt(
+    evidence, code, change, counts, wanted
+):
+    run = evidence({"train.epochs": 20, **change})
+    names = tuple("abcd"[: len(counts)])
+    schema = replace(run.summary.schema, names=names, counts=counts)
+    run = replace(run, summary=replace(run.summary, schema=schema))
+    first, *_ = prescribe(_finding(code), run).prescriptions
+    assert first.change == wanted
+    if "train.epochs" in wanted:
+        assert f"for {wanted['train.epochs']} epochs instead of 20" in first.advice
+
+
 SIGMOIDS = {
     "model.name": "cnn",
     "model.pretrained": False,

@@ -19,7 +19,7 @@ from phoropter.improvement.prescriptions.making import (
 )
 
 UNEQUAL = 3  # times as many samples: the others are rare (as for the finding)
-FEW = 50  # samples of the rarest class; of more, what is left out of the others is missed
+FEW = 10  # samples of the rarest class: of more, what is left out of the others is missed
 SELDOM = 30  # times as many: most batches hold no sample of the rarest
 LONGER = 4
 """Times. On four small networks, one class in a hundred, adjusted logits removed .16 of the error
