@@ -220,6 +220,21 @@ def test_restless_noise_at_a_usual_rate_asks_for_larger_batches(evidence):
     assert not _rule("batch-too-small", fast)
 
 
+@pytest.mark.parametrize(
+    ("lr", "calm", "told"), [(1e-3, True, "info"), (1e-3, False, "warning"), (0.1, True, "warning")]
+)
+def test_a_loss_that_decay_brings_to_rest_was_restless_no_more_than_it_may(
+    evidence, lr, calm, told
+):
+    """Not at a usual rate; beyond it the calm of the end proves nothing."""
+    jumps = [0.1 * (-1) ** epoch * (0.1 if calm and epoch > 15 else 1.0) for epoch in range(21)]
+    loss = [2.3, *(0.6 + jump for jump in jumps)]
+    made = evidence(train_loss=loss, val_loss=loss, lr=lr, signals=_signals([1.0], cosine=0.02))
+    (found,) = _rule("lr-too-high", made)
+    assert found.severity == told
+    assert bool(_rule("batch-too-small", made)) == (lr == 1e-3 and not calm)
+
+
 def _chosen(predictions, evidence, *, val, test, n=1000, optimism=(0.008, 0.002, 0.02)):
     def part(right):
         truth = np.arange(n) % 10

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MAX_POINTS = 200  # the slope looks at all pairs; longer curves are thinned by block medians
+END_POINTS = 5  # of a curve, at least, that tell of its end: fewer have no noise to speak of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,12 @@ def noise(y: ArrayLike) -> float:
     second = np.diff(values, n=2)
     to_deviation = 1.4826 / np.sqrt(6)  # normal consistency; variance of (1, -2, 1) is 6
     return float(np.median(np.abs(second)) * to_deviation)
+
+
+def end_noise(y: ArrayLike) -> float:
+    """The noise of the last quarter of a curve, and of its last five points at least."""
+    values = np.asarray(y, float)
+    return noise(values[-max(END_POINTS, len(values) // 4) :])
 
 
 def smooth(y: ArrayLike, *, width: int = 5) -> NDArray[np.float64]:

@@ -98,16 +98,21 @@ def _comparable(evidence: RunEvidence) -> bool:
 
 
 def _noisy(evidence: RunEvidence, size: int, level: float) -> Iterator[Finding]:
-    """A loss that never settles at a usual rate, on gradients that are nearly all noise."""
+    """A loss that never settles at a usual rate, on gradients that are nearly all noise.
+
+    Where it settles as the rate decays, the decay has done what larger batches would (Smith et al.,
+    "Don't decay the learning rate, increase the batch size", ICLR 2018).
+    """
     cosine, left = gradient_cosine(evidence), loss_left(evidence)
     losses = curve(evidence, "train_loss").values
     middle = losses[len(losses) // 8 : max(len(losses) * 3 // 4, 4)]
     if cosine is None or left is None or len(middle) < 5:
         return
     jitter = curves.noise(middle) / level
+    calmed = curves.end_noise(losses) < RESTLESS * level
     restless = jitter >= RESTLESS and curves.sign_changes(middle) >= TURNS and left >= UNSETTLED
     usual = evidence.recipe.train.lr <= usual_rates(evidence.recipe).usual
-    if cosine > NOISY or not restless or not usual:
+    if cosine > NOISY or calmed or not restless or not usual:
         return
     yield Finding(
         "batch-too-small",

@@ -33,6 +33,7 @@ class _Signs:
     limit: float
     jitter: float
     turns: float
+    end: float
     final: float
     lost: float
     best_epoch: int
@@ -45,9 +46,10 @@ class _Signs:
 
     @property
     def restless(self) -> bool:
-        """Unsettled to the end; at a usual rate small batches alone make a little of that."""
-        least = JITTER if self.beyond else USUAL_JITTER
-        return self.jitter >= least and self.turns >= TURNS and self.final >= SETTLED
+        """Unsettled; at a usual rate small batches make a little of that, and decay calms it."""
+        if not self.beyond and (self.jitter < USUAL_JITTER or self.end < JITTER):
+            return False
+        return self.jitter >= JITTER and self.turns >= TURNS and self.final >= SETTLED
 
     @property
     def unlearnt(self) -> bool:
@@ -57,7 +59,8 @@ class _Signs:
     @property
     def calmed(self) -> bool:
         """Unsettled until the rate decayed."""
-        return self.jitter >= 2 * JITTER and self.turns >= TURNS and self.final < SETTLED
+        unsettled = self.jitter >= 2 * JITTER and self.turns >= TURNS
+        return unsettled and (self.final < SETTLED or self.end < JITTER)
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
@@ -185,6 +188,7 @@ def _signs(evidence: RunEvidence, level: float) -> _Signs | None:
         limit=_rise_limit(evidence),
         jitter=curves.noise(middle) / level if len(middle) >= 5 else 0.0,
         turns=curves.sign_changes(middle),
+        end=curves.end_noise(losses.values) / level,
         final=final / level,
         lost=0.0 if weighted else _lost(losses.values) / level,
         best_epoch=int(losses.epochs[best]),
