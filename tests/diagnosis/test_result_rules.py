@@ -126,6 +126,17 @@ def test_what_was_learnt_by_heart_is_no_collapse(evidence, predictions, learnt, 
     assert bool(_run("majority-collapse", made)) == told
 
 
+def test_weights_kept_from_before_anything_was_learnt_are_no_collapse(evidence, predictions):
+    truth = np.arange(100) % 10
+    same = predictions(truth, 0 * truth)
+    for end, told in ((0.01, False), (2.2, True)):
+        loss = np.linspace(2.3, end, 20)
+        made = evidence(
+            train_loss=loss, val_loss=loss[::-1], predictions=same, train_predictions=same
+        )
+        assert bool(_run("majority-collapse", made)) == told
+
+
 def test_a_right_answer_that_is_nearly_always_the_same_is_none(evidence, predictions):
     truth = np.array([0] * 96 + [1] * 4)
     assert not _run("majority-collapse", evidence(predictions=predictions(truth, 0 * truth)))

@@ -10,12 +10,13 @@ from phoropter.core.predictions import ClassPredictions
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.falling import FEW_STEPS
+from phoropter.diagnosis.passes import loss_left
 from phoropter.diagnosis.scores import CONSTANT_MODELS, score
 
 ALMOST_ALL = 0.98  # of the predictions
 LEAST_OTHERS = 5  # samples of other classes; with fewer, always the same may be right
 ALIKE = 2.0  # times as many samples at most
-LEARNT = 0.5  # of the way from a constant prediction to a perfect one, on training samples
+LEARNT = 0.5  # of the way from a constant prediction to a perfect one, of training score or loss
 FOUND = 0.1  # of the other classes' samples, at most
 
 
@@ -73,6 +74,10 @@ def _just_begun(evidence: RunEvidence) -> bool:
 
 
 def _learnt(evidence: RunEvidence) -> bool:
-    """Whether training samples are told apart, by the same weights in the same mode."""
-    fitted = score(evidence, evidence.train_predictions)
-    return fitted is not None and fitted.skill >= LEARNT
+    """Whether training samples are told apart, by the kept weights or by those of the end.
+
+    Where the validation loss only rises, the kept ones are those of a pass that knew nothing yet.
+    """
+    fitted, left = score(evidence, evidence.train_predictions), loss_left(evidence)
+    kept = fitted is not None and fitted.skill >= LEARNT
+    return kept or (left is not None and left <= 1 - LEARNT)
