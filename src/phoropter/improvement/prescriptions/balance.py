@@ -22,8 +22,8 @@ UNEQUAL = 3  # times as many samples: the others are rare (as for the finding)
 FEW = 10  # samples of the rarest class: of more, what is left out of the others is missed
 SELDOM = 30  # times as many: most batches hold no sample of the rarest
 LONGER = 4
-"""Times. On four small networks, one class in a hundred, adjusted logits removed .16 of the error
-on average, .42 in four times as many passes."""
+"""Times. On eight small networks, every second class thinned to 1 %, adjusted logits removed
+.27 of the error on average, .39 in four times as many passes (more on six, less on two)."""
 
 
 def imbalance(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
