@@ -71,13 +71,16 @@ def falling(losses: Curve) -> Falling | None:
 
     The gain supposes that each further half brings the same share of the half before it, which is
     exact for exponentials and straight lines, and cautious for power laws. Learning time (steps
-    weighted by the rate) keeps a decaying schedule from looking like a finished run.
+    weighted by the rate) keeps a decaying schedule from looking like a finished run. What counts is
+    the least loss so far: where it jumps until the rate decays, its coming to rest is no progress.
+    To four such runs twice the time brought .03 to .07 of the chance loss; their losses promised
+    .12 to .66, their least losses at most .07 (three runs) and .66.
     """
     if len(losses) < 2:
         return None
     begin, end = float(losses.time[0]), float(losses.time[-1])
     middle = (begin + end) / 2
-    smooth = curves.smooth(losses.values)
+    smooth = curves.smooth(np.minimum.accumulate(losses.values))
     halfway = float(np.interp(middle, losses.time, smooth))
     early, late = float(smooth[0]) - halfway, halfway - float(smooth[-1])
     bend = late / early if early > 0 else float("nan")
