@@ -388,3 +388,16 @@ def test_the_metric_decides_what_is_to_be_named(evidence, metric, change, model)
         for item in idea.prescriptions
     ]
     assert not any("predict.threshold" in change for change in again)
+
+
+@pytest.mark.parametrize("code", ["lr-too-low", "undertrained", "vanishing-gradient"])
+def test_unnormalised_sigmoids_are_replaced_first(evidence, code):
+    sigmoids = {
+        "model.name": "cnn",
+        "model.pretrained": False,
+        "model.transfer": "finetune",
+        "model.activation": "sigmoid",
+        "model.norm": "none",
+    }
+    first = prescribe(_finding(code), evidence(sigmoids)).prescriptions[0]
+    assert first.change == {"model.activation": "relu", "model.norm": "batch"}

@@ -11,6 +11,7 @@ from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.signals import curve
 from phoropter.improvement.prescriptions.changes import averaged_weights, longer
+from phoropter.improvement.prescriptions.depth import passing
 from phoropter.improvement.prescriptions.making import is_small_net, prescription, rounded
 
 MIN_WARMUP = 0.1
@@ -39,7 +40,12 @@ def too_high(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
 
 
 def too_low(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
-    """For "lr-too-low": a usual rate if this one is far off, ten times, three times."""
+    """For "lr-too-low": a usual rate if this one is far off, ten times, three times.
+
+    Unnormalised sigmoids learn slowly at any rate.
+    """
+    if evidence.recipe.model.activation == "sigmoid":
+        yield from passing(evidence)
     lr, usual = evidence.recipe.train.lr, usual_rates(evidence.recipe)
     if lr * 10 < usual.low:
         yield _rate(evidence, "usual-rate", usual.usual)
