@@ -151,21 +151,6 @@ def test_frozen_features_are_never_told_to_augment(evidence):
             assert varied == (item.change.get("model.transfer") == "finetune")
 
 
-@pytest.mark.parametrize(("side", "smaller"), [(288, 160), (128, 96), (96, 64), (64, None)])
-def test_fine_tuning_is_also_prescribed_on_smaller_images(evidence, side, smaller):
-    found = prescribe(_finding("underfit"), evidence({"data.size": side})).prescriptions
-    tuned = [item for item in found if item.change.get("model.transfer") == "finetune"]
-    sides = {item.change.get("data.size", side) for item in tuned}
-    assert sides == ({side} if smaller is None else {side, smaller})
-    for frozen in (True, False):
-        costs = {
-            item.change.get("data.size", side): item.cost
-            for item in tuned
-            if ("train.frozen" in item.change) == frozen
-        }
-        assert smaller is None or costs[smaller] < costs[side]
-
-
 def test_mirrored_views_need_that_flips_are_allowed(evidence):
     for flip in (True, False):
         change = {"model.transfer": "finetune", "data.augment.flip": flip}
@@ -388,16 +373,3 @@ def test_the_metric_decides_what_is_to_be_named(evidence, metric, change, model)
         for item in idea.prescriptions
     ]
     assert not any("predict.threshold" in change for change in again)
-
-
-@pytest.mark.parametrize("code", ["lr-too-low", "undertrained", "vanishing-gradient"])
-def test_unnormalised_sigmoids_are_replaced_first(evidence, code):
-    sigmoids = {
-        "model.name": "cnn",
-        "model.pretrained": False,
-        "model.transfer": "finetune",
-        "model.activation": "sigmoid",
-        "model.norm": "none",
-    }
-    first = prescribe(_finding(code), evidence(sigmoids)).prescriptions[0]
-    assert first.change == {"model.activation": "relu", "model.norm": "batch"}
