@@ -18,28 +18,33 @@ def failed(folder):
     return {name for name, gate in gates(folder).items() if not gate.passed}
 
 
+class Asleep(nn.Module):
+    """A network whose trunk stays in eval mode, in training too."""
+
+    def __init__(self, trunk, width):
+        super().__init__()
+        self.trunk, self.head = trunk, nn.Linear(width, 10)
+
+    def train(self, mode=True):
+        super().train(mode)
+        self.trunk.eval()
+        return self
+
+    def forward(self, x):
+        return self.head(self.trunk(x))
+
+
 def test_dropout_asleep_in_a_part_is_seen(make_loop, tmp_path):
     """The network is in train mode, but a part that learns came in eval mode from elsewhere."""
 
-    class Assembled(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.trunk = nn.Sequential(nn.Linear(64, 32), nn.Dropout(0.5), nn.ReLU())
-            self.head = nn.Linear(32, 10)
+    def assembled():
+        return Asleep(nn.Sequential(nn.Linear(64, 32), nn.Dropout(0.5), nn.ReLU()), 32)
 
-        def train(self, mode=True):
-            super().train(mode)
-            self.trunk.eval()
-            return self
-
-        def forward(self, x):
-            return self.head(self.trunk(x))
-
-    make_loop(make=Assembled).run(tmp_path / "a").close()
+    make_loop(make=assembled).run(tmp_path / "a").close()
     assert failed(tmp_path / "a") == {"mode-mixup"}
 
     def frozen():
-        network = Assembled()
+        network = assembled()
         network.trunk.requires_grad_(False)
         return network
 
@@ -125,23 +130,14 @@ def test_dropout_that_is_not_told_the_mode_is_named_by_its_layer(make_loop, tmp_
 
 
 def test_dropout_as_a_function_in_a_frozen_part_may_sleep(make_loop, tmp_path):
-    class Assembled(nn.Module):
-        def __init__(self, *, frozen):
-            super().__init__()
-            self.trunk, self.head = Dropping(told), nn.Linear(10, 10)
-            self.trunk.requires_grad_(not frozen)
-
-        def train(self, mode=True):
-            super().train(mode)
-            self.trunk.eval()
-            return self
-
-        def forward(self, x):
-            return self.head(self.trunk(x))
+    def assembled(*, frozen):
+        network = Asleep(Dropping(told), 10)
+        network.trunk.requires_grad_(not frozen)
+        return network
 
     for frozen in (True, False):
         folder = tmp_path / str(frozen)
-        make_loop(make=lambda frozen=frozen: Assembled(frozen=frozen)).run(folder).close()
+        make_loop(make=lambda frozen=frozen: assembled(frozen=frozen)).run(folder).close()
         off = gates(folder)["mode-mixup"].evidence["off_in_training"]
         assert off == ([] if frozen else ["trunk.dropout()"])
 

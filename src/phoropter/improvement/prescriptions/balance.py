@@ -9,6 +9,7 @@ from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.falling import FIRST_STEPS
 from phoropter.diagnosis.norms import usual_rates
+from phoropter.diagnosis.rules.class_imbalance import RATIO
 from phoropter.improvement.prescriptions.answers import fitting_answers
 from phoropter.improvement.prescriptions.making import (
     advice,
@@ -18,7 +19,6 @@ from phoropter.improvement.prescriptions.making import (
     rounded,
 )
 
-UNEQUAL = 3  # times as many samples: the others are rare (as for the finding)
 FEW = 10  # samples of the rarest class: of more, what is left out of the others is missed
 SELDOM = 30  # times as many: most batches hold no sample of the rarest
 LONGER = 4
@@ -67,7 +67,7 @@ def _as_few(evidence: RunEvidence) -> Iterator[Prescription]:
     if not is_frozen(evidence.recipe) or is_classic(evidence.recipe) or not counts:
         return
     least, most = min(counts), max(counts)
-    rare = sum(count * UNEQUAL <= most for count in counts)
+    rare = sum(count * RATIO <= most for count in counts)
     batch = evidence.recipe.train.batch_size
     if 2 * rare < len(counts) or least > FEW or evidence.recipe.data.most_of_class is not None:
         return

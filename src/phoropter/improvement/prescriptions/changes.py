@@ -16,6 +16,7 @@ from phoropter.improvement.prescriptions.making import (
     rounded,
     sees_images,
 )
+from phoropter.improvement.prescriptions.priors import PRIORS
 
 PRESETS = ("none", "light", "medium", "strong")
 FINE_TUNE_LR = {  # the pretrained layers' rate
@@ -35,7 +36,6 @@ TUNING_BATCHES = (64, 32)
 STEPS_A_PASS = 100  # enough for batches to be larger, which take less time an image
 TUNING_SIDES = (224, 160, 128, 96, 64)
 SMALLER = 0.75  # of the side: little more than half of the work; assumed of the gain as well
-ALL_SHARE = 0.2
 FINE_TUNE_EPOCHS = 15
 UPPER_EPOCHS = 5
 UPPER_SHARE = 0.1  # of the error: half of what all layers may bring
@@ -160,7 +160,7 @@ def fine_tune(evidence: RunEvidence) -> Iterator[Prescription]:
             f"Train all layers instead of the head alone, at a small rate ({rate:g}) and from a "
             f"head that is fitted on the frozen features{words}.",
             cost=PASS_COST * epochs * work,
-            share=share * ALL_SHARE,
+            share=share * PRIORS["finetune"].share,
         )
 
 
