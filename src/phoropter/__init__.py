@@ -9,6 +9,7 @@ The names below load on first use, so that `import phoropter` costs next to noth
 
 from __future__ import annotations
 
+import os
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,11 @@ if TYPE_CHECKING:
     from phoropter.watching.recording import watch as watch
 
     __version__: str
+
+# torch asks for it at its first allocation. A step gives its activations back to the system and
+# takes as much in the next one: in pages of 2 MiB that costs a fraction of what it costs in pages
+# of 4 KiB, which was half of a fine-tuning step at 288 px (docs/adr/0013-large-pages.md).
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 _API = "phoropter.project.api"
 _HOMES = {

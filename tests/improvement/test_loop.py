@@ -6,7 +6,7 @@ import pytest
 
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding, Metric, Prescription
-from phoropter.improvement.loop import Loop
+from phoropter.improvement.loop import CUT, Loop
 from phoropter.improvement.trial import Candidate, Searched, Trial
 from phoropter.testing.fake_bench import FakeBench
 
@@ -79,6 +79,21 @@ def test_the_budget_ends_the_loop() -> None:
     assert len(list(loop.turns())) == 3
     assert loop.stopped_by == "budget"
     assert bench.left >= 0
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.1])
+def test_a_run_that_the_end_cuts_is_judged_by_what_it_has_reached(gain: float) -> None:
+    bench = FakeBench(
+        score=lambda recipe: 0.5 + gain * (recipe.train.epochs == 40),
+        found=lambda recipe: (overfit(cure(train__epochs=40), cure(0.01, train__lr=0.01)),),
+        cuts=lambda recipe: recipe.train.epochs == 40,
+    )
+    loop = loop_on(bench)
+    (turn,) = loop.turns()
+    assert turn.decision.accepted == (gain > 0)
+    assert turn.decision.reason.endswith(CUT)
+    assert loop.reference == (turn.challenger if gain else turn.reference)
+    assert loop.stopped_by == "budget"
 
 
 def test_the_users_own_change_is_tried_first() -> None:

@@ -125,6 +125,23 @@ def test_a_challenger_that_clearly_loses_is_stopped_and_continued_when_asked(ben
     assert all((bench.of(whole).path / n).read_bytes() == (fresh / n).read_bytes() for n in names)
 
 
+def test_a_run_that_was_cut_may_be_tried_again_and_is_judged_anew(bench):
+    reference = bench.run(MLP.changed({"model.name": "majority"}), role="baseline")
+    bench.deadline = time.monotonic()
+    cut = bench.run(MLP, against=reference)
+    assert cut.cut
+    before = bench.judge(reference, cut)
+    bench.project.notebook.record_step(turn_with(cut.run))
+    assert MLP.digest not in bench.tried_digests()
+    bench.deadline = None
+    whole = bench.run(MLP, against=reference)
+    assert (whole.run, whole.cut) == (cut.run, False)
+    assert MLP.digest in bench.tried_digests()
+    again = bench.judge(reference, whole)
+    assert again.comparison.delta == pytest.approx(whole.score.value - reference.score.value)
+    assert again.comparison.looks == before.comparison.looks + 1
+
+
 def test_what_was_tried_corrects_what_is_expected(bench):
     trial = bench.run(MLP, role="baseline")
 

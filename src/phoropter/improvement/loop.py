@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from phoropter.core.recipe import Recipe
@@ -13,6 +13,9 @@ from phoropter.improvement.trial import Bench, Candidate, Combiner, Judgement, S
 
 LEAST_SEARCH_S = 15.0
 """Below it there is no time for as many recipes as a search needs to find anything."""
+
+CUT = "The time was up before it was finished."
+"""Added to the reason where a run was judged by what it had reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,10 @@ class Loop:
                 return
             candidate, recipe = chosen
             challenger = self.bench.run(recipe, against=self.reference)
+            yield self._turn(candidate, challenger)
             if challenger.cut:
-                # Half a run says nothing of the change; no look is spent on it.
                 self.stopped_by = "budget"
                 return
-            yield self._turn(candidate, challenger)
             candidates = self._candidates()
 
     def _search(self) -> Iterator[Turn]:
@@ -131,6 +133,9 @@ class Loop:
             greater_is_better=self.greater_is_better,
             retrained=_retrained(reference.recipe, challenger.recipe),
         )
+        if challenger.cut:
+            # Its best pass is a network like any other, and may be better already.
+            decision = replace(decision, reason=f"{decision.reason} {CUT}")
         if decision.accepted:
             self.reference = challenger
         return Turn(candidate, reference, challenger, judgement, decision)

@@ -139,9 +139,13 @@ class ProjectBench:
             record.recipe,
             record.score,
             record.summary.seconds,
-            cut=not is_done(path) and record.summary.stopped_by != "losing",
+            cut=self._is_cut(path),
             loss=loss(record.predictions),
         )
+
+    def _is_cut(self, path: Path) -> bool:
+        """Whether the budget ended the run, so that it may go on."""
+        return not is_done(path) and self.record(path).summary.stopped_by != "losing"
 
     def findings(self, trial: Trial) -> tuple[Finding, ...]:
         """The run's findings, then ideas for where nothing is wrong; pinned keys are left alone."""
@@ -229,11 +233,7 @@ class ProjectBench:
             for run, role, _ in self.project.notebook.runs()
             if role not in apart and (role != "candidate" or run in judged)
         )
-        return {
-            self.record(path).recipe.digest
-            for path in known
-            if is_done(path) or path.name in judged
-        }
+        return {self.record(path).recipe.digest for path in known if not self._is_cut(path)}
 
     def of(self, trial: Trial) -> RunRecord:
         """The full record behind a trial."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -244,6 +245,8 @@ def judge(
 ) -> Judgement:
     """The paired tests of two runs; a pair that was compared before is no new look.
 
+    One that has gone on since then, with more time, is.
+
     Args:
         reference: To be beaten.
         challenger: The best of `among` runs that were looked at; it counts as so many looks.
@@ -252,6 +255,8 @@ def judge(
     """
     names = (reference.summary.run, challenger.summary.run)
     known = notebook.comparison(*names)
+    if known is not None and not _is_of(known, reference, challenger):
+        known = None
     looks = known.looks if known is not None else notebook.looks + among
     comparison = known or compare(
         reference.predictions,
@@ -265,3 +270,10 @@ def judge(
     limit = threshold(looks)
     proper = proper_score_test(reference.predictions, challenger.predictions, decisive=limit)
     return Judgement(comparison, proper.delta, proper.p_value, limit)
+
+
+def _is_of(known: Comparison, reference: RunRecord, challenger: RunRecord) -> bool:
+    """Whether a comparison on record is of what the two runs say today."""
+    metric = named(known.metric)
+    delta = metric(challenger.predictions) - metric(reference.predictions)
+    return math.isclose(delta, known.delta, rel_tol=0.0, abs_tol=1e-9)

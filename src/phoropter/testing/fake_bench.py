@@ -21,6 +21,7 @@ class FakeBench:
         seconds: What each run takes off the clock.
         left: Seconds on the clock.
         ran: Every recipe that was run.
+        cuts: Recipes of which the time is up before they are finished.
     """
 
     score: Callable[[Recipe], float]
@@ -29,6 +30,7 @@ class FakeBench:
     seconds: float = 1.0
     left: float = 100.0
     ran: list[Recipe] = field(default_factory=list)
+    cuts: Callable[[Recipe], bool] = lambda _: False
 
     def planned(self, recipe: Recipe, *, seconds: float, like: Recipe) -> Recipe | None:  # noqa: ARG002
         """The recipe as it is, if one run still fits."""
@@ -39,7 +41,8 @@ class FakeBench:
         self.ran.append(recipe)
         self.left -= self.seconds
         value = self.score(recipe)
-        return Trial(recipe.digest, recipe, Metric("accuracy", value, 0, 1, 100), self.seconds)
+        score = Metric("accuracy", value, 0, 1, 100)
+        return Trial(recipe.digest, recipe, score, self.seconds, cut=self.cuts(recipe))
 
     def findings(self, trial: Trial) -> tuple[Finding, ...]:
         """The findings from the table."""

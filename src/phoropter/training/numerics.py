@@ -188,6 +188,18 @@ def compiled(trial: Callable[[Numerics], Trial], *, threads: int) -> Numerics:
     return replace(chosen, reason=reason, seconds_per_step=dict(race.seconds))
 
 
+def agrees(candidate: Numerics, reference: Trial, tried: Trial) -> bool:
+    """Whether the candidate's losses are those of plain float32, but for rounding.
+
+    Over the steps that both have made: slow ones are not repeated as often.
+    """
+    tolerance = EXACT_TOLERANCE if candidate.direct else LOSS_TOLERANCE
+    return all(
+        abs(a - b) <= tolerance * max(abs(a), 0.1)
+        for a, b in zip(reference.losses, tried.losses, strict=False)
+    )
+
+
 class _Race:
     """Candidates against plain float32, while there is time for them."""
 
@@ -209,8 +221,7 @@ class _Race:
         tried = self._trial(candidate)
         name = name or candidate.name
         self.seconds[name] = tried.seconds
-        tolerance = EXACT_TOLERANCE if candidate.direct else LOSS_TOLERANCE
-        if _agree(self._reference.losses, tried.losses, tolerance):
+        if agrees(candidate, self._reference, tried):
             self.agreeing[name] = candidate
 
     def repeat(self) -> None:
@@ -239,7 +250,7 @@ class _Race:
         cost_s = time.perf_counter() - started
         self.seconds[candidate.name] = tried.seconds
         pays = steps is None or (before_s - tried.seconds) * steps > cost_s
-        if pays and _agree(self._reference.losses, tried.losses, LOSS_TOLERANCE):
+        if pays and agrees(candidate, self._reference, tried):
             self.agreeing[candidate.name] = candidate
 
     @property
@@ -285,10 +296,3 @@ def read_numerics(folder: Path) -> Numerics | None:
 def write_numerics(folder: Path, numerics: Numerics) -> None:
     """Records the choice, so that a resumed or replayed run computes the same numbers."""
     write_record(folder / FILE, asdict(numerics))
-
-
-def _agree(reference: list[float], losses: list[float], tolerance: float) -> bool:
-    """Over the steps that both have made: slow ones are not repeated as often."""
-    return all(
-        abs(a - b) <= tolerance * max(abs(a), 0.1) for a, b in zip(reference, losses, strict=False)
-    )

@@ -26,6 +26,7 @@ from phoropter.training.numerics import (
     MOST_MEASURING_SHARE,
     Numerics,
     Trial,
+    agrees,
     fixed,
     has_bfloat16,
 )
@@ -58,11 +59,15 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """The numerics that a run will probably have, what its steps take then, and the choice."""
+    """The numerics that a run will probably have, what its steps take then, and the choice.
+
+    `plain` are the steps under the numerics to begin with.
+    """
 
     numerics: Numerics
     step_s: float
     choosing_s: float
+    plain: Trial
 
 
 def paced(
@@ -117,11 +122,12 @@ def _steps(
     if recipe.train.numerics != "auto":
         kind = "bfloat16" if recipe.train.numerics == "bfloat16" else "float32"
         told = fixed(kind, threads=plain.threads)
-        return _Steps(told, rehearse(told).usual, 0.0)
+        trial = rehearse(told)
+        return _Steps(told, trial.usual, 0.0, trial)
     begun = time.perf_counter()
     trial = rehearse(plain)
     cost_s = time.perf_counter() - begun
-    steps = _Steps(plain, trial.usual, cost_s)
+    steps = _Steps(plain, trial.usual, cost_s, trial)
     if plan.total_steps < LEAST_STEPS:
         return replace(steps, choosing_s=0.0)
     if is_direct(objective, data, recipe, plan=plan, accelerator=accelerator):
@@ -140,11 +146,12 @@ def _steps(
 
 
 def _faster(steps: _Steps, rehearse: Callable[[Numerics], Trial], numerics: Numerics) -> _Steps:
-    """With these numerics, if they save more than noise."""
-    tried_s = rehearse(numerics).usual
-    if tried_s > (1 - LEAST_GAIN) * steps.step_s:
+    """With these numerics, if they save more than noise and compute the same."""
+    tried = rehearse(numerics)
+    saved = tried.usual <= (1 - LEAST_GAIN) * steps.step_s
+    if not saved or not agrees(numerics, steps.plain, tried):
         return steps
-    return replace(steps, numerics=numerics, step_s=tried_s)
+    return replace(steps, numerics=numerics, step_s=tried.usual)
 
 
 def _answered(data: TrainingData, plan: Plan) -> Rows:
