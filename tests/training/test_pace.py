@@ -13,7 +13,7 @@ from phoropter.training.numerics import Trial
 from phoropter.training.pace import MOST_TRIALS, paced
 from phoropter.training.plan import make_plan
 
-COST_S = 2.0
+COST_S, ON_AVERAGE = 2.0, 1.1
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def rehearsed(monkeypatch):
             clock[0] += COST_S
             tried.append(numerics.name)
             took = seconds[numerics.name]
-            return Trial([1.0 + rounded * numerics.autocast], 0.9 * took, took)
+            return Trial([1.0 + rounded * numerics.autocast], took / ON_AVERAGE)
 
         monkeypatch.setattr(module, "rehearsal", lambda *_, **__: trial)
         monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock[0]))

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from phoropter.augment.policies import augmenter
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import TargetSchema
 from phoropter.data.memory import MemoryInputs
+from phoropter.training import surviving as module
 from phoropter.training.records import TrainingData
-from phoropter.training.surviving import label_gate
+from phoropter.training.surviving import BLOCK, audit_s, label_gate
 
 SCHEMA = TargetSchema("classes", tuple("0123456789"), counts=(90,) * 10)
 TURN = {"torchvision.RandomRotation": {"degrees": [180, 180]}}
@@ -70,3 +72,21 @@ def test_values_features_and_plain_training_are_not_audited(data):
     assert gate_of(data, preset, TargetSchema("values", ("angle",))) is None
     features = MemoryInputs(np.zeros((900, 5), np.float32))
     assert gate_of(replace(data, inputs=features), preset) is None
+
+
+def test_what_the_audit_takes_is_told_from_a_block_of_each_kind(data, monkeypatch):
+    """A clock that ticks once for an image: 900 plain ones, 500 for each of two kinds."""
+    clock, timed = [0], []
+
+    def seen(inputs, rows, vary=None):
+        timed.append(len(rows))
+        clock[0] += len(rows)
+
+    monkeypatch.setattr(module, "_seen", seen)
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    augment = {"data.augment.erasing": 0.2, "data.augment.pipeline": [TURN]}
+    recipe = Recipe().changed({"data.size": 8, "data.channels": 1, **augment})
+    varied = replace(data, augment=augmenter(recipe.data.augment, size=8, channels=1))
+    assert audit_s(recipe, varied, SCHEMA) == pytest.approx(900 + 2 * 500)
+    assert timed == [BLOCK] * 3
+    assert audit_s(recipe, replace(data, augment=None), SCHEMA) == 0

@@ -77,12 +77,10 @@ class Trial:
     Args:
         losses: Of each step.
         seconds: Of the fastest one, the first not counted.
-        usual: Mean seconds of these steps: a run is made of slower ones, too.
     """
 
     losses: list[float]
     seconds: float
-    usual: float = math.nan
 
 
 def enough_threads(*, products: int | None) -> int:

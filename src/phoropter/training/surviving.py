@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from phoropter.augment.kinds import kinds
+from phoropter.augment.kinds import Kind, kinds
 from phoropter.augment.policies import augmenter
 from phoropter.augment.survival import Lost, lost_labels, recognised
 from phoropter.augment.variation import Augmenter
@@ -36,18 +39,14 @@ def label_gate(recipe: Recipe, data: TrainingData, schema: TargetSchema) -> Gate
     Training images are varied in each of the recipe's ways alone and compared with plain ones, by
     `augment.survival`. What is measured is the largest share of a class that is lost to another.
     """
-    images = data.inputs.batch(data.train_rows[:1])
-    if schema.kind != "classes" or data.augment is None or images.dtype != torch.uint8:
+    if not _is_audited(data, schema):
         return None
-    witnesses, labels = _witnesses(data, seed=recipe.seed, numbers=images.numel())
-    rows = _chosen(labels, seed=recipe.seed, numbers=images.numel())
+    witnesses, labels, rows = _compared(recipe, data)
     plain = _seen(data.inputs, witnesses)
     varied, without = {}, {}
-    for kind in kinds(recipe.data.augment):
-        vary = augmenter(kind.recipe, size=images.shape[-1], channels=images.shape[1])
-        if vary is not None:
-            varied[kind.name] = _seen(data.inputs, witnesses[rows], vary)
-            without[kind.name] = dict(kind.without)
+    for kind, vary in _ways(recipe, data):
+        varied[kind.name] = _seen(data.inputs, witnesses[rows], vary)
+        without[kind.name] = dict(kind.without)
     lost = lost_labels(plain, labels, rows, varied)
     evidence = {
         "kinds": list(varied),
@@ -58,6 +57,44 @@ def label_gate(recipe: Recipe, data: TrainingData, schema: TargetSchema) -> Gate
     }
     share = max((item.taken / item.samples for item in lost), default=0.0)
     return Gate("label-breaking-augmentation", share, 0.0, not lost, evidence)
+
+
+def audit_s(recipe: Recipe, data: TrainingData, schema: TargetSchema) -> float:
+    """Seconds that the audit will take, timed on one block of images in each way."""
+    if not _is_audited(data, schema):
+        return 0.0
+    witnesses, _, rows = _compared(recipe, data)
+    ways = [None, *(vary for _, vary in _ways(recipe, data))]
+    seconds = 0.0
+    for vary in ways:
+        block = witnesses[rows[:BLOCK]]
+        begun = time.perf_counter()
+        _seen(data.inputs, block, vary)
+        whole = len(witnesses) if vary is None else len(rows)
+        seconds += (time.perf_counter() - begun) * whole / len(block)
+    return seconds
+
+
+def _is_audited(data: TrainingData, schema: TargetSchema) -> bool:
+    if schema.kind != "classes" or data.augment is None:
+        return False
+    return data.inputs.batch(data.train_rows[:1]).dtype == torch.uint8
+
+
+def _compared(recipe: Recipe, data: TrainingData) -> tuple[Rows, NDArray[np.int64], Rows]:
+    """Rows that are left plain, their classes, and the positions of those that are varied too."""
+    numbers = data.inputs.batch(data.train_rows[:1]).numel()
+    witnesses, labels = _witnesses(data, seed=recipe.seed, numbers=numbers)
+    return witnesses, labels, _chosen(labels, seed=recipe.seed, numbers=numbers)
+
+
+def _ways(recipe: Recipe, data: TrainingData) -> Iterator[tuple[Kind, Augmenter]]:
+    """Each kind of variation in the recipe, alone."""
+    _, channels, _, size = data.inputs.batch(data.train_rows[:1]).shape
+    for kind in kinds(recipe.data.augment):
+        vary = augmenter(kind.recipe, size=size, channels=channels)
+        if vary is not None:
+            yield kind, vary
 
 
 def _facts(item: Lost, schema: TargetSchema) -> dict[str, object]:
