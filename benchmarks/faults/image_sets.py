@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from windows import cells, surfaces
 
 from phoropter.core.seed import generator
 
@@ -66,6 +67,9 @@ class Source:
         copies: Further copies, of other classes, cropped or mirrored, seen to be true.
             They would be right findings, and the runs on them not healthy.
         skipped: Images of each class, the first by name, that are another set's.
+        places: Where the images of a class are, "{}" for its name.
+        windows: What cuts the images from larger pictures, in place of that: a function of the
+            folder, the classes and the side.
     """
 
     folder: str
@@ -76,6 +80,8 @@ class Source:
     alike: float = 1.0
     copies: tuple[str, ...] = ()
     skipped: int = 0
+    places: str = "*/{}/*"
+    windows: Callable[[Path, tuple[str, ...], int], list[NDArray[np.uint8]]] | None = None
 
 
 SOURCES = {
@@ -158,13 +164,36 @@ SOURCES = {
     ),
     "mnist_c": Source("mnist_png", tuple("0123456789"), 28, (120, 40, 10), grey=True, skipped=680),
     "xray3": Source("xray3", ("Covid-19", "No_findings"), 128, (66, 34, 14), grey=True, alike=0.95),
+    "cifar_e": Source("cifar10_small", ("bird", "cat"), 32, (300, 140, 40), alike=0.85),
+    "seasons": Source(
+        "summer2winter128", ("trainA", "trainB"), 128, (140, 70, 20), alike=0.95, places="{}/*"
+    ),
+    "garments": Source(
+        "shift_cls_dev",
+        ("dress", "longsleeve", "shoes"),
+        128,
+        (33, 15, 4),
+        alike=0.95,
+        places="t*[ne]/{}/*",
+    ),
+    "streets": Source(
+        "camvid_small",
+        ("building", "car", "road", "tree"),
+        24,
+        (130, 80, 20),
+        alike=0.95,
+        windows=surfaces,
+    ),
+    "cells": Source(
+        "nuclei_inst", ("middle", "edge"), 24, (150, 80, 20), grey=True, alike=0.98, windows=cells
+    ),
 }
 
 
 def load(name: str, data: Path | None) -> ImageSet:
     """One of `SOURCES`; the draw of its parts is always the same."""
     source = SOURCES[name]
-    pools = _digits() if not source.folder else _files(source, Path(data or "") / source.folder)
+    pools = _pools(source, Path(data or "") / source.folder)
     chosen: dict[str, list[tuple[NDArray[np.uint8], int]]] = {part: [] for part in PARTS}
     for label, pool in enumerate(pools):
         order = generator(0, name, label).permutation(len(pool))
@@ -200,6 +229,15 @@ def changed(
     return ImageSet(f"{images.name}-{called}", images.classes, made)
 
 
+def _pools(source: Source, folder: Path) -> list[NDArray[np.uint8]]:
+    if not source.folder:
+        return _digits()
+    if source.windows is None:
+        return _files(source, folder)
+    pools = source.windows(folder, source.classes, source.side)
+    return [_distinct(pool, source.alike) for pool in pools]
+
+
 def _digits() -> list[NDArray[np.uint8]]:
     from sklearn.datasets import load_digits
 
@@ -212,7 +250,7 @@ def _files(source: Source, folder: Path) -> list[NDArray[np.uint8]]:
     """Of each class; of copies (equal bytes), which the collections hold, one is taken."""
     pools = []
     for name in source.classes:
-        found = (path for path in folder.glob(f"*/{name}/*") if path.suffix != ".gif")
+        found = (path for path in folder.glob(source.places.format(name)) if path.suffix != ".gif")
         paths = sorted(path for path in found if f"{name}/{path.name}" not in source.copies)
         first = {hashlib.sha256(path.read_bytes()).digest(): path for path in reversed(paths)}
         distinct = sorted(first.values())[source.skipped :]

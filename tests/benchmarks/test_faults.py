@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SUITE = Path(__file__).parents[2] / "benchmarks" / "faults"
-MODULES = ("faults", "image_sets", "networks", "pairs", "plan", "report", "run", "trial")
+MODULES = ("faults", "image_sets", "networks", "pairs", "plan", "report", "run", "trial", "windows")
 
 
 @pytest.fixture
