@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from windows import cells, surfaces
+from windows import Windows, cells, surfaces
 
 from phoropter.core.seed import generator
 
@@ -68,8 +68,7 @@ class Source:
             They would be right findings, and the runs on them not healthy.
         skipped: Images of each class, the first by name, that are another set's.
         places: Where the images of a class are, "{}" for its name.
-        windows: What cuts the images from larger pictures, in place of that: a function of the
-            folder, the classes and the side.
+        windows: What cuts the images from larger pictures instead, a function of `windows.py`.
     """
 
     folder: str
@@ -81,7 +80,7 @@ class Source:
     copies: tuple[str, ...] = ()
     skipped: int = 0
     places: str = "*/{}/*"
-    windows: Callable[[Path, tuple[str, ...], int], list[NDArray[np.uint8]]] | None = None
+    windows: Callable[[Path, tuple[str, ...], int], list[Windows]] | None = None
 
 
 SOURCES = {
@@ -164,7 +163,7 @@ SOURCES = {
     ),
     "mnist_c": Source("mnist_png", tuple("0123456789"), 28, (120, 40, 10), grey=True, skipped=680),
     "xray3": Source("xray3", ("Covid-19", "No_findings"), 128, (66, 34, 14), grey=True, alike=0.95),
-    "cifar_e": Source("cifar10_small", ("bird", "cat"), 32, (300, 140, 40), alike=0.85),
+    "cifar_e": Source("cifar10_small", ("bird", "cat"), 32, (500, 240, 40), alike=0.85),
     "seasons": Source(
         "summer2winter128", ("trainA", "trainB"), 128, (140, 70, 20), alike=0.95, places="{}/*"
     ),
@@ -172,7 +171,7 @@ SOURCES = {
         "shift_cls_dev",
         ("dress", "longsleeve", "shoes"),
         128,
-        (33, 15, 4),
+        (32, 14, 8),
         alike=0.95,
         places="t*[ne]/{}/*",
     ),
@@ -234,8 +233,12 @@ def _pools(source: Source, folder: Path) -> list[NDArray[np.uint8]]:
         return _digits()
     if source.windows is None:
         return _files(source, folder)
-    pools = source.windows(folder, source.classes, source.side)
-    return [_distinct(pool, source.alike) for pool in pools]
+    pools = []
+    found = source.windows(folder, source.classes, source.side)
+    for name, windows in zip(source.classes, found, strict=True):
+        kept = [window for key, window in windows.items() if f"{name}/{key}" not in source.copies]
+        pools.append(_distinct(np.stack(kept), source.alike))
+    return pools
 
 
 def _digits() -> list[NDArray[np.uint8]]:

@@ -1,4 +1,8 @@
-"""Squares cut from pictures with masks: what is to be told is what the square shows."""
+"""Squares cut from pictures with masks: what is to be told is what the square shows.
+
+Each function takes the folder of a set, classes and the side of a window in pixels, and gives the
+windows of each class by the name of what they were cut from.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +15,22 @@ from PIL import Image
 
 from phoropter.core.seed import generator
 
+Windows = dict[str, NDArray[np.uint8]]
+
 BY_DAY = "*[!P]_*"
 """CamVid's pictures without those of one video, taken at dusk, which are all but black."""
 
 PURE = 0.8
 """Of a window's pixels, at least, that are of its class."""
 
+FLAT = 8.0
+"""Standard deviation of grey levels below which a window shows nothing: bare asphalt."""
+
 
 def surfaces(
     folder: Path, classes: Sequence[str], side: int, *, names: str = BY_DAY
-) -> list[NDArray[np.uint8]]:
-    """Of each class windows (n, side, side, 3), one a picture at most, nearly all of that class.
+) -> list[Windows]:
+    """Of each class windows (side, side, 3), one a picture at most, nearly all of that class.
 
     Args:
         folder: PART/images/NAME.jpg, PART/masks/NAME.png with class numbers, and classes.txt.
@@ -31,7 +40,7 @@ def surfaces(
     """
     lines = (folder / "classes.txt").read_text().splitlines()
     numbers = {name: int(number) for number, name in map(str.split, lines)}
-    found: list[list[NDArray[np.uint8]]] = [[] for _ in classes]
+    found: list[Windows] = [{} for _ in classes]
     for path in sorted(folder.glob(f"*/images/{names}")):
         picture = _read(path, "RGB")
         mask = _read(path.parents[1] / "masks" / f"{path.stem}.png", "L")
@@ -39,14 +48,14 @@ def surfaces(
             places = np.argwhere(_shares(mask == numbers[name], side) >= PURE)
             if len(places):
                 row, column = generator(0, path.stem, name).choice(places)
-                windows.append(picture[row : row + side, column : column + side])
-    return [np.stack(windows) for windows in found]
+                window = picture[row : row + side, column : column + side]
+                if window.mean(axis=2).std() >= FLAT:
+                    windows[path.stem] = window
+    return found
 
 
-def cells(
-    folder: Path, classes: Sequence[str], side: int, *, most: int = 16
-) -> list[NDArray[np.uint8]]:
-    """Grey windows (n, side, side) with a cell in the middle, and those with its edge there.
+def cells(folder: Path, classes: Sequence[str], side: int, *, most: int = 16) -> list[Windows]:
+    """Grey windows (side, side) with a cell in the middle, and those with its edge there.
 
     Each is brought to the full range of grey, since some microscopes saw hardly anything. A cell is
     the middle of one window, but those beside it may show it as well. Cells that do not fit into a
@@ -64,8 +73,8 @@ def cells(
     if tuple(classes) != ("middle", "edge"):
         message = f"Cells are told by 'middle' and 'edge', not {classes!r}."
         raise ValueError(message)
-    middles: list[NDArray[np.uint8]] = []
-    edges: list[NDArray[np.uint8]] = []
+    middles: Windows = {}
+    edges: Windows = {}
     for path in sorted(folder.glob("*/*/images/*")):
         picture = _read(path, "L")
         for number, place in enumerate(sorted(path.parents[1].glob("masks/*"))[:most]):
@@ -77,8 +86,8 @@ def cells(
             row, column = spot.astype(np.int64) - side // 2
             window = picture[max(row, 0) : row + side, max(column, 0) : column + side]
             if window.shape == (side, side) and min(lengths) >= side / 3 and max(lengths) <= side:
-                kind.append(_stretched(window))
-    return [np.stack(windows) for windows in (middles, edges)]
+                kind[place.stem] = _stretched(window)
+    return [middles, edges]
 
 
 def _edge(cell: NDArray[np.int64]) -> NDArray[np.int64]:
