@@ -15,7 +15,7 @@ SUITE = Path(__file__).parents[2] / "benchmarks" / "faults"
 def suite(monkeypatch):
     monkeypatch.syspath_prepend(str(SUITE))
     yield import_module
-    for name in ("windows", "image_sets"):
+    for name in ("windows", "sources", "image_sets"):
         sys.modules.pop(name, None)
 
 
@@ -85,7 +85,7 @@ def test_classes_are_found_where_a_set_has_them(suite, tmp_path):
             pixels = np.full((9, 12, 3), value)
             pixels[number:] += 1
             saved(tmp_path / name / f"{number}.png", pixels)
-    source = sets.Source("", ("trainA", "trainB"), 8, (2, 1, 0), places="{}/*")
+    source = suite("sources").Source("", ("trainA", "trainB"), 8, (2, 1, 0), places="{}/*")
     pools = sets._files(source, tmp_path)
     assert [len(pool) for pool in pools] == [3, 3]
     assert [int(pool.max()) for pool in pools] == [41, 91]
