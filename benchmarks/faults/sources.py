@@ -159,7 +159,7 @@ SOURCES = {
         "camvid_small",
         ("building", "road", "tree"),
         24,
-        (200, 100, 20),
+        (270, 110, 20),
         alike=0.95,
         copies=(
             "building/0006R0_f01980",
@@ -197,7 +197,7 @@ SOURCES = {
         "nuclei_inst",
         ("middle", "edge"),
         24,
-        (150, 80, 20),
+        (260, 110, 30),
         grey=True,
         alike=0.98,
         copies=("edge/a9c172ffd136d7c12e6723bfba9a12f8cfc746668076135f61cb9374b16b9e33",),

@@ -23,7 +23,7 @@ BY_DAY = "*[!P]_*"
 PURE = 0.8
 """Of a window's pixels, at least, that are of its class."""
 
-FLAT = 8.0
+FLAT = 5.0
 """Standard deviation of grey levels below which a window shows nothing: bare asphalt."""
 
 
@@ -54,7 +54,7 @@ def surfaces(
     return found
 
 
-def cells(folder: Path, classes: Sequence[str], side: int, *, most: int = 16) -> list[Windows]:
+def cells(folder: Path, classes: Sequence[str], side: int, *, most: int = 32) -> list[Windows]:
     """Grey windows (side, side) with a cell in the middle, and those with its edge there.
 
     Each is brought to the full range of grey, since some microscopes saw hardly anything. A cell is
