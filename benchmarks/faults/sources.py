@@ -123,7 +123,7 @@ SOURCES = {
         "cifar10_small",
         ("bird", "cat"),
         32,
-        (400, 200, 20),
+        (500, 200, 20),
         alike=0.85,
         copies=(
             "bird/1274.jpg",
@@ -200,7 +200,11 @@ SOURCES = {
         (260, 110, 30),
         grey=True,
         alike=0.98,
-        copies=("edge/a9c172ffd136d7c12e6723bfba9a12f8cfc746668076135f61cb9374b16b9e33",),
+        copies=(
+            "edge/453ab234fed99d02ea8ffcebafe7ddbc0954b9ce7bd9cde038a133cf0d508853",
+            "edge/a9c172ffd136d7c12e6723bfba9a12f8cfc746668076135f61cb9374b16b9e33",
+            "middle/94e3dd72df51cd922a7ca27dedb9c6eb36090f563a90ff939d672bd64783c74d",
+        ),
         windows=cells,
     ),
 }
