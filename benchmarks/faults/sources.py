@@ -123,7 +123,7 @@ SOURCES = {
         "cifar10_small",
         ("bird", "cat"),
         32,
-        (500, 200, 20),
+        (500, 240, 40),
         alike=0.85,
         copies=(
             "bird/1274.jpg",
