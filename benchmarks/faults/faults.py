@@ -82,7 +82,8 @@ class Fault:
 FAULTS: dict[str, Fault] = {}
 NETS: tuple[Family, ...] = ("mlp", "cnn")
 ALL: tuple[Family, ...] = ("mlp", "cnn", "head")
-COLOURED = frozenset({*(f"cifar_{letter}" for letter in "abcd"), "ants_bees", "clothes"})
+CIFAR = frozenset(f"cifar_{letter}" for letter in "abcde")
+COLOURED = CIFAR | {"ants_bees", "clothes", "garments"}  # streets are grey, but for a hint
 DIGITS = frozenset({"digits", "mnist", "mnist_b", "mnist_c"})
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from sources import SOURCES, Source
 
 from phoropter.core.seed import generator
 
@@ -52,119 +53,10 @@ class ImageSet:
         return ImageSet(called, self.classes, {**self.parts, name: part})
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where a set comes from, and how much of it is taken.
-
-    Args:
-        folder: Its name under the data folder, "" if built in.
-        classes: Those taken.
-        side: Pixels that the images are brought to.
-        counts: Images of each class for train, val and test.
-        grey: Whether colour is dropped (there is none).
-        alike: Correlation of the pixels from which two photographs are one, and one is left out.
-        copies: Further copies, of other classes, cropped or mirrored, seen to be true.
-            They would be right findings, and the runs on them not healthy.
-        skipped: Images of each class, the first by name, that are another set's.
-    """
-
-    folder: str
-    classes: tuple[str, ...]
-    side: int
-    counts: tuple[int, int, int]
-    grey: bool = False
-    alike: float = 1.0
-    copies: tuple[str, ...] = ()
-    skipped: int = 0
-
-
-SOURCES = {
-    "digits": Source("", tuple("0123456789"), 8, (110, 40, 10), grey=True),
-    "cifar_a": Source(
-        "cifar10_small",
-        ("frog", "ship"),
-        32,
-        (200, 100, 8),
-        alike=0.85,
-        copies=(
-            "frog/0095.jpg",
-            "frog/0736.jpg",
-            "frog/1453.jpg",
-            "ship/0714.jpg",
-            "frog/2342.jpg",
-        ),
-    ),
-    "ants_bees": Source("ants_bees", ("ants", "bees"), 128, (120, 60, 10), alike=0.85),
-    "mnist": Source("mnist_png", tuple("0123456789"), 28, (120, 40, 10), grey=True),
-    "cifar_b": Source(
-        "cifar10_small",
-        ("deer", "truck"),
-        32,
-        (200, 100, 20),
-        alike=0.85,
-        copies=(
-            "deer/1398.jpg",
-            "deer/1624.jpg",
-            "deer/1632.jpg",
-            "deer/1005.jpg",
-            "deer/0589.jpg",
-            "deer/0902.jpg",
-            "deer/2138.jpg",
-            "truck/0229.jpg",
-            "truck/1744.jpg",
-            "truck/0606.jpg",
-        ),
-    ),
-    "mnist_b": Source("mnist_png", tuple("0123456789"), 28, (120, 40, 10), grey=True, skipped=340),
-    "cifar_c": Source(
-        "cifar10_small",
-        ("automobile", "horse"),
-        32,
-        (200, 100, 20),
-        alike=0.85,
-        copies=(
-            "automobile/0277.jpg",
-            "automobile/0337.jpg",
-            "automobile/0357.jpg",
-            "automobile/0560.jpg",
-            "automobile/0742.jpg",
-            "automobile/0759.jpg",
-            "automobile/0784.jpg",
-            "automobile/0896.jpg",
-            "automobile/1523.jpg",
-            "automobile/1577.jpg",
-            "automobile/1590.jpg",
-            "automobile/1732.jpg",
-            "automobile/2120.jpg",
-            "automobile/2138.jpg",
-            "automobile/2139.jpg",
-            "horse/1333.jpg",
-            "horse/2028.jpg",
-        ),
-    ),
-    "clothes": Source("clothing10", ("pants", "t-shirt"), 128, (52, 24, 8), alike=0.95),
-    "cifar_d": Source(
-        "cifar10_small",
-        ("airplane", "dog"),
-        32,
-        (200, 100, 20),
-        alike=0.85,
-        copies=(
-            "airplane/0945.jpg",
-            "airplane/1377.jpg",
-            "airplane/1750.jpg",
-            "dog/0622.jpg",
-        ),
-    ),
-    "mnist_c": Source("mnist_png", tuple("0123456789"), 28, (120, 40, 10), grey=True, skipped=680),
-    "xray3": Source("xray3", ("Covid-19", "No_findings"), 128, (66, 34, 14), grey=True, alike=0.95),
-}
-
-
 def load(name: str, data: Path | None) -> ImageSet:
     """One of `SOURCES`; the draw of its parts is always the same."""
     source = SOURCES[name]
-    pools = _digits() if not source.folder else _files(source, Path(data or "") / source.folder)
+    pools = _pools(source, Path(data or "") / source.folder)
     chosen: dict[str, list[tuple[NDArray[np.uint8], int]]] = {part: [] for part in PARTS}
     for label, pool in enumerate(pools):
         order = generator(0, name, label).permutation(len(pool))
@@ -200,6 +92,19 @@ def changed(
     return ImageSet(f"{images.name}-{called}", images.classes, made)
 
 
+def _pools(source: Source, folder: Path) -> list[NDArray[np.uint8]]:
+    if not source.folder:
+        return _digits()
+    if source.windows is None:
+        return _files(source, folder)
+    pools = []
+    found = source.windows(folder, source.classes, source.side)
+    for name, windows in zip(source.classes, found, strict=True):
+        kept = [window for key, window in windows.items() if f"{name}/{key}" not in source.copies]
+        pools.append(_distinct(np.stack(kept), source.alike))
+    return pools
+
+
 def _digits() -> list[NDArray[np.uint8]]:
     from sklearn.datasets import load_digits
 
@@ -212,7 +117,7 @@ def _files(source: Source, folder: Path) -> list[NDArray[np.uint8]]:
     """Of each class; of copies (equal bytes), which the collections hold, one is taken."""
     pools = []
     for name in source.classes:
-        found = (path for path in folder.glob(f"*/{name}/*") if path.suffix != ".gif")
+        found = (path for path in folder.glob(source.places.format(name)) if path.suffix != ".gif")
         paths = sorted(path for path in found if f"{name}/{path.name}" not in source.copies)
         first = {hashlib.sha256(path.read_bytes()).digest(): path for path in reversed(paths)}
         distinct = sorted(first.values())[source.skipped :]

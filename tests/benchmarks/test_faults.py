@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 SUITE = Path(__file__).parents[2] / "benchmarks" / "faults"
-MODULES = ("faults", "image_sets", "networks", "pairs", "plan", "report", "run", "trial")
+MODULES = (
+    "faults",
+    "image_sets",
+    "networks",
+    "pairs",
+    "plan",
+    "report",
+    "run",
+    "sources",
+    "trial",
+    "windows",
+)
 
 
 @pytest.fixture
@@ -83,13 +94,13 @@ def test_every_fault_changes_what_it_is_planted_into(suite):
 
 
 def test_the_halves_share_no_image(suite):
-    pairs, images = suite("pairs"), suite("image_sets")
+    pairs, sources = suite("pairs"), suite("sources")
     used = {
         half: {
             (source.folder, name, place)
             for pair in pairs.PAIRS.values()
             if pair.half == half
-            for source in [images.SOURCES[pair.images]]
+            for source in [sources.SOURCES[pair.images]]
             for name in source.classes
             for place in range(source.skipped, source.skipped + 2 * sum(source.counts))
         }

@@ -1,0 +1,91 @@
+"""What the planted-fault suite cuts from pictures with masks."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SUITE = Path(__file__).parents[2] / "benchmarks" / "faults"
+
+
+@pytest.fixture
+def suite(monkeypatch):
+    monkeypatch.syspath_prepend(str(SUITE))
+    yield import_module
+    for name in ("windows", "sources", "image_sets"):
+        sys.modules.pop(name, None)
+
+
+def saved(place, pixels):
+    place.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(pixels, dtype=np.uint8)).save(place)
+
+
+def test_surfaces_are_of_their_class(suite, tmp_path):
+    (tmp_path / "classes.txt").write_text("0 sky\n1 road\n2 car\n")
+    mask = np.zeros((40, 60))
+    mask[20:], mask[30:34, 50:54] = 1, 2  # the car is smaller than a window
+    texture = np.random.default_rng(0).integers(0, 60, (40, 60))
+    picture = np.repeat((mask * 100 + texture)[..., None], 3, axis=2)
+    for part, name in (("train", "a_1"), ("val", "b_1"), ("val", "P_1")):
+        saved(tmp_path / part / "images" / f"{name}.png", picture)
+        saved(tmp_path / part / "masks" / f"{name}.png", mask)
+    saved(tmp_path / "val" / "images" / "flat_1.png", np.full((40, 60, 3), 90))
+    saved(tmp_path / "val" / "masks" / "flat_1.png", mask)
+    sky, road, car = suite("windows").surfaces(tmp_path, ("sky", "road", "car"), 8)
+    assert list(sky) == list(road) == ["a_1", "b_1"]  # one a picture; not those at dusk
+    assert not car
+    for windows, value in ((sky, 0), (road, 1)):
+        for window in windows.values():
+            assert window.shape == (8, 8, 3)
+            assert (window[..., 0] // 100 == value).mean() >= 0.8
+
+
+def test_shares_are_those_of_counting(suite):
+    wanted = np.random.default_rng(0).random((9, 12)) < 0.5
+    shares = suite("windows")._shares(wanted, 4)
+    counted = np.lib.stride_tricks.sliding_window_view(wanted, (4, 4)).mean(axis=(2, 3))
+    np.testing.assert_allclose(shares, counted)
+
+
+def test_cells_are_in_the_middle_or_at_the_edge_there(suite, tmp_path):
+    rows, columns = np.mgrid[:60, :60]
+    discs = {
+        "1-middle": (20, 20, 4),
+        "2-edge": (40, 40, 4),
+        "3-too-large": (30, 30, 12),
+        "4-too-small": (10, 45, 1),
+        "5-cut-off": (2, 30, 4),
+    }
+    picture = np.full((60, 60), 10)
+    for name, (row, column, radius) in discs.items():
+        inside = (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
+        saved(tmp_path / "part" / "one" / "masks" / f"{name}.png", inside * 255)
+        picture[inside & (name < "3")] = 30
+    saved(tmp_path / "part" / "one" / "images" / "one.png", picture)
+    middles, edges = suite("windows").cells(tmp_path, ("middle", "edge"), 16)
+    (middle,), (edge,) = middles.values(), edges.values()
+    assert (*middles, *edges) == ("1-middle", "2-edge")
+    assert middle.shape == edge.shape == (16, 16)
+    assert set(np.unique(middle)) == set(np.unique(edge)) == {0, 255}  # stretched
+    np.testing.assert_allclose(np.argwhere(middle).mean(axis=0), (8, 8))
+    assert edge[8, 8]
+    assert not edge[7:10, 7:10].all()
+    with pytest.raises(ValueError, match="'middle' and 'edge'"):
+        suite("windows").cells(tmp_path, ("in", "out"), 16)
+
+
+def test_classes_are_found_where_a_set_has_them(suite, tmp_path):
+    sets = suite("image_sets")
+    for name, value in (("trainA", 40), ("trainB", 90), ("testA", 1), ("more/trainA", 2)):
+        for number in range(3):
+            pixels = np.full((9, 12, 3), value)
+            pixels[number:] += 1
+            saved(tmp_path / name / f"{number}.png", pixels)
+    source = suite("sources").Source("", ("trainA", "trainB"), 8, (2, 1, 0), places="{}/*")
+    pools = sets._files(source, tmp_path)
+    assert [len(pool) for pool in pools] == [3, 3]
+    assert [int(pool.max()) for pool in pools] == [41, 91]
