@@ -139,13 +139,9 @@ class ProjectBench:
             record.recipe,
             record.score,
             record.summary.seconds,
-            cut=self._is_cut(path),
+            cut=_is_cut(record),
             loss=loss(record.predictions),
         )
-
-    def _is_cut(self, path: Path) -> bool:
-        """Whether the budget ended the run, so that it may go on."""
-        return not is_done(path) and self.record(path).summary.stopped_by != "losing"
 
     def findings(self, trial: Trial) -> tuple[Finding, ...]:
         """The run's findings, then ideas for where nothing is wrong; pinned keys are left alone."""
@@ -233,7 +229,8 @@ class ProjectBench:
             for run, role, _ in self.project.notebook.runs()
             if role not in apart and (role != "candidate" or run in judged)
         )
-        return {self.record(path).recipe.digest for path in known if not self._is_cut(path)}
+        records = [self.record(path) for path in known]
+        return {record.recipe.digest for record in records if not _is_cut(record)}
 
     def of(self, trial: Trial) -> RunRecord:
         """The full record behind a trial."""
@@ -244,6 +241,11 @@ class ProjectBench:
         if path.name not in self._records:
             self._records[path.name] = read_run(path)
         return self._records[path.name]
+
+
+def _is_cut(record: RunRecord) -> bool:
+    """Whether the budget ended the run, so that it may go on."""
+    return not is_done(record.path) and record.summary.stopped_by != "losing"
 
 
 def _learns_as(recipe: Recipe) -> tuple[str, bool, str]:
