@@ -13,29 +13,31 @@ error of the median from that one network is shown too; no forecast can know tha
 "least" is the median absolute error of somebody who knows the expected error exactly, by how much
 networks on different extensions differ. What the forecast sees has noise of the same kind.
 
-With --choose, each set is also forecast with the belief (`Belief`) that is best on all other sets
-(by the logarithmic score of a normal law with the forecast's median and interval; Gneiting and
-Raftery, "Strictly proper scoring rules, prediction, and estimation", JASA 102, 2007).
+What is believed of curves in advance (`Belief`) was chosen on other data (`beliefs.py`). With
+--choose, each set is also forecast with the belief that is best on all other sets of its kind (by
+the logarithmic score of a normal law with the forecast's median and interval; Gneiting and Raftery,
+"Strictly proper scoring rules, prediction, and estimation", JASA 102, 2007).
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from learning_curves import SEEDS, TIMES, Measured, found_in, place_given
+from learning_curves import SEEDS, TIMES, Curve, Measured, curves, place_given
 from scipy.stats import norm
 
 from phoropter.comparison.forecast import Trained, forecast
-from phoropter.comparison.learning_curve import USUAL, Belief
+from phoropter.comparison.learning_curve import Belief, usual
 from phoropter.core.seed import generator
 
 BELIEFS = tuple(
-    Belief(*values)
-    for values in product(
-        (0.2, 0.25, 0.3, 0.4), (0.3, 0.4, 0.6), (0.1, 0.3, 0.6), (0.05, 0.2), (0.0, 0.02, 0.04)
+    Belief(power, spread, restless, others, 0.03, small)
+    for power, spread, restless, others, small in product(
+        (0.3, 0.5, 0.7), (0.6, 1.0), (0.33, 0.5), (0.1, 0.3), (0.0, 1.0, 2.0)
     )
 )
 """That are compared."""
@@ -73,7 +75,7 @@ class Outcome:
         return self.low <= self.one <= self.high
 
 
-def judged(found: Measured, belief: Belief = USUAL, tested: int | None = None) -> list[Outcome]:
+def judged(found: Measured, belief: Belief, tested: int | None) -> list[Outcome]:
     """The forecasts of all `TIMES` from what the quarter shows, on so many test samples."""
     seen = found.levels >= 0
     wrong = (~found.right[:, :tested]).astype(np.float64)
@@ -148,23 +150,27 @@ def log_score(outcomes: list[Outcome]) -> float:
     return float(total)
 
 
-def left_out(curves: dict[str, list[Measured]], tested: int | None) -> dict[str, list[Outcome]]:
-    """The outcomes of each set under the belief that is best on all other sets."""
-    told = {
-        name: [
-            [one for found in some for one in judged(found, belief, tested)] for belief in BELIEFS
+def left_out(some: list[Curve], tested: int | None) -> Iterator[tuple[Curve, list[Outcome]]]:
+    """The outcomes of each curve under the belief that is best on all other sets of its kind.
+
+    Sets of two classes are one kind, all others the other.
+    """
+    told = [
+        [
+            [one for found in curve.seeds for one in judged(found, belief, tested)]
+            for belief in BELIEFS
         ]
-        for name, some in curves.items()
-    }
-    scores = {name: np.array([log_score(one) for one in each]) for name, each in told.items()}
-    best = int(np.sum(list(scores.values()), axis=0).argmax())
-    print(f"best on all sets: {BELIEFS[best]}")
-    chosen = {}
-    for name, each in told.items():
-        others = np.sum([scores[other] for other in scores if other != name], axis=0)
-        print(f"  without {name:<16} {BELIEFS[int(others.argmax())]}")
-        chosen[name] = each[int(others.argmax())]
-    return chosen
+        for curve in some
+    ]
+    scores = np.array([[log_score(outcomes) for outcomes in each] for each in told])
+    said = set()
+    for curve, each in zip(some, told, strict=True):
+        others = [one.of != curve.of and (one.classes == 2) == (curve.classes == 2) for one in some]
+        best = int(scores[others].sum(axis=0).argmax())
+        if curve.of not in said:
+            print(f"without {curve.of:<16} {BELIEFS[best]}")
+            said.add(curve.of)
+        yield curve, each[best]
 
 
 def main() -> None:
@@ -173,31 +179,30 @@ def main() -> None:
     parser.add_argument("--choose", action="store_true", help="compare beliefs, set by set")
     arguments, place = place_given(parser)
     outcomes: dict[str, list[Outcome]] = {}
-    curves: dict[str, list[Measured]] = {}
-    groups: dict[str, str] = {}
     print(
         f"{'curve':<40} {'times':>5} {'mean':>6} {'one':>6} {'told':>6} {'90 % interval':>15} "
         f"{'held':>5} {'error':>6}"
     )
-    for group, name, head, found in found_in(place):
-        curves.setdefault(name.split()[0], []).extend(found)
-        groups[name.split()[0]] = group
-        runs = [judged(one, tested=arguments.tested) for one in found]
+    every = []
+    for curve in curves(place):
+        every.append(curve)
+        belief = usual(curve.classes)
+        runs = [judged(one, belief, arguments.tested) for one in curve.seeds]
         for some in zip(*runs, strict=True):
-            outcomes.setdefault(group, []).extend(some)
-            print(_line(f"{name} {head} ({group[0]})", some))
+            outcomes.setdefault(curve.group, []).extend(some)
+            print(_line(f"{curve.name} {curve.head} ({curve.group[0]})", some), flush=True)
     if arguments.choose:
-        for name, some in left_out(curves, arguments.tested).items():
-            outcomes.setdefault(f"{groups[name]}, left out", []).extend(some)
+        for curve, found in left_out(every, arguments.tested):
+            outcomes.setdefault(f"{curve.group}, left out", []).extend(found)
     for suffix in ("", ", left out") if arguments.choose else ("",):
         both = outcomes.get("reported" + suffix, []) + outcomes.get("fresh" + suffix, [])
         if both:
             outcomes["reported and fresh" + suffix] = both
-    for group, some in outcomes.items():
+    for group, told in outcomes.items():
         for times in TIMES:
-            chosen = [one for one in some if one.times == times]
+            chosen = [one for one in told if one.times == times]
             print(f"{group:<28} {times} times: {summary(chosen)}")
-        print(f"{group:<28} both   : {summary(some)}")
+        print(f"{group:<28} both   : {summary(told)}")
 
 
 def _line(name: str, outcomes: tuple[Outcome, ...]) -> str:

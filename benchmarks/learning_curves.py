@@ -253,18 +253,31 @@ def _parts(labels: Labels, pool: Labels, seed: int) -> Iterator[tuple[int, Label
             yield -halvings, np.concatenate([quarter, rest[number * more :][:more]])
 
 
-def found_in(place: Place) -> Iterator[tuple[str, str, str, list[Measured]]]:
-    """Group, name, head and the curves of all seeds."""
+@dataclass(frozen=True)
+class Curve:
+    """What a head reaches on a set, under several seeds."""
+
+    group: str
+    name: str
+    head: str
+    classes: int
+    seeds: tuple[Measured, ...]
+
+    @property
+    def of(self) -> str:
+        """The set."""
+        return self.name.split()[0]
+
+
+def curves(place: Place) -> Iterator[Curve]:
+    """All that can be had at the place."""
     for group, heads in GROUPS.items():
         for name, some in heads.items():
             if name.split()[0] in BUILT_IN or place.data:
+                classes = len(np.unique(described(name, place)[1]))
                 for head in some:
-                    yield (
-                        group,
-                        name,
-                        head,
-                        [measured(name, head, seed, place) for seed in range(SEEDS)],
-                    )
+                    found = tuple(measured(name, head, seed, place) for seed in range(SEEDS))
+                    yield Curve(group, name, head, classes, found)
 
 
 def place_given(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, Place]:
@@ -278,13 +291,13 @@ def place_given(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, Pl
 
 def main() -> None:
     _, place = place_given(argparse.ArgumentParser(description=__doc__.partition("\n")[0]))
-    for _, name, head, curves in found_in(place):
-        for seed, found in enumerate(curves):
+    for curve in curves(place):
+        for seed, found in enumerate(curve.seeds):
             levels = np.unique(found.levels)[::-1]
             errors = [100 * (~found.right[found.levels == level]).mean() for level in levels]
             sizes = [round(found.sizes[found.levels == level].mean()) for level in levels]
             told = "  ".join(f"{size}: {e:.1f}" for size, e in zip(sizes, errors, strict=True))
-            print(f"{name} {head} {seed}   {told}", flush=True)
+            print(f"{curve.name} {curve.head} {seed}   {told}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,10 +12,11 @@ from phoropter.comparison.learning_curve import (
     POWERS,
     RESTS,
     SCALES,
-    USUAL,
+    TWO_CLASSES,
     Belief,
     members,
     posterior,
+    usual,
 )
 
 SIZES = np.array([125.0, 250.0, 500.0, 1000.0])
@@ -131,4 +134,17 @@ def test_beliefs_are_dealt_out_to_families_and_members():
     with_rest = known.prior[known.family == 0].reshape(len(RESTS), len(POWERS))
     assert np.all(np.diff(with_rest.sum(axis=1)) < 0)
     assert KNOWN.prior.sum() == pytest.approx(1)
-    assert members(SIZES, present=1000.0, belief=USUAL).prior == pytest.approx(KNOWN.prior)
+    alike = members(SIZES, present=1000.0, belief=replace(belief, small=0.0))
+    of_rests = alike.prior[known.family == 0].reshape(len(RESTS), len(POWERS)).sum(axis=1)
+    assert of_rests == pytest.approx(0.48 / len(RESTS))
+
+
+def test_two_classes_are_expected_to_level_off_sooner():
+    noisy = (np.array([0.34, 0.32, 0.3, 0.28]), np.full(4, 4e-4))
+    later = []
+    for classes in (2, 10):
+        found = posterior(*noisy, members(SIZES, present=1000.0, belief=usual(classes)))
+        later.append(float(_forecast(found)[1]))
+    assert later[0] > later[1]
+    assert usual(2) == TWO_CLASSES
+    assert members(SIZES, present=1000.0, belief=usual(3)).prior == pytest.approx(KNOWN.prior)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from phoropter.comparison.learning_curve import (
     FAMILIES,
-    USUAL,
+    MANY_CLASSES,
     Belief,
     Floats,
     members,
@@ -101,7 +101,7 @@ class _Curve:
     noise: _Noise
 
 
-def forecast(trained: Trained, *, belief: Belief = USUAL, seed: int = 0) -> Forecast:
+def forecast(trained: Trained, *, belief: Belief = MANY_CLASSES, seed: int = 0) -> Forecast:
     """The learning curve and its continuation; no gains where it is ill-behaved or too short.
 
     Args:

@@ -48,10 +48,6 @@ FAMILIES = (
 class Belief:
     """What is believed of curves before one is seen.
 
-    Exponents are those of the literature. Those that make what was held back of 69 curves of ten
-    data sets most likely (0.25, 0.4, 0.1, 0.05, 0.02) are no better on sets that were left out of
-    the choice (`benchmarks/forecasts.py --choose`), and too sure of curves that are no power laws.
-
     Args:
         power: The exponent believed most.
         spread: Standard deviation of its logarithm.
@@ -60,6 +56,8 @@ class Belief:
             worse (Mohr et al. 2022).
         departure: By how much real curves leave every member, as a share of the error for each
             halving or doubling from the present.
+        small: How much more small rests are believed than large ones: as a beta distribution of
+            1 and 1 + `small` has it; 0 for all alike.
     """
 
     power: float = 0.3
@@ -67,9 +65,23 @@ class Belief:
     restless: float = 0.5
     others: float = 0.3
     departure: float = 0.03
+    small: float = 2.0
 
 
-USUAL = Belief()
+MANY_CLASSES = Belief()
+"""Exponents of the literature; with many classes most of the error can still be learnt away."""
+
+TWO_CLASSES = Belief(power=0.7, spread=1.0, restless=0.33, others=0.1, small=0.0)
+"""Two classes overlap for ever: curves level off, and then as theory has it, by 0.5 to 1."""
+
+
+def usual(classes: int) -> Belief:
+    """What is believed of curves of problems with so many classes.
+
+    Chosen on curves of public tables, none of which the figures of this project are reported on
+    (`benchmarks/beliefs.py`).
+    """
+    return TWO_CLASSES if classes <= 2 else MANY_CLASSES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +114,7 @@ class Posterior:
     deviation: Floats
 
 
-def members(sizes: Floats, *, present: float, belief: Belief = USUAL) -> Members:
+def members(sizes: Floats, *, present: float, belief: Belief = MANY_CLASSES) -> Members:
     """All curves of the grid at these numbers of samples.
 
     Args:
@@ -128,12 +140,9 @@ def members(sizes: Floats, *, present: float, belief: Belief = USUAL) -> Members
 
 
 def _prior(belief: Belief) -> Floats:
-    """The families' shares, dealt out to members: powers by how usual they are, others evenly.
-
-    Small rests are believed more than large ones (as a beta distribution of 1 and 3 has it).
-    """
+    """The families' shares, dealt out to members: powers by how usual they are, others evenly."""
     usual = np.exp(-0.5 * (np.log(POWERS / belief.power) / belief.spread) ** 2)
-    rest = (1 - RESTS) ** 2
+    rest = (1 - RESTS) ** belief.small
     lawful = 1 - belief.others
     dealt = (
         (lawful * (1 - belief.restless), np.outer(rest, usual)),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from phoropter.comparison.forecast import LEAST_LEVELS, Trained, forecast
 from phoropter.comparison.labelling import label_next
+from phoropter.comparison.learning_curve import usual
 from phoropter.comparison.nested import Block, nested_blocks
 from phoropter.core.errors import CorruptFileError, UsageError
 from phoropter.core.events import Progress
@@ -81,8 +82,8 @@ def measure_curve(project: Project, record: RunRecord) -> Collected:
         wrong=np.array([mistakes(run.predictions) for run in (*runs, record)]),
         weight=class_weights(truth, record.summary.metric),
     )
-    found = forecast(trained)
     schema = record.summary.schema
+    found = forecast(trained, belief=usual(len(schema.names)))
     found = replace(
         found, label_next=label_next(trained, found, truth, schema.names, schema.counts)
     )
