@@ -150,18 +150,18 @@ def log_score(outcomes: list[Outcome]) -> float:
     return float(total)
 
 
+def _judged(curve: Curve, belief: Belief, tested: int | None) -> list[Outcome]:
+    """The outcomes of a curve, those of all seeds for one size after the other."""
+    runs = [judged(found, belief, tested) for found in curve.seeds]
+    return [one for some in zip(*runs, strict=True) for one in some]
+
+
 def left_out(some: list[Curve], tested: int | None) -> Iterator[tuple[Curve, list[Outcome]]]:
     """The outcomes of each curve under the belief that is best on all other sets of its kind.
 
     Sets of two classes are one kind, all others the other.
     """
-    told = [
-        [
-            [one for found in curve.seeds for one in judged(found, belief, tested)]
-            for belief in BELIEFS
-        ]
-        for curve in some
-    ]
+    told = [[_judged(curve, belief, tested) for belief in BELIEFS] for curve in some]
     scores = np.array([[log_score(outcomes) for outcomes in each] for each in told])
     said = set()
     for curve, each in zip(some, told, strict=True):
@@ -186,10 +186,10 @@ def main() -> None:
     every = []
     for curve in curves(place):
         every.append(curve)
-        belief = usual(curve.classes)
-        runs = [judged(one, belief, arguments.tested) for one in curve.seeds]
-        for some in zip(*runs, strict=True):
-            outcomes.setdefault(curve.group, []).extend(some)
+        found = _judged(curve, usual(curve.classes), arguments.tested)
+        outcomes.setdefault(curve.group, []).extend(found)
+        for at in range(0, len(found), SEEDS):
+            some = found[at : at + SEEDS]
             print(_line(f"{curve.name} {curve.head} ({curve.group[0]})", some), flush=True)
     if arguments.choose:
         for curve, found in left_out(every, arguments.tested):
@@ -205,7 +205,7 @@ def main() -> None:
         print(f"{group:<28} both   : {summary(told)}")
 
 
-def _line(name: str, outcomes: tuple[Outcome, ...]) -> str:
+def _line(name: str, outcomes: list[Outcome]) -> str:
     """The means over the seeds; the error is the mean of the absolute ones."""
     fields = ("mean", "one", "told", "low", "high")
     mean, one, told, low, high = (
