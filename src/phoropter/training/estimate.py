@@ -38,9 +38,9 @@ LEAST_SHARE = 0.6
 """Share of the wanted epochs below which a comparison would be one of run lengths."""
 
 _MARGIN = 0.85
-"""Share of the time that is planned. Of twenty predictions on two sets the lowest on a quiet machine
-were .84 and .85 of what it took; a run that the end cuts is judged by its best pass, but it has not
-decayed its rate."""
+"""Share of the time that is planned. Of twenty predictions on two sets the lowest, on a quiet
+machine, were .84 and .85 of what it took. What the end cuts is judged by its best pass, but there
+its rate had not decayed yet."""
 
 _CHEAP_S = 5.0
 """Enough for a model on features that are kept already."""
