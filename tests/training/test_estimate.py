@@ -128,8 +128,8 @@ def test_without_time_nothing_is_planned(problem, tiny, seconds):
 
 def test_models_on_kept_features_are_cheap(problem, tiny):
     recipe = tiny(model__name="knn")
-    assert fitted(recipe, problem, 7.0) == recipe
-    assert fitted(recipe, problem, 6.5) is None
+    assert fitted(recipe, problem, 6.0) == recipe
+    assert fitted(recipe, problem, 5.5) is None
 
 
 def test_features_are_waited_for_once(problem, tiny, tmp_path):
