@@ -268,7 +268,7 @@ def _pairs() -> list[Pair]:
         Pair(
             "mnist_c",
             "mlp",
-            "report",
+            "tune",
             {
                 **grey,
                 "data.size": 20,
@@ -286,7 +286,7 @@ def _pairs() -> list[Pair]:
         Pair(
             "mnist_c",
             "cnn",
-            "report",
+            "tune",
             {
                 **grey,
                 "data.size": 20,
@@ -303,7 +303,7 @@ def _pairs() -> list[Pair]:
         Pair(
             "cifar_d",
             "cnn",
-            "report",
+            "tune",
             {
                 **SCRATCH,
                 "data.size": 20,
@@ -321,13 +321,13 @@ def _pairs() -> list[Pair]:
         Pair(
             "cifar_d",
             "head",
-            "report",
+            "tune",
             {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1},
         ),
         Pair(
             "mnist_c",
             "head",
-            "report",
+            "tune",
             {**HEAD, "train.epochs": 30, "train.lr": 0.002, "train.weight_decay": 0.1},
         ),
         Pair(
