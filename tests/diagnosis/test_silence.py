@@ -226,6 +226,39 @@ def test_images_that_are_varied_beyond_recognition_teach_nothing(evidence, predi
         assert len(list(rule(evidence(gates=(gate,), **common)))) == told
 
 
+@pytest.mark.parametrize(
+    ("left", "train", "val", "told"),
+    [
+        (0.05, 0.8, 0.8, 1),
+        (0.05, 1.0, 1.0, 0),  # it has learnt them all the same
+        (0.05, 0.85, 0.6, 0),  # what is learnt by heart is not to be varied less
+        (0.4, 0.8, 0.8, 0),
+    ],
+)
+def test_beyond_recognition_and_learnt_badly(evidence, predictions, left, train, val, told):
+    truth = np.arange(500) % 10
+    first, second = (
+        predictions(truth, np.where(np.arange(500) < share * 500, truth, (truth + 1) % 10))
+        for share in (train, val)
+    )
+    gate = Gate("label-breaking-augmentation", 0.0, 0.0, True, {"recognised": {"turn": left}})
+    losses = np.linspace(2.3, 0.6, 9)
+    found = list(
+        load("phoropter.rules", "augmentation-too-strong")(
+            evidence(
+                train_loss=losses,
+                val_loss=losses,
+                running_loss=losses,
+                train_predictions=first,
+                predictions=second,
+                gates=(gate,),
+                change={"data.augment.own": "turn"},
+            )
+        )
+    )
+    assert len(found) == told
+
+
 def test_what_costs_only_time_comes_after_what_costs_answers():
     slow, fault = (
         Finding(code, "warning", 0.9, "A sentence.", {}) for code in ("slow-input", "overfit")

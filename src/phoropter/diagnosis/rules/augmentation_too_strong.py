@@ -10,12 +10,13 @@ from phoropter.core.augment_recipe import AugmentRecipe
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.passes import in_training_and_in_use, loss_left
-from phoropter.diagnosis.scores import gap
+from phoropter.diagnosis.scores import Gap, gap
 from phoropter.diagnosis.signals import chance_loss
 
 SHOWN = 0.5  # of what is known of plain images, the share that varied ones still show
 KNOWN = 0.03  # loss below a constant prediction's on plain images, in units of the latter
 LOW_SKILL = 0.8  # of the way from a constant prediction to a perfect one, on plain training samples
+FITTED_SKILL = 0.95  # likewise: what is short of it has not been learnt by heart
 ERRORS = 2.0  # standard errors of the training score, and of the gap
 SMALL_GAP = 0.05  # training score minus validation score: there is no overfitting to be fought
 NOTHING = 0.95  # of the loss of a constant prediction: above it nothing was learnt
@@ -27,33 +28,42 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
 
     That varied images are harder is the purpose of varying them. It is too much where the model
     falls short on its plain training images without overfitting them. What it knows is the loss
-    that it has gained on a constant prediction. Where it knows nothing, it speaks if the audit
-    before training could hardly tell varied images either.
+    that it has gained on a constant prediction. It is too much, too, if neighbours could hardly
+    tell varied images before training, and the model knows nothing, or not all of its plain ones.
     """
     level = chance_loss(evidence)
     if level is None or level <= 0 or not _varied(evidence):
         return
-    found = tuple(_too_hard(evidence, level))
-    left = loss_left(evidence)
-    if not found and left is not None and left >= NOTHING:
-        found = tuple(_unrecognised(evidence))
-    yield from found
+    yield from tuple(_too_hard(evidence, level)) or _unrecognised(evidence)
 
 
 def _unrecognised(evidence: RunEvidence) -> Iterator[Finding]:
-    """Speaks if neighbours, who know plain images, hardly know those of some kind of variation."""
+    """Speaks if neighbours, who know plain images, hardly know those of some kind of variation.
+
+    Not of a model that has learnt its images all the same, such as one of what looks alike from
+    all sides.
+    """
+    left, found = loss_left(evidence), gap(evidence)
+    nothing = left is not None and left >= NOTHING
+    if not nothing and (found is None or not _falls_short(found, FITTED_SKILL)):
+        return
     gates = [gate for gate in evidence.gates if gate.name == "label-breaking-augmentation"]
     recognised = {k: v for gate in gates for k, v in gate.evidence.get("recognised", {}).items()}
     if not recognised or min(recognised.values()) > UNKNOWN:
         return
     kind = min(recognised, key=lambda name: recognised[name])
+    share = max(recognised[kind], 0.0)
     yield Finding(
         "augmentation-too-strong",
         "warning",
         0.8,
         f"The training images are varied until hardly anything is left of them ({kind}): nothing "
-        f"was learnt, and {max(recognised[kind], 0):.0%} of what their neighbours tell of plain "
-        "images they tell of varied ones.",
+        f"was learnt, and {share:.0%} of what their neighbours tell of plain images they tell of "
+        "varied ones."
+        if nothing or found is None
+        else f"The training images are varied until hardly anything is left of them ({kind}): "
+        f"{share:.0%} of what their neighbours tell of plain images they tell of varied ones, and "
+        f"the model gets only {found.train.value:.1%} of the plain ones right.",
         {"recognised": recognised, "unknown": UNKNOWN},
     )
 
@@ -67,9 +77,7 @@ def _too_hard(evidence: RunEvidence, level: float) -> Iterator[Finding]:
         return
     varied, loss = np.median(passes[-3:], axis=0).tolist()
     known, shown = level - loss, level - varied
-    learnt = found.train.skill + ERRORS * found.train.error >= LOW_SKILL
-    fits = found.value > max(SMALL_GAP, ERRORS * found.error)
-    if known < KNOWN * level or shown > SHOWN * known or learnt or fits:
+    if known < KNOWN * level or shown > SHOWN * known or not _falls_short(found, LOW_SKILL):
         return
     yield Finding(
         "augmentation-too-strong",
@@ -87,6 +95,12 @@ def _too_hard(evidence: RunEvidence, level: float) -> Iterator[Finding]:
             "val_score": found.val.value,
         },
     )
+
+
+def _falls_short(found: Gap, skill: float) -> bool:
+    """Whether less was learnt of plain training images, and nothing is learnt by heart."""
+    learnt = found.train.skill + ERRORS * found.train.error >= skill
+    return not learnt and found.value <= max(SMALL_GAP, ERRORS * found.error)
 
 
 def _varied(evidence: RunEvidence) -> bool:
