@@ -38,3 +38,9 @@ def test_a_loss_that_jumps_until_the_rate_decays_promises_what_its_least_values_
 
 def test_a_curve_of_one_point_tells_nothing():
     assert falling(drawn([1.0])) is None
+
+
+def test_the_bend_of_a_few_points_is_not_taken_for_noise():
+    assert falling(drawn([2.35, 0.72, 0.62])).certain
+    assert falling(drawn([2.35, 0.9, 0.72, 0.62])).certain
+    assert not falling(drawn([2.35, 0.62, 0.72])).certain

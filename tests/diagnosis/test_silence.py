@@ -264,3 +264,19 @@ def test_what_costs_only_time_comes_after_what_costs_answers():
         Finding(code, "warning", 0.9, "A sentence.", {}) for code in ("slow-input", "overfit")
     )
     assert sorted([slow, fault], key=rank) == [fault, slow]
+
+
+@pytest.mark.parametrize(("samples", "told"), [(200, 0), (4000, 1)])
+def test_a_gain_within_the_luck_of_the_samples_is_no_reason_to_train_longer(
+    evidence, predictions, samples, told
+):
+    """The same curve, whose next half promises .07, judged by few samples and by many."""
+    truth = np.arange(samples) % 10
+    guess = np.where(np.arange(samples) % 10 < 8, truth, (truth + 1) % 10)
+    losses = 0.6 + 1.7 * 0.3 ** (np.arange(9) / 4)
+    found = list(
+        load("phoropter.rules", "undertrained")(
+            evidence(train_loss=losses, val_loss=losses, predictions=predictions(truth, guess))
+        )
+    )
+    assert len(found) == told

@@ -23,7 +23,8 @@ class Falling:
 
     Args:
         certain: Whether it falls in the second half: the whole interval of the slope lies below
-            zero, and the fall exceeds twice the noise.
+            zero, and the fall exceeds twice the noise. Of fewer points than tell bends from noise
+            the former means that each is below the one before it, and is all that is asked.
         gain: By how much the loss would fall if training took twice as long.
         bend: Fall in the second half over fall in the first: 1 for a straight line, near 0 for a
             curve that has flattened, NaN where the first half does not fall.
@@ -88,8 +89,9 @@ def falling(losses: Curve) -> Falling | None:
     tail = losses.after(middle)
     drop = float(tail.values[0] - tail.values[-1])
     slope = curves.slope(tail.time, tail.values)
+    noise = curves.noise(tail.values) if len(tail) >= curves.END_POINTS else 0.0
     return Falling(
-        certain=bool(slope.high < 0 and drop >= NOISES * curves.noise(tail.values)),
+        certain=bool(slope.high < 0 and drop >= NOISES * noise),
         gain=max(0.0, late) * (ratio + ratio**2),
         bend=bend,
         last=float(losses.values[-1]),

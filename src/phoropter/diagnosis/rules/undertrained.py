@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from phoropter.core.records import Finding
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
@@ -12,8 +14,10 @@ from phoropter.diagnosis.narrow import too_narrow
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.scores import score
 from phoropter.diagnosis.signals import chance_loss, curve
+from phoropter.metrics.slices import losses as costs
 
 OF_CHANCE = 0.03  # least gain worth a word, in units of the loss of a constant prediction
+ERRORS = 2.0  # standard errors of the validation loss: a smaller gain is within the samples' luck
 FITTED = 0.05  # training error below which more of the same only polishes the probabilities
 NOT_YET = 0.6  # of the way from a constant prediction to a perfect one, on training samples
 UNSEEN = 0.2  # share of the loss that twice the time may bring, where no curve tells
@@ -38,7 +42,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         return
     place = curves.best_position(held_out.values, greater_is_better=False)
     fitted = score(evidence, evidence.train_predictions)
-    if val.gain < OF_CHANCE * level or place < LATE:
+    if val.gain < max(OF_CHANCE * level, ERRORS * _luck(evidence) * val.last) or place < LATE:
         return
     if fitted is not None and 1 - fitted.value < FITTED:
         return
@@ -63,6 +67,17 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
             "mark_epoch": int(held_out.epochs[-1]),
         },
     )
+
+
+def _luck(evidence: RunEvidence) -> float:
+    """The standard error of the validation loss, as a share of it; 0 where it is not known."""
+    if evidence.predictions is None:
+        return 0.0
+    each = costs(evidence.predictions)
+    each = each[np.isfinite(each)]
+    if len(each) < 2 or each.mean() <= 0:
+        return 0.0
+    return float(each.std(ddof=1) / each.mean() / np.sqrt(len(each)))
 
 
 def _few_steps(evidence: RunEvidence) -> Finding | None:
