@@ -116,6 +116,20 @@ def test_adjusted_answers_are_free_of_the_shares_of_the_classes():
     assert learnt["adjusted"] == pytest.approx(0.5, abs=1e-3)
 
 
+@pytest.mark.parametrize("weights", ["balanced", "adjusted"])
+def test_weighted_classes_are_judged_by_what_is_right_for_their_shares(weights):
+    """Outputs that answer for equal classes cost what Bayes' rule says with the real shares."""
+    shares, density = np.array([0.9, 0.1]), np.array([[0.7, 0.2], [0.1, 0.4], [0.3, 0.3]])
+    truth = np.array([0, 1, 1])
+    schema = TargetSchema("classes", ("a", "b"), counts=(9, 1))
+    recipe = Recipe().changed({"train.class_weights": weights})
+    objective = Classification().objective(nn.Identity(), recipe, schema)
+    _, plain = objective.evaluate(torch.tensor(np.log(density)), torch.from_numpy(truth))
+    joint = shares * density
+    posterior = joint / joint.sum(1, keepdims=True)
+    assert plain.numpy() == pytest.approx(-np.log(posterior[np.arange(3), truth]), rel=1e-5)
+
+
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=6).filter(any))
 def test_class_weights_are_one_on_average(counts):
     schema = TargetSchema("classes", tuple("abcdef"[: len(counts)]), counts=tuple(counts))

@@ -73,16 +73,22 @@ class Classification:
         that they have no part in the outputs themselves (Menon et al. 2021, "Long-tail learning via
         logit adjustment", equation 10, temperature 1). It works on separable samples too, on which
         weights lose their effect (Byrd & Lipton 2019).
+
+        Either way the outputs are learnt as if the classes were equally frequent. The plain loss,
+        by which the best pass is kept, is then that of outputs with the shares put back: of the
+        probabilities that they mean for samples as frequent as those of the training part.
         """
         loss = named_loss(recipe.train, self.kind, outputs=schema.outputs)
-        training, slope = loss.mean, loss.slope
+        training, slope, plain = loss.mean, loss.slope, _plain
+        if recipe.train.class_weights != "none":
+            plain = partial(_plain_adjusted, offsets=log_shares(schema))
         if recipe.train.class_weights == "balanced":
             training = partial(_weighted, each=loss.each, weights=class_weights(schema))
             slope = None
         elif recipe.train.class_weights == "adjusted":
             training = partial(_adjusted, mean=loss.mean, offsets=log_shares(schema))
             slope = None
-        losses = Losses(training=training, plain=_plain, slope=slope)
+        losses = Losses(training=training, plain=plain, slope=slope)
         return Supervised(network, losses, head_lr_factor=recipe.train.head_lr_factor, mix=mix)
 
     def predictions(
@@ -146,6 +152,10 @@ def _adjusted(
     outputs: Tensor, targets: Tensor, *, mean: Callable[[Tensor, Tensor], Tensor], offsets: Tensor
 ) -> Tensor:
     return mean(outputs + offsets.to(outputs.device), targets)
+
+
+def _plain_adjusted(outputs: Tensor, targets: Tensor, *, offsets: Tensor) -> Tensor:
+    return _plain(outputs + offsets.to(outputs.device), targets)
 
 
 def _plain(outputs: Tensor, targets: Tensor) -> Tensor:
