@@ -233,8 +233,8 @@ def test_longer_training_is_promised_what_the_curve_promises(evidence):
     assert epochs == [120]  # twice 70 steps are no fair run either
 
 
-AS_FEW = {"data.most_of_class": 1.0, "train.epochs": 600}
 ADJUSTED = {"train.class_weights": "adjusted"}
+FEWER = {**ADJUSTED, "data.most_of_class": 3.0}
 NETWORK = {"model.name": "cnn", "model.pretrained": False, "model.transfer": "finetune"}
 
 
@@ -242,10 +242,11 @@ NETWORK = {"model.name": "cnn", "model.pretrained": False, "model.transfer": "fi
 @pytest.mark.parametrize(
     ("change", "counts", "wanted"),
     [
-        ({}, (200, 2), AS_FEW),
-        ({}, (200, 11), ADJUSTED),  # enough of them, and most would be left out
+        ({}, (198, 2), {**FEWER, "train.epochs": 500}),  # 20 passes of 200 are 500 of 6 and 2
+        ({}, (200, 20), {**FEWER, "train.epochs": 55}),
+        ({}, (2000, 40), ADJUSTED),  # enough of them, and most would be left out
         ({}, (200, 200, 200, 2), ADJUSTED),  # three classes would pay for one
-        ({}, (200, 200, 2, 2), AS_FEW),
+        ({}, (198, 198, 2, 2), {**FEWER, "train.epochs": 500}),
         ({"data.most_of_class": 1.0}, (200, 2), ADJUSTED),
         (NETWORK, (200, 2), {**ADJUSTED, "train.epochs": 80}),
         (NETWORK, (200, 22), ADJUSTED),

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil
 
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.falling import FIRST_STEPS
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.rules.class_imbalance import RATIO
 from phoropter.improvement.prescriptions.answers import fitting_answers
@@ -19,7 +17,11 @@ from phoropter.improvement.prescriptions.making import (
     rounded,
 )
 
-FEW = 10  # samples of the rarest class: of more, what is left out of the others is missed
+FEW = 30  # samples of the rarest class: of more, it was not measured what leaving out costs
+SPARED = 3.0
+"""Times as many samples of the other classes as of the rarest. In 26 runs of heads on eight sets,
+with 2, 13 or 22 samples of the rarest, this and adjusted logits reached a mean recall of .89; as
+many of each .84, twice as many, unadjusted, .86, all samples and adjusted logits .84."""
 SELDOM = 30  # times as many: most batches hold no sample of the rarest
 LONGER = 4
 """Times. On eight small networks, every second class thinned to 1 %, adjusted logits removed
@@ -29,12 +31,12 @@ LONGER = 4
 def imbalance(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     """Answers free of how frequent classes are, or equal weights; more samples of the rare ones.
 
-    On frozen features, as few samples of each class as there are of the rarest; where one is very
-    rare, answers free of frequency and more time for them.
+    On frozen features, not many more samples of each class than there are of the rarest; where one
+    is very rare, answers free of frequency and more time for them.
     """
     if evidence.summary.schema.kind != "classes":
         return
-    yield from _as_few(evidence)
+    yield from _fewer(evidence)
     yield from _adjusted_and_longer(evidence)
     yield prescription(
         evidence,
@@ -57,30 +59,35 @@ def imbalance(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]
         )
 
 
-def _as_few(evidence: RunEvidence) -> Iterator[Prescription]:
+def _fewer(evidence: RunEvidence) -> Iterator[Prescription]:
     """Undersampling, for a linear layer on more features than it has samples of rare classes.
 
-    It learns these by heart whatever they weigh. Not where less than half of the classes are rare:
-    what is left out of the others might cost more than it brings.
+    It learns these by heart whatever they weigh. Not down to as many of each, for of two samples
+    luck would decide; what is left is adjusted for. Nor where less than half of the classes are
+    rare: what is left out of the others might cost more than it brings.
     """
     counts = [count for count in evidence.summary.schema.counts if count > 0]
     if not is_frozen(evidence.recipe) or is_classic(evidence.recipe) or not counts:
         return
     least, most = min(counts), max(counts)
     rare = sum(count * RATIO <= most for count in counts)
-    batch = evidence.recipe.train.batch_size
-    if 2 * rare < len(counts) or least > FEW or evidence.recipe.data.most_of_class is not None:
+    left = sum(min(count, int(SPARED * least)) for count in counts)
+    if 2 * rare < len(counts) or least > FEW or left == sum(counts):
         return
-    left = least * len(counts)
-    steps = ceil(left / batch) if isinstance(batch, int) else 1
-    epochs = max(evidence.recipe.train.epochs, ceil(FIRST_STEPS / steps))
+    if evidence.recipe.data.most_of_class is not None:
+        return
+    epochs = round(evidence.recipe.train.epochs * sum(counts) / left)
     yield prescription(
         evidence,
-        "as-few",
-        {"data.most_of_class": 1.0, "train.epochs": epochs},
-        f"Train on as many samples of each class as there are of the rarest ({least}), for "
-        f"{epochs} epochs instead of {evidence.recipe.train.epochs}.",
-        cost=epochs * left / (evidence.recipe.train.epochs * sum(counts)),
+        "fewer",
+        {
+            "data.most_of_class": SPARED,
+            "train.class_weights": "adjusted",
+            "train.epochs": epochs,
+        },
+        f"Train on at most {SPARED:g} times as many samples of each class as there are of the "
+        f"rarest ({least}), with answers as if the classes were equally frequent, for {epochs} "
+        f"epochs instead of {evidence.recipe.train.epochs}: as many samples in all.",
     )
 
 
