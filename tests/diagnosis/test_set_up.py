@@ -10,7 +10,7 @@ from phoropter.core.records import Finding
 from phoropter.core.registry import load
 from phoropter.core.run_records import Gate
 from phoropter.diagnosis.diagnose import without_consequences
-from phoropter.diagnosis.falling import LONGEST, Falling
+from phoropter.diagnosis.falling import FARTHEST, LONGEST, Falling
 from phoropter.diagnosis.narrow import last_units
 
 SOUND = {"train_loss": 2.3 * np.exp(-np.arange(13)) + 0.2, "val_loss": [2.3, *[0.3] * 12]}
@@ -103,7 +103,7 @@ def test_a_gate_that_was_passed_by_luck_is_no_pass(evidence, predictions):
 @given(bend=st.floats(0.05, 0.99))
 def test_the_advised_length_leaves_a_tenth(bend):
     state = Falling(certain=True, gain=bend + bend**2, bend=bend, last=10.0)
-    times = state.times_longer(100)
+    times = state.times_longer(150)
     everything = bend / (1 - bend)
     assert 2 <= times <= LONGEST
     if times < LONGEST:
@@ -112,7 +112,8 @@ def test_the_advised_length_leaves_a_tenth(bend):
 
 def test_long_runs_are_doubled_and_straight_ones_take_the_most():
     straight = Falling(certain=True, gain=2.0, bend=1.0, last=10.0)
-    assert straight.times_longer(20) == LONGEST
+    assert straight.times_longer(150) == LONGEST
+    assert straight.times_longer(20) == FARTHEST  # of too few steps, whatever the curve promises
     assert straight.times_longer(5000) == 2
     assert straight.fall(2) == pytest.approx(straight.gain)
 

@@ -9,7 +9,7 @@ import numpy as np
 from phoropter.core.records import Finding
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.falling import FEW_STEPS, FIRST_STEPS, LONGEST, falling
+from phoropter.diagnosis.falling import FEW_STEPS, falling, times_from_few
 from phoropter.diagnosis.narrow import too_narrow
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.scores import score
@@ -92,7 +92,7 @@ def _few_steps(evidence: RunEvidence) -> Finding | None:
     if not usual.low <= recipe.train.lr <= usual.high:
         return None
     loss = float(losses.values[-1])
-    times = min(LONGEST, FIRST_STEPS // steps)
+    times = times_from_few(steps)
     return Finding(
         "undertrained",
         "warning",
