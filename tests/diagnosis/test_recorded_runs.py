@@ -172,6 +172,27 @@ def test_saturated_units_hold_back_all_at_once_where_nothing_is_learnt(evidence,
 
 
 @pytest.mark.parametrize(
+    ("change", "loss", "speaks"),
+    [
+        ({}, 2.25, True),
+        ({}, 1.5, False),  # it learns all the same
+        ({"model.activation": "relu"}, 2.25, False),
+        ({"model.norm": "batch"}, 2.25, False),
+        ({"model.name": "resnet18"}, 2.25, False),  # whose activations the recipe does not choose
+    ],
+)
+def test_of_a_network_that_saturates_a_hundredfold_fall_is_enough(evidence, change, loss, speaks):
+    saturating = {"model.name": "cnn", "model.activation": "sigmoid", "model.norm": "none"}
+    made = evidence(
+        train_loss=[2.3, *[loss] * 4],
+        val_loss=[2.3] * 5,
+        signals=_signals([4e-3, 7e-4, 2e-2, 1e-3, 5e-3, 0.9]),
+        change={**saturating, **change},
+    )
+    assert bool(_rule("vanishing-gradient", made)) == speaks
+
+
+@pytest.mark.parametrize(
     ("share", "loss", "severity"),
     [(0.8, 2.2, None), (0.95, 2.2, "warning"), (1.0, 2.2, "critical"), (0.95, 0.1, "info")],
 )
