@@ -73,7 +73,7 @@ def child(name: str, steps: int, *, large: bool) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--only", choices=SIZES, help="measure here, as the environment says")
     chosen = parser.parse_args()
     if chosen.only:
