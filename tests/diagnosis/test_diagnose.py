@@ -51,6 +51,21 @@ def test_unequal_classes_explain_a_gap_only_where_they_do_harm():
     assert gap not in without_consequences([missed, gap])
 
 
+@pytest.mark.parametrize("cause", ["undertrained", "label-breaking-augmentation"])
+def test_that_nothing_was_learnt_is_no_news_where_it_is_known_why(cause):
+    """A loss that still falls has not come to rest, and turned digits teach nothing."""
+    pair = [_finding(cause), _finding("plateau", "critical")]
+    assert [item.code for item in without_consequences(pair)] == [cause]
+
+
+def test_wrong_labels_come_before_what_was_learnt_from_them(evidence):
+    """And before copies that contradict each other, which they make."""
+    codes = ("conflicting-duplicates", "label-errors", "lr-too-low")
+    seen = tuple(Finding(code, "warning", 0.9 - 0.1 * at, "", {}) for at, code in enumerate(codes))
+    told = [item.code for item in diagnose(evidence(data_findings=seen))]
+    assert told[0] == "label-errors"
+
+
 def test_data_findings_are_part_of_the_diagnosis_and_give_way_to_results(evidence, predictions):
     seen = (_finding("split-leak", "critical"), _finding("class-imbalance", "info"))
     truth = np.array([0] * 200 + [1] * 40)

@@ -19,6 +19,7 @@ FIRST = (
     "input-ignored",
     "diverged",
     "lr-too-high",
+    "label-errors",
 )
 """Within a severity these come first: while they last, nothing else can be trusted.
 
@@ -46,8 +47,9 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     "label-noise": _OF_LABELS,
     "label-errors": _OF_LABELS,
     "covariate-shift": _SYMPTOMS | {"input-ignored", "class-imbalance", "augmentation-too-weak"},
+    "label-breaking-augmentation": _NOTHING_LEARNT,
     "class-imbalance": frozenset(
-        {"overfit", "underfit", "rare-class", "input-ignored", "undertrained"}
+        {"overfit", "underfit", "rare-class", "input-ignored", "undertrained", "plateau"}
     ),
     "majority-collapse": frozenset({"overfit"}),
     "cannot-overfit-batch": _NOTHING_LEARNT,
@@ -64,7 +66,7 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     "lr-too-high": _SYMPTOMS - {"overfit"}
     | {"lr-too-low", "undertrained", "class-imbalance", "input-ignored"},
     "lr-too-low": _SYMPTOMS | {"undertrained", "class-imbalance", "input-ignored"},
-    "undertrained": frozenset({"miscalibrated", "capacity-limited", "underfit"}),
+    "undertrained": frozenset({"miscalibrated", "capacity-limited", "underfit", "plateau"}),
     "underfit": frozenset({"capacity-limited"}),
     "overfit": frozenset({"underfit"}),
     "plateau": frozenset({"underfit", "miscalibrated", "capacity-limited"}),
