@@ -1,5 +1,7 @@
-"""Tensors of several MiB lie in large pages, in every process that uses the package."""
+"""Tensors of several MiB lie in large pages, and what they leave is kept for the next ones."""
 
+import os
+import platform
 import subprocess
 import sys
 
@@ -36,3 +38,40 @@ def test_large_pages_are_asked_for():
 @linux
 def test_who_switched_them_off_is_heeded():
     assert not asked(THP_MEM_ALLOC_ENABLE="0")
+
+
+STEPS = """
+import resource, sys
+import phoropter, torch
+from phoropter.training.memory import keep_memory
+told = keep_memory() if "keep" in sys.argv else None
+for step in range(60):
+    if step == 30:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    tensors = [torch.ones(2**20) for _ in range(8)]
+    del tensors
+print(told, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="tells the GNU C library")
+def test_what_a_step_gives_back_is_there_for_the_next_one():
+    command = [sys.executable, "-c", STEPS]
+    kept, plain = (
+        subprocess.run(
+            [*command, *more], env={}, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for more in (["keep"], [])
+    )
+    assert kept[0] == "True"
+    assert int(kept[1]) < 100
+    assert int(plain[1]) > 10 * int(kept[1])
+
+
+def test_who_handles_memory_otherwise_is_heeded():
+    script = "from phoropter.training.memory import keep_memory; print(keep_memory())"
+    environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "131072"}
+    said = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == "False"

@@ -44,6 +44,7 @@ from phoropter.training.ensembles import averaged_network, check_no_pass, execut
 from phoropter.training.gates import input_ignored, read_gates, run_gates, write_gates
 from phoropter.training.head_start import start_head
 from phoropter.training.loop import fit
+from phoropter.training.memory import keep_memory
 from phoropter.training.problem import Problem, check_own, own_sources, run_id
 from phoropter.training.records import (
     FitOutcome,
@@ -121,6 +122,7 @@ def execute(
             execute, problem=problem, runs=runs, deadline=deadline, keep=keep, listener=listener
         )
         return execute_ensemble(recipe, problem, runs=runs, execute=made)
+    keep_memory()
     begun = time.monotonic()
     if (folder / SUMMARY).exists():
         begun -= read_summary(folder).seconds

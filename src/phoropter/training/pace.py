@@ -18,6 +18,7 @@ from phoropter.core.records import Rows
 from phoropter.training.choices import is_direct, plain_numerics
 from phoropter.training.evaluation import evaluate
 from phoropter.training.feed import EVALUATION_NUMBERS, Feed
+from phoropter.training.memory import keep_memory
 from phoropter.training.numerics import (
     LEAST_GAIN,
     LEAST_PLANNED_S,
@@ -87,6 +88,7 @@ def paced(
         recipe: Of the run.
         plan: Its steps.
     """
+    keep_memory()
     accelerator = Accelerator()
     network.to(accelerator.device)
     steps = _steps(objective, network, data, recipe, plan)
