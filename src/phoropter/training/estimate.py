@@ -60,10 +60,11 @@ _PROBED = 8
 """Images in the first of two timed calls; the second has three times as many."""
 
 _MANY_PROBED = 240
-"""Images after a third timed call, where the second one took hardly longer than the first."""
+"""Images after a third timed call, where there are so many."""
 
-_CLEAR_S = 0.2
-"""Difference of two calls that is more than the luck of loading."""
+_MOST_PROBED_S = 5.0
+"""That the third call may be expected to take. Its features are kept, so it costs nothing where the
+run is made; of two short calls the second one may take three times as long as it should."""
 
 _PROBED_NUMBERS = 2**20
 """Pixels of a forward pass that is timed: enough that starting it does not count."""
@@ -156,8 +157,8 @@ def features_s(
 def _loading_and_each_s(deep: DeepFeatures, problem: Problem, missing: Rows) -> tuple[float, float]:
     """Seconds until the network is there, and for the features of one image, from a few of them.
 
-    The difference of two calls leaves out what each spends on loading the network; so the second
-    one gets ten times as many images where that hides what they take.
+    The difference of two calls leaves out what each spends on loading the network; so the last
+    one gets ten times as many images where there are.
     """
 
     def timed(rows: Rows) -> float:
@@ -167,7 +168,8 @@ def _loading_and_each_s(deep: DeepFeatures, problem: Problem, missing: Rows) -> 
 
     first, more = missing[:_PROBED], missing[_PROBED : 4 * _PROBED]
     few_s, whole_s = timed(first), timed(more)
-    if whole_s - few_s < _CLEAR_S and len(missing) > _MANY_PROBED:
+    rest_s = (whole_s - few_s) / (len(more) - len(first)) * (_MANY_PROBED - 4 * _PROBED)
+    if rest_s < _MOST_PROBED_S and len(missing) > _MANY_PROBED:
         more = missing[4 * _PROBED : _MANY_PROBED]
         whole_s = timed(more)
     each_s = max(whole_s - few_s, 0.25 * whole_s) / max(len(more) - len(first), 1)
