@@ -43,12 +43,12 @@ def test_critical_data_come_before_all_that_training_on_them_shows(evidence):
     assert codes == ["conflicting-duplicates", "no-gradient", "outliers"]
 
 
-def test_unequal_classes_explain_a_gap_only_where_they_do_harm():
+def test_unequal_classes_explain_what_is_seen_only_where_they_do_harm():
     counted = _finding("class-imbalance")
     missed = Finding("class-imbalance", "warning", 0.9, "", {"recall_rare": 0.2})
-    gap = _finding("overfit")
-    assert gap in without_consequences([counted, gap])
-    assert gap not in without_consequences([missed, gap])
+    for consequence in (_finding("overfit"), _finding("plateau", "critical")):
+        assert consequence in without_consequences([counted, consequence])
+        assert consequence not in without_consequences([missed, consequence])
 
 
 @pytest.mark.parametrize("cause", ["undertrained", "label-breaking-augmentation"])

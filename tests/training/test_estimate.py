@@ -1,6 +1,8 @@
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -174,3 +176,21 @@ def test_further_views_of_frozen_features_take_their_time(problem, tiny):
     assert 0 < two < five
     whole = tiny(**LITE0, model__transfer="finetune", predict__tta=5)
     assert views_s(whole, problem, listener=silent) == 0
+
+
+@pytest.mark.parametrize(("image_s", "asked"), [(0.005, [8, 24, 208]), (0.1, [8, 24])])
+def test_features_are_timed_in_a_longer_call_unless_they_are_slow(
+    problem, monkeypatch, image_s, asked
+):
+    """The network is there after a second, and something stirs while the second call is made."""
+    now, sizes = [0.0], []
+
+    def deep(dataset, rows):
+        sizes.append(len(rows))
+        now[0] += 1.0 + image_s * len(rows) * (2 if len(sizes) == 2 else 1)
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    loading_s, each_s = module._loading_and_each_s(deep, problem, np.arange(500))
+    assert sizes == asked
+    if len(asked) == 3:
+        assert (loading_s, each_s) == pytest.approx((1.0, image_s))
