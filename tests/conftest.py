@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 
+import pytest
 from hypothesis import settings
 
 # Before anything imports torch. The workers share the cores, and tests must not depend on how
@@ -23,3 +24,10 @@ def pytest_configure(config):
     if OWNED not in os.environ:
         os.environ[OWNED] = os.environ["PHOROPTER_CACHE"] = tempfile.mkdtemp(prefix="phoropter-")
         config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(OWNED), ignore_errors=True))
+
+
+@pytest.fixture
+def roomy_disk(monkeypatch, tmp_path):
+    """A disk with space, whatever the one that the tests run on has left: stores are written."""
+    usage = shutil.disk_usage(tmp_path)._replace(free=1 << 40)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)

@@ -21,6 +21,8 @@ from phoropter.data.preprocess import read_square
 from phoropter.data.store import StoredInputs, limit_bytes, open_store, store_key
 from phoropter.data.streaming import StreamingInputs
 
+pytestmark = pytest.mark.usefixtures("roomy_disk")
+
 
 @pytest.fixture
 def dataset(class_folders: Callable[[Mapping[str, int]], Path]) -> Dataset:

@@ -28,7 +28,7 @@ class Clock:
 
 
 @pytest.fixture
-def trained(problem, tiny, tmp_path, monkeypatch):
+def trained(problem, tiny, tmp_path, monkeypatch, roomy_disk):
     """Trains in a folder of this name, once or again, stored or streamed."""
 
     def train(name, *, streamed, watch=None, changed=None, hook=None, **change):
