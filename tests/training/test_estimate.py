@@ -187,10 +187,40 @@ def test_features_are_timed_in_a_longer_call_unless_they_are_slow(
 
     def deep(dataset, rows):
         sizes.append(len(rows))
-        now[0] += 1.0 + image_s * len(rows) * (2 if len(sizes) == 2 else 1)
+        now[0] += 1.0 + image_s * len(rows) * (1.5 if len(sizes) == 2 else 1)
 
     monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     loading_s, each_s = module._loading_and_each_s(deep, problem, np.arange(500))
     assert sizes == asked
     if len(asked) == 3:
         assert (loading_s, each_s) == pytest.approx((1.0, image_s))
+
+
+def test_a_call_that_something_disturbed_is_made_again_with_other_images(problem, monkeypatch):
+    """Eight images take 1.08 s, so 24 take at most 3.24; another process made it 40."""
+    now, asked = [0.0], []
+
+    def deep(dataset, rows):
+        asked.append(rows.tolist())
+        now[0] += 40.0 if len(asked) == 2 else 1.0 + 0.01 * len(rows)
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    loading_s, each_s = module._loading_and_each_s(deep, problem, np.arange(500))
+    assert [len(rows) for rows in asked] == [8, 24, 24, 184]
+    assert np.concatenate(asked).tolist() == list(range(240))
+    assert (loading_s, each_s) == pytest.approx((1.0, 0.01))
+
+
+@pytest.mark.parametrize("count", [17, 33, 60, 119, 240, 241])
+def test_what_always_seems_disturbed_is_timed_to_an_end(problem, monkeypatch, count):
+    now, asked, spent_s = [0.0], [], [1.0]
+
+    def deep(dataset, rows):
+        asked.extend(rows)
+        spent_s.append(4 * spent_s[-1])
+        now[0] += spent_s[-1]
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    _, each_s = module._loading_and_each_s(deep, problem, np.arange(count))
+    assert each_s > 0
+    assert len(set(asked)) == len(asked) <= min(count, 240)

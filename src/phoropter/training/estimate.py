@@ -57,7 +57,10 @@ mode, backwards through all layers, and Adam. It was 4.6 to 5.5 for EfficientNet
 px, and 3.6 in the steps of a run, which are larger."""
 
 _PROBED = 8
-"""Images in the first of two timed calls; the second has three times as many."""
+"""Images in the first of two timed calls."""
+
+_TIMES_MORE = 3
+"""As many in the second."""
 
 _MANY_PROBED = 240
 """Images after a third timed call, where there are so many."""
@@ -158,7 +161,8 @@ def _loading_and_each_s(deep: DeepFeatures, problem: Problem, missing: Rows) -> 
     """Seconds until the network is there, and for the features of one image, from a few of them.
 
     The difference of two calls leaves out what each spends on loading the network; so the last
-    one gets ten times as many images where there are.
+    one gets ten times as many images where there are. Three times as many take at most three times
+    as long: where they took longer, something else was at work, and others are timed.
     """
 
     def timed(rows: Rows) -> float:
@@ -166,13 +170,18 @@ def _loading_and_each_s(deep: DeepFeatures, problem: Problem, missing: Rows) -> 
         deep(problem.dataset, rows)
         return time.perf_counter() - begun
 
-    first, more = missing[:_PROBED], missing[_PROBED : 4 * _PROBED]
-    few_s, whole_s = timed(first), timed(more)
-    rest_s = (whole_s - few_s) / (len(more) - len(first)) * (_MANY_PROBED - 4 * _PROBED)
+    few_s = timed(missing[:_PROBED])
+    more = missing[_PROBED : (1 + _TIMES_MORE) * _PROBED]
+    whole_s = timed(more)
+    at, size = _PROBED + len(more), len(more)
+    while whole_s > _TIMES_MORE * few_s and at + size <= min(_MANY_PROBED // 2, len(missing)):
+        whole_s = min(whole_s, timed(missing[at : at + size]))
+        at += size
+    rest = missing[at:_MANY_PROBED]
+    rest_s = (whole_s - few_s) / (size - _PROBED) * len(rest)
     if rest_s < _MOST_PROBED_S and len(missing) > _MANY_PROBED:
-        more = missing[4 * _PROBED : _MANY_PROBED]
-        whole_s = timed(more)
-    each_s = max(whole_s - few_s, 0.25 * whole_s) / max(len(more) - len(first), 1)
+        more, whole_s = rest, timed(rest)
+    each_s = max(whole_s - few_s, 0.25 * whole_s) / (len(more) - _PROBED)
     return max(whole_s - len(more) * each_s, 0.0), each_s
 
 
