@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 import phoropter
 from phoropter.watching.folder import read_watched
@@ -92,6 +93,63 @@ def test_layers_without_a_gradient_are_named(make_loop, tmp_path):
     ]
     assert "detach()" in said[0].prescriptions[0].advice
     assert "optimiser from all parameters" in said[1].prescriptions[0].advice
+
+
+def step_first(loop, batch):
+    """The step is made before its gradients are there."""
+    loop.optimizer.zero_grad()
+    loop.optimizer.step()
+    functional.cross_entropy(loop.network(loop.x[batch]), loop.y[batch]).backward()
+
+
+def cleared_between(loop, batch):
+    functional.cross_entropy(loop.network(loop.x[batch]), loop.y[batch]).backward()
+    loop.optimizer.zero_grad()
+    loop.optimizer.step()
+
+
+def cut_off(loop, batch):
+    """The loss hangs on nothing that learns."""
+    loop.optimizer.zero_grad()
+    outputs = loop.network(loop.x[batch]).detach().requires_grad_()
+    functional.cross_entropy(outputs, loop.y[batch]).backward()
+    loop.optimizer.step()
+
+
+@pytest.mark.parametrize(
+    ("step", "message", "advised"),
+    [
+        (step_first, "Nothing can learn: the gradients are cleared before the step", "before both"),
+        (cleared_between, "Nothing can learn: the gradients are cleared", "before both"),
+        (cut_off, "no gradient comes to 0.weight, 0.bias, 3.weight, 3.bias.", "detach()"),
+    ],
+)
+def test_a_step_without_any_gradient_is_named(make_loop, tmp_path, step, message, advised):
+    loop = make_loop()
+
+    def recorded(batch, _number, watch):
+        step(loop, batch)
+        with torch.no_grad():
+            watch.step(functional.cross_entropy(loop.network(loop.x[batch]), loop.y[batch]))
+
+    loop.step = recorded
+    loop.run(tmp_path).close()
+    first = phoropter.diagnose(tmp_path).findings[0]
+    assert (first.code, first.severity) == ("no-gradient", "critical")
+    assert message in first.message
+    assert advised in first.prescriptions[0].advice
+
+
+def test_steps_before_training_begins_are_no_fault(make_loop, tmp_path):
+    """Some call `step` once, to begin a schedule."""
+    loop = make_loop()
+    watch = phoropter.watch(loop.network, loop.optimizer, folder=tmp_path, classes=10)
+    for _ in range(2):
+        loop.optimizer.step()
+    for batch in torch.arange(320).split(32):
+        loop.step(batch, 0, watch)
+    watch.close()
+    assert "no-gradient" not in failed(tmp_path)
 
 
 def test_the_same_order_is_told_apart_from_a_sorted_one(make_loop, tmp_path):

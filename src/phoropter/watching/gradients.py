@@ -36,7 +36,8 @@ class Gradients:
         self._names = names
         self._on_backward = on_backward
         self._cleared_due = True
-        self._looked = self._stale = 0
+        self._heard = False
+        self._looked = self._stale = self._empty = 0
         self._doubts: list[Tensor] = []
         self._in_pass = self._passes = 0
         self.steps = 0
@@ -61,6 +62,7 @@ class Gradients:
     def _on_gradient(self, _gradient: Tensor) -> None:
         """The probe's gradient was computed, and is not yet added to what it holds."""
         self._on_backward()
+        self._heard = True
         if self._cleared_due and self._looking and self._probe is not None:
             held = self._probe.grad
             self._looked += self.steps > 0
@@ -75,13 +77,14 @@ class Gradients:
         self._cleared_due = True
         if self._looking:
             self._look(parameters())
+        self._heard = False
         self._in_pass += 1
 
     def _look(self, parameters: Sequence[nn.Parameter]) -> None:
         """Which parameters have a gradient, and which the optimisers hold."""
         # An optimiser made from another network holds no parameter that ever gets a gradient.
-        if all(p.grad is None for p in (*parameters, *self._names.values())):
-            return
+        everything = (*parameters, *self._names.values())
+        self._empty += self._heard and all(p.grad is None for p in everything)
         used = {id(p) for p in parameters}
         missing = {name for name, p in self._names.items() if p.requires_grad and p.grad is None}
         self._unreached = missing if not self.steps else self._unreached & missing
@@ -115,6 +118,7 @@ class Gradients:
         frozen = sum(not p.requires_grad for p in self._names.values())
         evidence = {
             "parameters": missing[:NAMED],
+            "cleared": self._empty >= max(self.steps - 1, 1),  # before the first came none
             "not_in_optimizer": left_out[:NAMED],
             "left_out": len(left_out),
             "frozen": frozen,

@@ -18,6 +18,8 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
 
 def _message(gate: Gate) -> str:
     count = int(gate.measured)
+    if gate.evidence.get("cleared"):
+        return "Nothing can learn: the gradients are cleared before the step, each time."
     if not count:
         return "Nothing can learn: requires_grad is False for every parameter of the network."
     what = f"Training does not reach {count} parameter{'s' * (count > 1)}"

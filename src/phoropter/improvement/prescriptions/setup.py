@@ -95,6 +95,14 @@ def gate(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
 
 def unreached(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     """For parameters without a gradient: where to look, by what is known of the cause."""
+    if finding.evidence.get("cleared"):
+        yield advice(
+            "Call loss.backward() before optimizer.step(), and optimizer.zero_grad() before both "
+            "or after both, not between them.",
+            why="A step moves the weights by the gradients that are there when it is made.",
+            cost=0.0,
+        )
+        return
     left_out = set(finding.evidence.get("not_in_optimizer", ()))
     frozen = set(finding.evidence.get("frozen_by_mistake", ()))
     asleep = bool(frozen) or finding.evidence.get("trainable") == 0
