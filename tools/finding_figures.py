@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from typing import Protocol
 
 from markupsafe import Markup
 
@@ -24,13 +25,21 @@ LEGEND = (("train", "training"), ("running", "as optimised"), ("val", "validatio
 SAMPLE = 22.0
 
 
-def curves_figure(healthy: RunRecord, sick: RunRecord) -> str:
+class Curves(Protocol):
+    """Whatever has learning curves."""
+
+    @property
+    def history(self) -> Sequence[Epoch]:
+        """One row a pass."""
+
+
+def curves_figure(healthy: Curves, sick: Curves) -> str:
     """Losses by epoch: training grey, varied training images dotted, validation blue."""
     runs = (healthy, sick)
     values = [value for run in runs for row in run.history for value in _losses(row).values()]
     shown = [value for value in values if value is not None and math.isfinite(value)]
     limits = (0.0, span(shown)[1])
-    return _beside(
+    return beside(
         "Losses by epoch: training grey, in training dotted, validation blue",
         [_curves(run, limits) for run in runs],
         legend=LEGEND,
@@ -41,7 +50,7 @@ def norms_figure(healthy: RunRecord, sick: RunRecord) -> str:
     """The gradient norm of each block in the last sampled pass, on a logarithmic axis."""
     rows = [[value or 1e-12 for value in run.signals[-1].grad_norms] for run in (healthy, sick)]
     low, high = min(map(min, rows)), max(map(max, rows))
-    return _beside(
+    return beside(
         "Gradient norm by block, from the first to the last",
         [_line(norms, (low / 2, high * 2), "gradient norm") for norms in rows],
     )
@@ -50,7 +59,7 @@ def norms_figure(healthy: RunRecord, sick: RunRecord) -> str:
 def shares_figure(healthy: RunRecord, sick: RunRecord) -> str:
     """The share of dead units of each activation layer in the last sampled pass."""
     rows = [list(run.signals[-1].inactive.values()) for run in (healthy, sick)]
-    return _beside(
+    return beside(
         "Share of dead units by layer, from the first to the last",
         [_line(shares, (0.0, 1.0), "dead units", log=False) for shares in rows],
     )
@@ -60,7 +69,7 @@ def _losses(row: Epoch) -> dict[str, float | None]:
     return {"train": row.train_loss, "running": row.running_loss, "val": row.val_loss}
 
 
-def _curves(run: RunRecord, limits: tuple[float, float]) -> Markup:
+def _curves(run: Curves, limits: tuple[float, float]) -> Markup:
     area = frame(span([float(row.epoch) for row in run.history], margin=0.0), limits)
     lines = []
     for name in ("running", "train", "val"):
@@ -82,10 +91,23 @@ def _line(
     return join([area.axes("layer", name, whole_x=True), area.line(points, class_="val")])
 
 
-def _beside(label: str, drawings: list[Markup], *, legend: Sequence[tuple[str, str]] = ()) -> str:
-    """Both drawings under their names, as a file that stands alone, on paper of its own."""
+def beside(
+    label: str,
+    drawings: list[Markup],
+    *,
+    legend: Sequence[tuple[str, str]] = (),
+    height: float | None = None,
+) -> str:
+    """Both drawings under their names, as a file that stands alone, on paper of its own.
+
+    Args:
+        label: What a screen reader says.
+        drawings: Of the healthy side and of the sick one.
+        legend: Classes of lines and what they are called.
+        height: Of the higher drawing; None: of a chart.
+    """
     area = frame((0.0, 1.0), (0.0, 1.0))
-    size = {"width": 2 * (area.width + SIDE) + GAP, "height": area.height + TOP}
+    size = {"width": 2 * (area.width + SIDE) + GAP, "height": (height or area.height) + TOP}
     parts = [
         element("style", Markup(STYLE)),
         element("rect", **size, class_="paper"),

@@ -1,0 +1,277 @@
+"""The small data sets, healthy and sick, that the pages of docs/findings show.
+
+    python tools/finding_sets.py mislabelled-digits FOLDER     makes FOLDER/mislabelled-digits
+    python tools/finding_sets.py                               lists the names
+
+All are made of what scikit-learn brings along: 1,797 handwritten digits of 8 x 8 pixels, squares
+cut from its two photographs, and its table of wines.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.datasets import load_digits, load_sample_images, load_wine
+
+SEVERAL = 60
+"""Pictures of the rare class beside all zeros."""
+
+Pixels = NDArray[np.uint8]
+Make = Callable[[Path], None]
+
+SIDE = 48
+"""Pixels of the squares that photographs are cut into."""
+
+FLAT = 15.0
+"""Standard deviation of the grey levels of a square, below which it shows nothing: sky."""
+
+
+def make_data(name: str, work: Path) -> str:
+    """The place of a data set: the built-in digits, or one of `SETS`, made in `work`."""
+    if name == "digits":
+        return name
+    folder = work / name
+    SETS[name](folder)
+    return str(folder)
+
+
+def _digits() -> tuple[Pixels, NDArray[np.int64], np.random.Generator]:
+    """Images (1797, 8, 8), labels, and draws; mixed, since writers follow each other."""
+    bunch, draws = load_digits(), np.random.default_rng(0)
+    rows = draws.permutation(len(bunch.target))
+    return (bunch.images[rows] * 15.9).astype(np.uint8), bunch.target[rows], draws
+
+
+def _write(folder: Path, images: Iterable[tuple[str, Pixels]]) -> None:
+    """PNG files by their path below the folder, without its ending."""
+    for name, pixels in images:
+        path = folder / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+
+
+def plain_digits(folder: Path, labels: NDArray[np.int64] | None = None) -> None:
+    """The built-in digits as files, in no order."""
+    images, true, _ = _digits()
+    wanted = true if labels is None else labels
+    _write(folder, ((f"{wanted[row]}/{row}", images[row]) for row in range(len(images))))
+
+
+def numbered_digits(folder: Path) -> None:
+    """In the order of their writers, as the files of most collections are."""
+    bunch = load_digits()
+    images = (bunch.images * 15.9).astype(np.uint8)
+    _write(folder, ((f"{bunch.target[row]}/{row}", images[row]) for row in range(len(images))))
+
+
+def mislabelled_digits(folder: Path) -> None:
+    """A fifth of the digits carry the label of another digit."""
+    _, labels, draws = _digits()
+    wrong = draws.random(len(labels)) < 0.2
+    plain_digits(
+        folder, np.where(wrong, (labels + draws.integers(1, 10, len(labels))) % 10, labels)
+    )
+
+
+def shuffled_digits(folder: Path) -> None:
+    """Labels that have nothing to do with the pictures."""
+    _, labels, draws = _digits()
+    plain_digits(folder, draws.permutation(labels))
+
+
+def zeros(folder: Path) -> None:
+    """All zeros, and sixty of the ones to nines together."""
+    images, labels, _ = _digits()
+    keep = [*np.flatnonzero(labels == 0), *np.flatnonzero(labels > 0)[:SEVERAL]]
+    names = {row: "zero" if labels[row] == 0 else "other" for row in keep}
+    _write(folder, ((f"{names[row]}/{row}", images[row]) for row in keep))
+
+
+def few_digits(folder: Path) -> None:
+    """A hundred digits to learn from, 600 to validate on, the others to test."""
+    images, labels, draws = _digits()
+    keep = draws.permutation(len(labels))
+    parts = np.repeat(["train", "val", "test"], [100, 600, len(labels) - 700])[keep.argsort()]
+    _write(folder, ((f"{parts[row]}/{labels[row]}/{row}", images[row]) for row in keep))
+
+
+def unequal_digits(folder: Path) -> None:
+    """A tenth of the eights and nines."""
+    images, labels, draws = _digits()
+    keep = [row for row in range(len(labels)) if labels[row] < 8 or draws.random() < 0.1]
+    _write(folder, ((f"{labels[row]}/{row}", images[row]) for row in keep))
+
+
+def copied_digits(folder: Path) -> None:
+    """Forty files are there twice."""
+    plain_digits(folder)
+    images, labels, draws = _digits()
+    rows = draws.permutation(len(labels))[:40]
+    _write(folder, ((f"{labels[row]}/{row}_copy", images[row]) for row in rows))
+
+
+def contradicted_digits(folder: Path) -> None:
+    """Twenty files are there twice, under two digits."""
+    plain_digits(folder)
+    images, labels, draws = _digits()
+    rows = draws.permutation(len(labels))[:20]
+    _write(folder, ((f"{(labels[row] + 1) % 10}/{row}_again", images[row]) for row in rows))
+
+
+def parted_digits(folder: Path, change: Callable[[Pixels], Pixels] = lambda image: image) -> None:
+    """Given parts; `change` is done to the validation part."""
+    images, labels, draws = _digits()
+    parts = draws.choice(["train", "val", "test"], len(labels), p=[0.6, 0.2, 0.2])
+    _write(
+        folder,
+        (
+            (f"{part}/{label}/{row}", change(image) if part == "val" else image)
+            for row, (image, label, part) in enumerate(zip(images, labels, parts, strict=True))
+        ),
+    )
+
+
+def shifted_digits(folder: Path) -> None:
+    """Given parts; the validation part was photographed with less light."""
+    parted_digits(folder, lambda image: (image * 0.4).astype(np.uint8))
+
+
+def leaking_digits(folder: Path) -> None:
+    """Given parts; fifty validation pictures are in the training part as well."""
+    parted_digits(folder)
+    for path in sorted((folder / "val").glob("*/*.png"))[::7][:50]:
+        (folder / "train" / path.parent.name / path.name).write_bytes(path.read_bytes())
+
+
+def rare_digits(folder: Path) -> None:
+    """Six nines."""
+    images, labels, _ = _digits()
+    keep = [row for row in range(len(labels)) if labels[row] != 9]
+    keep += list(np.flatnonzero(labels == 9)[:6])
+    _write(folder, ((f"{labels[row]}/{row}", images[row]) for row in keep))
+
+
+def enlarged_digits(folder: Path) -> None:
+    """The pictures of sevens have another size."""
+    plain_digits(folder)
+    for path in (folder / "7").iterdir():
+        Image.open(path).resize((12, 10)).save(path)
+
+
+def damaged_digits(folder: Path) -> None:
+    """Thirty files end in the middle."""
+    plain_digits(folder)
+    for path in sorted(folder.glob("*/*.png"))[::60]:
+        path.write_bytes(path.read_bytes()[:60])
+
+
+def photographs(folder: Path) -> None:
+    """Squares of a temple and of a flower, side by side."""
+    _write(folder, _squares())
+
+
+def large_photographs(folder: Path) -> None:
+    """Larger squares of both."""
+    _write(folder, _squares(140))
+
+
+def _squares(side: int = SIDE) -> Iterable[tuple[str, Pixels]]:
+    for name, picture in zip(("temple", "flower"), load_sample_images().images, strict=True):
+        for top in range(0, picture.shape[0] - side, side):
+            for left in range(0, picture.shape[1] - side, side):
+                square = picture[top : top + side, left : left + side]
+                if square.mean(axis=2).std() > FLAT:
+                    yield f"{name}/{top}_{left}", square
+
+
+def nearly_copied_photographs(folder: Path) -> None:
+    """Twelve squares are there again, a little brighter and cut."""
+    photographs(folder)
+    _write(
+        folder,
+        (
+            (f"{name}_edited", (square[2:-2, 2:-2] * 0.9 + 25).astype(np.uint8))
+            for number, (name, square) in enumerate(_squares())
+            if number % 16 == 0
+        ),
+    )
+
+
+def odd_photographs(folder: Path) -> None:
+    """Two pictures of nothing: noise, and a blank page."""
+    photographs(folder)
+    noise = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+    blank = np.full((SIDE, SIDE, 3), 250, np.uint8)
+    _write(folder, (("temple/noise", noise), ("temple/blank", blank)))
+
+
+def photographs_of_two_sizes(folder: Path) -> None:
+    """Every fourth one is six times as large."""
+    photographs(folder)
+    for path in sorted(folder.glob("*/*.png"))[::4]:
+        Image.open(path).resize((6 * SIDE, 6 * SIDE)).save(path)
+
+
+def tiny_photographs(folder: Path) -> None:
+    """Brought to 8 pixels."""
+    photographs(folder)
+    for path in folder.glob("*/*.png"):
+        Image.open(path).resize((8, 8)).save(path)
+
+
+def wines(folder: Path) -> None:
+    """A table of three kinds of wine."""
+    _table(folder, {})
+
+
+def wines_in_two_units(folder: Path) -> None:
+    """Alcohol is there in per cent and in grams a litre."""
+    _table(folder, {"alcohol_g_per_l": 7.89 * load_wine(as_frame=True).frame["alcohol"]})
+
+
+def _table(folder: Path, more: Mapping[str, object]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    frame = load_wine(as_frame=True).frame
+    frame.assign(**more).to_csv(folder / "wines.csv", index=False)
+
+
+SETS: Mapping[str, Make] = {
+    make.__name__.replace("_", "-"): make
+    for make in (
+        plain_digits,
+        numbered_digits,
+        mislabelled_digits,
+        shuffled_digits,
+        zeros,
+        few_digits,
+        unequal_digits,
+        copied_digits,
+        contradicted_digits,
+        parted_digits,
+        shifted_digits,
+        leaking_digits,
+        rare_digits,
+        enlarged_digits,
+        damaged_digits,
+        photographs,
+        large_photographs,
+        nearly_copied_photographs,
+        odd_photographs,
+        photographs_of_two_sizes,
+        tiny_photographs,
+        wines,
+        wines_in_two_units,
+    )
+}
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        print(make_data(sys.argv[1], Path(sys.argv[2])))
+    else:
+        print("\n".join(SETS))
