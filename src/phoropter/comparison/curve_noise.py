@@ -17,8 +17,9 @@ Floats = NDArray[np.float64]
 
 SHARED = 0.5
 """Correlation of the noise at a size and at twice it; of further ones as much less for each
-doubling. Were it all due to single samples, it would be the root of a half. Chosen among 0, 0.3, 0.5, 0.65 and 0.8 by the score of forecasts of 34 curves (`benchmarks/forecasts.py`);
-between 0.3 and 0.65 it hardly matters."""
+doubling. Were it all due to single samples, it would be the root of a half. Chosen among 0, 0.3,
+0.5, 0.65 and 0.8 by the logarithmic score of forecasts of 34 curves (`benchmarks/forecasts.py`):
+0.5 and 0.65 are alike, and 0.8 is much worse."""
 EXCESS = 6.0
 """By how much more models on the fewest samples differ than samples judged independently explain,
 before it is measured; it halves when the samples double. Seen on ten curves of six data sets whose
@@ -71,7 +72,7 @@ class Curve:
     def covariance(self) -> Floats:
         """Of `errors`, shape (k, k)."""
         deviation = np.sqrt(self.variances)
-        return shared(self.sizes, self.sizes) * np.outer(deviation, deviation)
+        return np.asarray(shared(self.sizes, self.sizes) * np.outer(deviation, deviation))
 
 
 def shared(some: Floats, others: Floats) -> Floats:
@@ -81,6 +82,25 @@ def shared(some: Floats, others: Floats) -> Floats:
     [[0.25], [0.5]]
     """
     return np.asarray(SHARED ** np.abs(np.subtract.outer(np.log2(some), np.log2(others))))
+
+
+def lasting(curve: Curve, covariance: Floats, beyond: Floats) -> tuple[Floats, Floats]:
+    """What noise that was seen says of the noise at larger sizes, in its standard deviations.
+
+    Conditional expectation and variance of a normal law: Rasmussen and Williams, "Gaussian
+    processes for machine learning", 2006, equations 2.23 and 2.24.
+
+    Args:
+        curve: That was seen.
+        covariance: Of its points around a member, shape (k, k).
+        beyond: The larger sizes, shape (m,).
+
+    Returns:
+        Weights of the k points, shape (k, m), and variances that are left, shape (m,).
+    """
+    both = shared(curve.sizes, beyond) * np.sqrt(curve.variances)[:, None]
+    weights = np.linalg.solve(covariance, both)
+    return np.asarray(weights), np.asarray(1 - (both * weights).sum(axis=0))
 
 
 def curve_of(sizes: Floats, parts: Sequence[Floats], *, base: float, floor: float) -> Curve:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from phoropter.comparison.curve_noise import Curve, curve_of, shared
+from phoropter.comparison.curve_noise import Curve, curve_of, lasting
 from phoropter.comparison.learning_curve import (
     FAMILIES,
     MANY_CLASSES,
@@ -63,7 +63,7 @@ def forecast(trained: Trained, *, belief: Belief = MANY_CLASSES, seed: int = 0) 
         belief: Of curves, before this one is seen.
         seed: Decides the draws.
     """
-    curve = _curve(trained)
+    curve = seen_curve(trained)
     p_rise = rises_by_chance(curve.errors, curve.variances, seed=seed)
     behaved = p_rise >= RISES_BY_CHANCE
     levels = tuple(
@@ -108,8 +108,12 @@ def rises_by_chance(errors: Floats, variances: Floats, *, seed: int = 0) -> floa
     return float(np.mean(steepest(noise * np.sqrt(variances)) >= seen))
 
 
-def _curve(trained: Trained) -> Curve:
-    """The points with their noise."""
+def seen_curve(trained: Trained) -> Curve:
+    """The points of the curve with their noise.
+
+    Args:
+        trained: Models on parts of the data.
+    """
     order = np.unique(trained.levels)[::-1]
     member = trained.levels == order[:, None]
     mean = member / member.sum(axis=1)[:, None]
@@ -158,9 +162,9 @@ def continued(
     away = 1 + belief.departure * np.log2(TIMES) * draw.standard_normal((DRAWS, 1))
     futures = np.clip(present[:, None] * shapes * away, 0.0, 1.0)
     luck = curve.errors - present[:, None] * known.shapes[chosen]
-    lasting, left = _lasting(curve, covariance, beyond)
+    weights, left = lasting(curve, covariance, beyond)
     deviation = np.sqrt(curve.noise.variance(futures, beyond, floor=1e-12))
-    expected = np.clip(futures + luck @ lasting * deviation, 0.0, 1.0)
+    expected = np.clip(futures + luck @ weights * deviation, 0.0, 1.0)
     one = expected + np.sqrt(left) * deviation * draw.standard_normal(expected.shape)
     gains = tuple(
         _gain(round(times * now), times, present - futures[:, at], expected[:, at], one[:, at])
@@ -168,25 +172,6 @@ def continued(
     )
     families = np.bincount(known.family, found.weight, len(FAMILIES))
     return gains, dict(zip(FAMILIES, families.tolist(), strict=True))
-
-
-def _lasting(curve: Curve, covariance: Floats, beyond: Floats) -> tuple[Floats, Floats]:
-    """What noise that was seen says of the noise at larger sizes, in its standard deviations.
-
-    Conditional expectation and variance of a normal law: Rasmussen and Williams, "Gaussian
-    processes for machine learning", 2006, equations 2.23 and 2.24.
-
-    Args:
-        curve: That was seen.
-        covariance: Of its points around a member, shape (k, k).
-        beyond: The larger sizes, shape (m,).
-
-    Returns:
-        Weights of the k points, shape (k, m), and variances that are left, shape (m,).
-    """
-    both = shared(curve.sizes, beyond) * np.sqrt(curve.variances)[:, None]
-    weights = np.linalg.solve(covariance, both)
-    return weights, 1 - (both * weights).sum(axis=0)
 
 
 def _gain(samples: int, times: int, fall: Floats, expected: Floats, one: Floats) -> Gain:
