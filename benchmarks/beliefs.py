@@ -25,7 +25,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from phoropter.comparison.forecast import TIMES, _Curve, _excess, _extrapolated, _Noise
+from phoropter.comparison.curve_noise import Curve, curve_of
+from phoropter.comparison.forecast import TIMES, continued
 from phoropter.comparison.learning_curve import MANY_CLASSES, TWO_CLASSES, Belief
 
 Floats = NDArray[np.float64]
@@ -57,7 +58,7 @@ class Case:
     """
 
     table: int
-    curve: _Curve
+    curve: Curve
     truth: Floats
 
 
@@ -92,25 +93,17 @@ def cases(scores: pl.DataFrame) -> Iterator[Case]:
                 parts = [each[:draws] for each, draws in zip(seen, DRAWS, strict=True)]
                 tested = int(some["size_test"].max())
                 truth = np.array([each.mean() for each in beyond])
-                yield Case(int(table), _seen(sizes.astype(float), parts, tested), truth)
-
-
-def _seen(sizes: Floats, parts: list[Floats], tested: int) -> _Curve:
-    errors = np.array([part.mean() for part in parts])
-    base, least = BINOMIAL / tested, 1 / tested
-    squares = np.array([part.var() * len(part) for part in parts])
-    squares /= base * np.maximum(errors * (1 - errors), least)
-    draws = np.array(DRAWS)
-    noise = _Noise(base, _excess(squares, draws - 1, sizes[0] / sizes), float(sizes[0]))
-    variances = noise.variance(errors, sizes, floor=least) / draws
-    return _Curve(sizes, errors, draws, variances, noise)
+                curve = curve_of(
+                    sizes.astype(float), parts, base=BINOMIAL / tested, floor=1 / tested
+                )
+                yield Case(int(table), curve, truth)
 
 
 def summary(some: list[Case], belief: Belief) -> str:
     """Errors at `TIMES` the samples in points."""
     apart, held = [], []
     for case in some:
-        gains, _ = _extrapolated(case.curve, belief, 0)
+        gains, _ = continued(case.curve, belief)
         told = np.array([(gain.error, gain.error_low, gain.error_high) for gain in gains])
         apart.append(100 * (told[:, 0] - case.truth))
         held.append((told[:, 1] <= case.truth) & (case.truth <= told[:, 2]))

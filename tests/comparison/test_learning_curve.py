@@ -79,7 +79,7 @@ def test_a_curve_without_noise_is_recognised_and_continued(power, rest, scale):
     def error(samples):
         return scale * (RESTS[rest] + (1 - RESTS[rest]) * (samples / 1000) ** -POWERS[power])
 
-    found = posterior(error(SIZES), (1e-5 * error(SIZES)) ** 2, KNOWN)
+    found = posterior(error(SIZES), np.diag((1e-5 * error(SIZES)) ** 2), KNOWN)
     later = error(np.array([2000.0, 4000.0]))
     np.testing.assert_allclose(_forecast(found), later, rtol=0.01)
 
@@ -87,14 +87,17 @@ def test_a_curve_without_noise_is_recognised_and_continued(power, rest, scale):
 def test_one_member_as_by_numerical_integration():
     """Weight, mean and deviation against the integral over the present error."""
     draw = np.random.default_rng(0)
-    variances = np.array([4e-4, 2e-4, 1e-4, 1e-4])
-    errors = 0.2 * (SIZES / 1000) ** -0.4 + draw.normal(size=4) * np.sqrt(variances)
-    found = posterior(errors, variances, KNOWN)
+    deviation = np.sqrt([4e-4, 2e-4, 1e-4, 1e-4])
+    apart = np.abs(np.subtract.outer(np.arange(4), np.arange(4)))
+    covariance = 0.5**apart * np.outer(deviation, deviation)
+    errors = draw.multivariate_normal(0.2 * (SIZES / 1000) ** -0.4, covariance)
+    noise = stats.multivariate_normal(np.zeros(4), covariance)
+    found = posterior(errors, covariance, KNOWN)
     evidence = np.empty(len(KNOWN.prior))
     for at, shape in enumerate(KNOWN.shapes):
 
         def density(present, shape=shape):
-            return stats.norm.pdf(errors, present * shape, np.sqrt(variances)).prod()
+            return noise.pdf(errors - present * shape)
 
         center = found.present[at]
         reach = 8 * found.deviation[at]
@@ -111,15 +114,15 @@ def test_one_member_as_by_numerical_integration():
 
 
 def test_noise_leaves_what_was_believed_before():
-    found = posterior(np.array([0.4, 0.3, 0.25, 0.2]), np.full(4, 1e4), KNOWN)
+    found = posterior(np.array([0.4, 0.3, 0.25, 0.2]), 1e4 * np.eye(4), KNOWN)
     by_family = np.bincount(KNOWN.family, found.weight)
     # Shapes that reach high where there are few samples pin the present error down more closely.
     assert by_family.argmax() == np.bincount(KNOWN.family, KNOWN.prior).argmax()
 
 
 def test_a_curve_that_levels_off_is_not_taken_for_one_that_falls_on():
-    flat = posterior(np.array([0.31, 0.303, 0.3005, 0.3]), np.full(4, 1e-6), KNOWN)
-    steep = posterior(0.3 * (SIZES / 1000) ** -0.7, np.full(4, 1e-6), KNOWN)
+    flat = posterior(np.array([0.31, 0.303, 0.3005, 0.3]), 1e-6 * np.eye(4), KNOWN)
+    steep = posterior(0.3 * (SIZES / 1000) ** -0.7, 1e-6 * np.eye(4), KNOWN)
     assert _forecast(flat)[1] > 0.28
     assert _forecast(steep)[1] < 0.15
 
@@ -140,7 +143,7 @@ def test_beliefs_are_dealt_out_to_families_and_members():
 
 
 def test_two_classes_are_expected_to_level_off_sooner():
-    noisy = (np.array([0.34, 0.32, 0.3, 0.28]), np.full(4, 4e-4))
+    noisy = (np.array([0.34, 0.32, 0.3, 0.28]), 4e-4 * np.eye(4))
     later = []
     for classes in (2, 10):
         found = posterior(*noisy, members(SIZES, present=1000.0, belief=usual(classes)))

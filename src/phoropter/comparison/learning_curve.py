@@ -154,23 +154,26 @@ def _prior(belief: Belief) -> Floats:
     return np.concatenate([share * np.ravel(one) / one.sum() for share, one in dealt])
 
 
-def posterior(errors: Floats, variances: Floats, known: Members) -> Posterior:
+def posterior(errors: Floats, covariance: Floats, known: Members) -> Posterior:
     """Bayes' rule for normal noise, every present error as likely as any other before.
 
     >>> sizes = np.array([100.0, 200.0, 400.0])
     >>> exact = 0.3 * (sizes / 400) ** -POWERS[10]
-    >>> found = posterior(exact, np.full(3, 1e-8), members(sizes, present=400))
+    >>> found = posterior(exact, 1e-8 * np.eye(3), members(sizes, present=400))
     >>> round(float(found.weight @ found.present), 3)
     0.3
 
     Args:
         errors: Shape (k,).
-        variances: Of each, independent, shape (k,).
+        covariance: Of their noise, shape (k, k).
         known: Members at the k sizes.
     """
-    precision = (known.shapes**2) @ (1 / variances)
-    present = (known.shapes @ (errors / variances)) / precision
-    misfit = ((errors - present[:, None] * known.shapes) ** 2) @ (1 / variances)
+    root = np.linalg.cholesky(covariance)
+    shapes = np.linalg.solve(root, known.shapes.T).T
+    seen = np.linalg.solve(root, errors)
+    precision = (shapes**2).sum(axis=1)
+    present = shapes @ seen / precision
+    misfit = ((seen - present[:, None] * shapes) ** 2).sum(axis=1)
     likely = np.log(known.prior) - 0.5 * (misfit + np.log(precision))
     weight = np.exp(likely - likely.max())
     return Posterior(weight / weight.sum(), present, 1 / np.sqrt(precision))
