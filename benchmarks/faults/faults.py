@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from image_sets import PARTS, ImageSet, Part, changed
-from pairs import Family, Pair
+from pair import Family, Pair
 
 from phoropter.core.seed import generator
 
