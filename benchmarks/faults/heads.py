@@ -90,4 +90,41 @@ HEADS = [
             "train.weight_decay": 0.1,
         },
     ),
+    Pair(
+        "sleeves",
+        "head",
+        "report",
+        {
+            **HEAD,
+            "model.dropout": 0.6,
+            "train.weight_decay": 0.2,
+            "train.epochs": 15,
+            "train.lr": 0.001,
+        },
+    ),
+    Pair(
+        "cifar_f",
+        "head",
+        "report",
+        {
+            **HEAD,
+            "train.weight_decay": 0.2,
+            "train.epochs": 15,
+            "train.lr": 0.001,
+        },
+    ),
+    Pair(
+        "cifar_g",
+        "head",
+        "report",
+        {
+            **HEAD,
+            "data.size": 128,
+            "train.optimizer": "adam",
+            "train.weight_decay": 0.001,
+            "train.epochs": 20,
+            "train.batch_size": 32,
+            "train.lr": 0.001,
+        },
+    ),
 ]

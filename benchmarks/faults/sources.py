@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from idx import garments
 from windows import Windows, cells, surfaces
 
 COPIES = Path(__file__).with_name("copies.txt")
@@ -28,7 +29,8 @@ class Source:
         copies: Further copies, of other classes, cropped or mirrored, CLASS/NAME as in `COPIES`.
         skipped: Images of each class, the first by name, that are another set's.
         places: Where the images of a class are, "{}" for its name.
-        windows: What cuts the images from larger pictures instead, a function of `windows.py`.
+        windows: What cuts the images from larger pictures instead, or unpacks them: a function of
+            `windows.py` or `idx.py`.
     """
 
     folder: str
@@ -74,6 +76,49 @@ _TAKEN = {
     ),
     "cells": Source(
         "nuclei_inst", ("middle", "edge"), 24, (260, 110, 30), grey=True, alike=0.98, windows=cells
+    ),
+    "apparel": Source(
+        "fashion_mnist",
+        ("trouser", "dress", "sandal", "bag", "boot"),
+        28,
+        (300, 120, 20),
+        grey=True,
+        windows=garments,
+    ),
+    "tops": Source(
+        "fashion_mnist",
+        ("t-shirt", "pullover", "sneaker"),
+        28,
+        (400, 160, 20),
+        grey=True,
+        windows=garments,
+    ),
+    "sleeves": Source(
+        "fashion_mnist", ("coat", "shirt"), 28, (600, 250, 20), grey=True, windows=garments
+    ),
+    "cifar_f": Source(
+        "cifar10_small",
+        ("frog", "horse", "truck"),
+        32,
+        (340, 150, 20),
+        alike=0.85,
+        skipped=650,
+    ),
+    "cifar_g": Source(
+        "cifar10_small",
+        ("dog", "ship"),
+        32,
+        (330, 140, 20),
+        alike=0.85,
+        skipped=650,
+    ),
+    "kerbs": Source(
+        "camvid_small",
+        ("car", "pavement"),
+        16,
+        (190, 80, 20),
+        alike=0.95,
+        windows=surfaces,
     ),
 }
 
