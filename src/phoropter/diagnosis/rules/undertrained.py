@@ -17,6 +17,10 @@ from phoropter.diagnosis.signals import chance_loss, curve
 from phoropter.metrics.slices import losses as costs
 
 OF_CHANCE = 0.03  # least gain worth a word, in units of the loss of a constant prediction
+CLEAR = 0.06
+"""Likewise, worth a warning. From guessing to knowing all, this much of the loss is as much of the
+way, three points of accuracy of two classes. To 76 runs of recipes at rest the curves promised .025
+more on average, with a standard deviation of .012."""
 ERRORS = 2.0  # standard errors of the validation loss: a smaller gain is within the samples' luck
 FITTED = 0.05  # training error below which more of the same only polishes the probabilities
 NOT_YET = 0.6  # of the way from a constant prediction to a perfect one, on training samples
@@ -52,7 +56,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     times = val.times_longer(evidence.summary.steps)
     yield Finding(
         "undertrained",
-        "warning",
+        "warning" if val.gain >= CLEAR * level else "info",
         min(0.95, 0.6 + share),
         f"Training ended too early, after {evidence.summary.epochs} epochs: the validation loss "
         f"was still falling ({val.last:.3g}; twice the time should bring about "
