@@ -40,8 +40,7 @@ def too_high(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
 
 
 def too_low(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
-    """For "lr-too-low": a usual rate if this one is below all usual ones, else ten times,
-    three times.
+    """For "lr-too-low": a usual rate if this one is below them all, else ten times, three times.
 
     Unnormalised sigmoids learn slowly at any rate.
     """
