@@ -1,8 +1,8 @@
 """Small sets of real images, in three parts, as arrays; written as folders the way users have them.
 
 The digits are built in; the others are found in a folder that the command line names. Those of the
-half called "tune" and of the half called "report" share no image; of cifar10_small each set has two
-classes of its own.
+half called "tune" and of the half called "report" share no image; of cifar10_small each set has
+classes or images of its own.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""What the planted-fault suite cuts from pictures with masks."""
+"""What the planted-fault suite cuts from pictures with masks, and takes from packed images."""
 
+import gzip
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +16,7 @@ SUITE = Path(__file__).parents[2] / "benchmarks" / "faults"
 def suite(monkeypatch):
     monkeypatch.syspath_prepend(str(SUITE))
     yield import_module
-    for name in ("windows", "sources", "image_sets"):
+    for name in ("idx", "windows", "sources", "image_sets"):
         sys.modules.pop(name, None)
 
 
@@ -89,3 +90,35 @@ def test_classes_are_found_where_a_set_has_them(suite, tmp_path):
     pools = sets._files(source, tmp_path)
     assert [len(pool) for pool in pools] == [3, 3]
     assert [int(pool.max()) for pool in pools] == [41, 91]
+
+
+def packed(place, values):
+    """An IDX file of bytes, written by its description."""
+    head = b"\0\0\x08" + bytes([values.ndim])
+    lengths = b"".join(length.to_bytes(4, "big") for length in values.shape)
+    place.write_bytes(gzip.compress(head + lengths + values.astype(np.uint8).tobytes()))
+
+
+def test_garments_are_found_by_their_class(suite, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 28, 28))
+    packed(tmp_path / "t10k-images-idx3-ubyte.gz", pixels)
+    packed(tmp_path / "t10k-labels-idx1-ubyte.gz", np.array([9, 1, 0, 9, 1, 4]))
+    boots, trousers = suite("idx").garments(tmp_path, ("boot", "trouser"), 28)
+    for found, rows in ((boots, (0, 3)), (trousers, (1, 4))):
+        assert tuple(found) == tuple(map(str, rows))
+        np.testing.assert_array_equal(np.stack(list(found.values())), pixels[list(rows)])
+    source = suite("sources").Source(
+        ".",
+        ("boot", "trouser"),
+        28,
+        (1, 1, 0),
+        copies=("boot/3",),
+        windows=suite("idx").garments,
+    )
+    pools = suite("image_sets")._pools(source, tmp_path)
+    assert [len(pool) for pool in pools] == [1, 2]
+    with pytest.raises(ValueError, match="28"):
+        suite("idx").garments(tmp_path, ("boot",), 20)
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x0d\1"))
+    with pytest.raises(ValueError, match="no bytes"):
+        suite("idx").garments(tmp_path, ("boot",), 28)

@@ -9,10 +9,15 @@ import pytest
 
 SUITE = Path(__file__).parents[2] / "benchmarks" / "faults"
 MODULES = (
+    "convolutional",
     "faults",
+    "heads",
+    "idx",
     "image_sets",
     "networks",
+    "pair",
     "pairs",
+    "perceptrons",
     "plan",
     "report",
     "run",

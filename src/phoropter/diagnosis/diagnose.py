@@ -46,7 +46,8 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     "augmentation-too-strong": _NOTHING_LEARNT | {"lr-too-low", "undertrained", "miscalibrated"},
     "label-noise": _OF_LABELS,
     "label-errors": _OF_LABELS,
-    "covariate-shift": _SYMPTOMS | {"input-ignored", "class-imbalance", "augmentation-too-weak"},
+    "covariate-shift": _SYMPTOMS
+    | {"input-ignored", "class-imbalance", "augmentation-too-weak", "undertrained"},
     "label-breaking-augmentation": _NOTHING_LEARNT,
     "class-imbalance": frozenset(
         {"overfit", "underfit", "rare-class", "input-ignored", "undertrained", "plateau"}

@@ -5,21 +5,25 @@ from __future__ import annotations
 from phoropter.core.recipe import ModelRecipe
 from phoropter.diagnosis.evidence import RunEvidence
 
+FEWEST_UNITS = 8
+"""Units or channels of any stage: of fewer it is chance what is left of a sample, whatever the
+number of classes. Sound networks of this size (docs/faults.md) have eight channels or 40 units."""
+
 
 def too_narrow(evidence: RunEvidence) -> bool:
     """Whether the last layer before the answers has fewer units or channels than classes, less one.
 
     The scores of all samples are then a matrix of a lower rank than those of classes that are told
     apart freely (Yang et al. 2018, "Breaking the softmax bottleneck"). What is learnt through it is
-    learnt slowly and never well, which looks like a short run or a low rate. Nor can a first stage
-    hold colours that has fewer channels than the image. Known of the small networks alone, whose
-    width the recipe says.
+    learnt slowly and never well, which looks like a short run or a low rate. The same goes for a
+    stage of less than `FEWEST_UNITS`, which may be a first one that holds no colours. Known of the
+    small networks alone, whose width the recipe says.
     """
     model = evidence.recipe.model
     units = last_units(model)
     if units is None:
         return False
-    if model.name != "mlp" and model.width < evidence.recipe.data.channels:
+    if model.width < FEWEST_UNITS:
         return True
     return units < sum(count > 0 for count in evidence.summary.schema.counts) - 1
 

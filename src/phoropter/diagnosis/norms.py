@@ -28,11 +28,12 @@ class Range:
 # 0.9: 0.1 at batch 256 (Goyal et al. 2017), 0.01 to 0.03 at the small batches used here; plain SGD
 # takes ten times the rate of momentum 0.9, whose steps add up to 1 / (1 - 0.9).
 _ADAM = Range(1e-4, 1e-3, 1e-2)
+_ADAMAX = Range(2e-4, 2e-3, 2e-2)
 _MOMENTUM = Range(3e-3, 2e-2, 0.3)
 _RANGES = {
     "adagrad": Range(1e-3, 1e-2, 0.1),
     "adam": _ADAM,
-    "adamax": Range(2e-4, 2e-3, 2e-2),
+    "adamax": _ADAMAX,
     "adamw": _ADAM,
     "momentum": _MOMENTUM,
     "nesterov": _MOMENTUM,
@@ -54,6 +55,7 @@ def usual_rates(recipe: Recipe) -> Range:
     found = _RANGES[recipe.train.optimizer]
     if recipe.model.pretrained and recipe.model.transfer == "finetune":
         return Range(found.low / FINE_TUNING, found.usual / 3, found.high / 3)
-    if found is _ADAM and recipe.model.name in _SMALL and not recipe.model.pretrained:
-        return replace(found, usual=_SMALL_LR)
+    if recipe.model.name in _SMALL and not recipe.model.pretrained:
+        times = {_ADAM: 1, _ADAMAX: 2}.get(found)
+        return found if times is None else replace(found, usual=times * _SMALL_LR)
     return found

@@ -39,10 +39,17 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Training score minus validation score, with the standard error of the difference."""
+    """Training score minus validation score, with the standard error of the difference.
+
+    Args:
+        train: On training samples.
+        val: On validation samples.
+        unasked: Share of the training part that the former leaves out.
+    """
 
     train: Score
     val: Score
+    unasked: float = 1.0
 
     @property
     def value(self) -> float:
@@ -51,15 +58,23 @@ class Gap:
 
     @property
     def error(self) -> float:
-        """Standard error of the difference of two independent parts."""
-        return float(np.hypot(self.train.error, self.val.error))
+        """Standard error of the difference of two independent parts.
+
+        What a model makes of the samples it was trained on is no estimate where all were asked: of
+        the variance of the training score the share of those that were not is left (the finite
+        population correction; Cochran 1977, "Sampling techniques", section 2.6).
+        """
+        return float(np.hypot(self.train.error * np.sqrt(self.unasked), self.val.error))
 
 
 def gap(evidence: RunEvidence) -> Gap | None:
     """The generalisation gap of the kept weights, or None where a part was not recorded."""
     train = score(evidence, evidence.train_predictions)
     val = score(evidence, evidence.predictions)
-    return Gap(train, val) if train is not None and val is not None else None
+    if train is None or val is None:
+        return None
+    whole = sum(evidence.summary.schema.counts)
+    return Gap(train, val, unasked=max(0.0, 1 - train.n / whole) if whole else 1.0)
 
 
 def score(evidence: RunEvidence, predictions: Predictions | None) -> Score | None:

@@ -130,7 +130,7 @@ def test_rates_move_the_right_way(evidence, lr, optimizer, code):
 
 
 def test_far_off_rates_are_set_to_a_usual_one_first(evidence):
-    for lr, code in ((1.0, "lr-too-high"), (1e-7, "lr-too-low")):
+    for lr, code in ((1.0, "lr-too-high"), (1e-7, "lr-too-low"), (5e-5, "lr-too-low")):
         run = evidence({"train.lr": lr, "model.name": "cnn", "model.pretrained": False})
         first = prescribe(_finding(code), run).prescriptions[0]
         assert first.change == {"train.lr": 0.003}

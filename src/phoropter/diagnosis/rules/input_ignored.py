@@ -11,6 +11,7 @@ from phoropter.core.records import Finding
 from phoropter.core.run_records import Gate
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.gates import critical, failed
+from phoropter.diagnosis.passes import loss_left
 from phoropter.diagnosis.scores import score
 from phoropter.diagnosis.signals import chance_loss, curve
 
@@ -23,18 +24,34 @@ FITTED = 4.0  # standard errors of the training score above a constant predictio
 ERRORS = 3.0  # standard errors by which some pass may exceed a constant prediction by luck
 GUESSING = 0.985  # of that prediction's loss: the lowest of many passes falls to this by luck
 NEAR = 1.1  # likewise: who has learnt nothing of use is not sure of it yet
+FEWEST_OF_CLASS = 20  # training samples: of fewer a network from scratch learns no more than them
+LEARNT = 0.5  # of the loss of a constant prediction, left at the end
 LUCKY = 0.05  # by which a told accuracy may exceed that of equal odds; of how many, nobody says
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if the gate "input-ignored" did not pass, or training never gave it anything to ask.
 
-    The gate asks the kept weights, and says nothing where these are the untrained ones.
+    The gate asks the kept weights, and says nothing where these are the untrained ones. A handful
+    of samples that were learnt by heart proves nothing.
     """
+    if _few_learnt_by_heart(evidence):
+        return
     if _several_classes(evidence) and not _one_class_fills(evidence):
         yield from _by_exchange(evidence)
     if not any(gate.name == "input-ignored" for gate in evidence.gates):
         yield from list(_by_heart(evidence)) or _guessing(evidence)
+
+
+def _few_learnt_by_heart(evidence: RunEvidence) -> bool:
+    """Whether some class has so few training samples that they were learnt and are of no use.
+
+    That nothing carries over to others is then to be expected, whatever the labels are.
+    """
+    counts = [count for count in evidence.summary.schema.counts if count > 0]
+    left = loss_left(evidence)
+    few = len(counts) > 1 and min(counts) < FEWEST_OF_CLASS
+    return few and left is not None and left <= LEARNT
 
 
 def _by_exchange(evidence: RunEvidence) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ FEWEST = 100  # samples; fewer have too few sure mistakes to be told from luck
 ON_TRAINING = (
     0.5  # of it that training samples must show too: else validation is merely unlike them
 )
+TRAIN_ERRORS = 2.0  # standard errors of the training score, by which they must show it
 ERRORS = 3.0  # standard errors by which training samples may be answered worse than unseen ones
 WORSE = 0.03  # and the difference that deserves a word
 MOST_NUMBERS = 2_000_000  # probabilities that are judged: about a second
@@ -43,10 +44,12 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     floor = fit_noise_floor(predictions.truth[known], predictions.probabilities[known])
     wrong = float(np.mean(predictions.most_probable[known] != predictions.truth[known]))
     certain = floor.p_value <= ALPHA and floor.low >= max(LEAST, ROUGHNESS * wrong)
-    if certain and 1 - found.train.value >= ON_TRAINING * floor.low:
+    shown = 1 - found.train.value - TRAIN_ERRORS * found.train.error
+    if certain and shown >= ON_TRAINING * floor.low:
         yield _of_validation(evidence, predictions.take(known), floor)
         return
-    if -found.value < max(WORSE, ERRORS * found.error):
+    error = float(np.hypot(found.train.error, found.val.error))  # other samples, other scores
+    if -found.value < max(WORSE, ERRORS * error):
         return
     yield Finding(
         "label-noise",
@@ -58,7 +61,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         {
             "train_error": 1 - found.train.value,
             "val_error": 1 - found.val.value,
-            "difference_error": found.error,
+            "difference_error": error,
             "samples": _never_learnt(evidence),
         },
     )

@@ -22,6 +22,7 @@ TURNS = 0.4  # share of turning points of an unsettled curve (white noise: 2/3)
 STUCK = 0.5  # of the loss of a constant prediction: still there means it did not recover
 SETTLED = 0.1  # likewise: below it the run got over its start
 LOST = 0.1  # likewise: what the training loss may lose of the best it had reached
+LUCK = 2.5  # noises by which the lowest of some dozen points is low by luck
 IDLE = 0.95  # likewise: nothing learnt at all
 ABSURD = 10.0  # times the highest usual rate: a slip of the pen, harmful or not
 
@@ -182,15 +183,16 @@ def _signs(evidence: RunEvidence, level: float) -> _Signs | None:
     weighted = evidence.recipe.train.class_weights != "none"
     # What is judged for rest is the time at high rates: decay hides it, the start is not rest.
     middle = losses.values[len(losses) // 8 : max(len(losses) * 3 // 4, 4)]
+    jitter = curves.noise(middle) / level if len(middle) >= 5 else 0.0
     return _Signs(
         rise=float(passes.values[peak]) / start if len(passes) else 0.0,
         rise_epoch=int(passes.epochs[peak]) if len(passes) else int(losses.epochs[0]),
         limit=_rise_limit(evidence),
-        jitter=curves.noise(middle) / level if len(middle) >= 5 else 0.0,
+        jitter=jitter,
         turns=curves.sign_changes(middle),
         end=curves.end_noise(losses.values) / level,
         final=final / level,
-        lost=0.0 if weighted else _lost(losses.values) / level,
+        lost=0.0 if weighted else max(0.0, _lost(losses.values) / level - LUCK * jitter),
         best_epoch=int(losses.epochs[best]),
         beyond=len(losses) > 3 and evidence.recipe.train.lr > usual_rates(evidence.recipe).high,
         useless=_never_useful(curve(evidence, "val_loss"), level),

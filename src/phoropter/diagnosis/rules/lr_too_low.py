@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from phoropter.core.records import Finding
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
@@ -17,19 +19,24 @@ LITTLE = 0.25  # of the loss of a constant prediction: what a slow run has gaine
 STRAIGHT = 0.4  # fall of the second half over the first; a run that learns bends below it
 ENOUGH_STEPS = 200  # by then a usual rate has left the straight part; with fewer, blame the length
 FAR_BELOW = 3  # times below the usual range
+UNMOVED = 0.03  # of the loss of a constant prediction, between the highest and the lowest point
 WORTH = 0.1  # of the loss of a constant prediction: what twice the time should still bring
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if the training loss certainly falls, unbent, and has lost under a quarter of itself.
 
-    A curve that is still falling also counts if the rate lies far below its optimiser's range.
+    A curve that is still falling, or hardly moves at all, also counts if the rate lies far below
+    its optimiser's range.
     """
     level = chance_loss(evidence)
     losses, held_out = curve(evidence, "train_loss"), curve(evidence, "val_loss")
     if level is None or len(losses) < 3 or len(held_out) < 3:
         return
     lr, usual = evidence.recipe.train.lr, usual_rates(evidence.recipe)
+    if lr < usual.low / FAR_BELOW and np.ptp(losses.values) < UNMOVED * level:
+        yield _unmoved(evidence, losses, usual.low)
+        return
     drop = float(losses.values[0] - losses.values[-1]) / level
     state = falling(losses)
     below = lr < usual.low
@@ -59,6 +66,25 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
             "final_train_loss": float(losses.values[-1]),
             "bend": state.bend,
             "steps": evidence.summary.steps,
+            "mark_epoch": int(losses.epochs[-1]),
+        },
+    )
+
+
+def _unmoved(evidence: RunEvidence, losses: Curve, low: float) -> Finding:
+    lr, steps = evidence.recipe.train.lr, evidence.summary.steps
+    return Finding(
+        "lr-too-low",
+        "warning",
+        0.9,
+        f"The learning rate of {lr:.2g} is too low: the training loss hardly moves from "
+        f"{losses.values[0]:.5g} in {steps} steps.",
+        {
+            "lr": lr,
+            "usual_low": low,
+            "first_train_loss": float(losses.values[0]),
+            "final_train_loss": float(losses.values[-1]),
+            "steps": steps,
             "mark_epoch": int(losses.epochs[-1]),
         },
     )

@@ -10,6 +10,7 @@ from phoropter.core.predictions import ClassPredictions
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.falling import FEW_STEPS
+from phoropter.diagnosis.narrow import too_narrow
 from phoropter.diagnosis.passes import loss_left
 from phoropter.diagnosis.scores import CONSTANT_MODELS, score
 
@@ -23,14 +24,16 @@ FOUND = 0.1  # of the other classes' samples, at most
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if nearly all validation samples get one class and the others are not found.
 
-    Not of the first steps, in which a network learns to give one answer to all; nor where it tells
+    Not of the first steps, in which a network learns to give one answer to all, nor of a network
+    that is too narrow to learn; nor where it tells
     as many training samples of each class apart: then it is what it has learnt by heart, or that
     the held-out samples are others, and that has names of its own.
     """
     predictions = evidence.predictions
     if not isinstance(predictions, ClassPredictions):
         return
-    if _alike(evidence) and (_just_begun(evidence) or _learnt(evidence)):
+    alike = _alike(evidence)
+    if alike and (too_narrow(evidence) or _just_begun(evidence) or _learnt(evidence)):
         return
     if evidence.recipe.model.name in CONSTANT_MODELS:
         return

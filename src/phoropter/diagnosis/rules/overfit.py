@@ -19,6 +19,7 @@ from phoropter.metrics.scores import log_losses
 WIDE = 0.08  # gap of the scores that deserves a warning
 NOTABLE = 0.05  # gap that deserves a word
 ERRORS = 3.0  # standard errors it must exceed: p < .002 one-sided
+BEYOND = 2.5  # standard errors by which a wide one exceeds what deserves a word: p < .01
 RISE = 0.25  # of the lowest validation loss, at the end
 RISE_OF_CHANCE = 0.15  # likewise, in units of the loss of a constant prediction
 RISE_BY_HEART = 0.05  # likewise, where validation never got below that loss
@@ -52,7 +53,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     rise, found = _rise(evidence), measured or _proved(evidence)
     certain = found is not None and found.value > ERRORS * found.error
     rising = rise is not None and rise.clear
-    wide = certain and found is not None and found.value >= WIDE
+    wide = certain and found is not None and _wide(found)
     notable = certain and found is not None and found.value >= NOTABLE
     if found is not None and 1 - found.val.value < ROOM:
         return
@@ -62,6 +63,11 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     confidence = 0.95 if wide and rising else 0.8 if severity == "warning" else 0.5
     message = _message(found, rise, proved=measured is None)
     yield Finding("overfit", severity, confidence, message, _numbers(found, rise))
+
+
+def _wide(found: Gap) -> bool:
+    """Whether the gap is wide, and not a notable one that these validation samples show as wide."""
+    return found.value >= WIDE and found.value >= NOTABLE + BEYOND * found.error
 
 
 def _severity(rise: _Rise | None, *, wide: bool, notable: bool) -> Severity:

@@ -9,6 +9,7 @@ import numpy as np
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.falling import falling
+from phoropter.diagnosis.narrow import too_narrow
 from phoropter.diagnosis.scores import score
 from phoropter.diagnosis.signals import chance_loss, curve
 
@@ -21,10 +22,13 @@ ERRORS = 3.0  # standard errors by which the training score may exceed a constan
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if neither training loss nor training score is better than a constant prediction's.
 
-    A plateau above that level is no fault by itself: good runs end on one.
+    A plateau above that level is no fault by itself: good runs end on one. A network that is too
+    narrow to learn is told so.
     """
     level, losses = chance_loss(evidence), curve(evidence, "train_loss")
     if level is None or len(losses) < 3 or evidence.summary.steps < LEAST_STEPS:
+        return
+    if too_narrow(evidence):
         return
     state = falling(losses)
     if state is not None and state.certain and state.gain >= WORTH * level:

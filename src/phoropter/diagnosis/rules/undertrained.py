@@ -9,14 +9,19 @@ import numpy as np
 from phoropter.core.records import Finding
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.falling import FEW_STEPS, falling, times_from_few
+from phoropter.diagnosis.falling import FEW_STEPS, Falling, falling, times_from_few
 from phoropter.diagnosis.narrow import too_narrow
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.scores import score
-from phoropter.diagnosis.signals import chance_loss, curve
+from phoropter.diagnosis.signals import Curve, chance_loss, curve
 from phoropter.metrics.slices import losses as costs
 
 OF_CHANCE = 0.03  # least gain worth a word, in units of the loss of a constant prediction
+CLEAR = 0.06
+"""Likewise, worth a warning, beyond what the curve's noise may feign. From guessing to knowing all,
+this much of the loss is as much of the way: three points of accuracy of two classes. To 260 runs of
+recipes at rest the curves promised .014 more on average, with a standard deviation of .021."""
+NOISES = 2.0  # of the points between which the curve is said to have fallen
 ERRORS = 2.0  # standard errors of the validation loss: a smaller gain is within the samples' luck
 FITTED = 0.05  # training error below which more of the same only polishes the probabilities
 NOT_YET = 0.6  # of the way from a constant prediction to a perfect one, on training samples
@@ -26,6 +31,8 @@ LATE = 0.75  # best point in the last quarter: too short (Tuning Playbook, "best
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if both losses were certainly falling and twice the time would bring enough.
+
+    A warning only where it would bring much more than the noise of the curve.
 
     Runs that stopped for want of progress, blew up, or know their training samples are not judged;
     nor those of a network that is too narrow, which would learn slowly for ever.
@@ -52,7 +59,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     times = val.times_longer(evidence.summary.steps)
     yield Finding(
         "undertrained",
-        "warning",
+        "warning" if val.gain - _feigned(held_out, val) >= CLEAR * level else "info",
         min(0.95, 0.6 + share),
         f"Training ended too early, after {evidence.summary.epochs} epochs: the validation loss "
         f"was still falling ({val.last:.3g}; twice the time should bring about "
@@ -67,6 +74,17 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
             "mark_epoch": int(held_out.epochs[-1]),
         },
     )
+
+
+def _feigned(losses: Curve, state: Falling) -> float:
+    """What noise may add to the gain: two of its standard deviations to the fall it is drawn from.
+
+    Fewer points than tell bends from noise have none to speak of.
+    """
+    if len(losses) < curves.END_POINTS or not np.isfinite(state.bend):
+        return 0.0
+    ratio = float(np.clip(state.bend, 0.0, 1.0))
+    return NOISES * curves.noise(losses.values) * (ratio + ratio**2)
 
 
 def _luck(evidence: RunEvidence) -> float:

@@ -40,14 +40,14 @@ def too_high(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
 
 
 def too_low(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
-    """For "lr-too-low": a usual rate if this one is far off, ten times, three times.
+    """For "lr-too-low": a usual rate if this one is below them all, else ten times, three times.
 
     Unnormalised sigmoids learn slowly at any rate.
     """
     if evidence.recipe.model.activation == "sigmoid":
         yield from passing(evidence)
     lr, usual = evidence.recipe.train.lr, usual_rates(evidence.recipe)
-    if lr * 10 < usual.low:
+    if lr < usual.low:
         yield _rate(evidence, "usual-rate", usual.usual)
     elif lr * 10 <= usual.high:
         yield _rate(evidence, "higher-rate", lr * 10, share=0.35)

@@ -1,0 +1,130 @@
+"""The linear heads on frozen features: see `pairs.py` for how the recipes were chosen."""
+
+from __future__ import annotations
+
+from pair import HEAD, Pair
+
+HEADS = [
+    Pair(
+        "cifar_a",
+        "head",
+        "tune",
+        {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1},
+    ),
+    Pair(
+        "ants_bees",
+        "head",
+        "tune",
+        {
+            **HEAD,
+            "data.size": 128,
+            "train.epochs": 20,
+            "train.lr": 0.001,
+            "train.weight_decay": 0.1,
+        },
+    ),
+    Pair(
+        "cifar_b",
+        "head",
+        "tune",
+        {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1},
+    ),
+    Pair(
+        "xray3",
+        "head",
+        "tune",
+        {**HEAD, "train.epochs": 20, "train.lr": 0.001, "train.weight_decay": 0.1},
+    ),
+    Pair(
+        "cifar_c",
+        "head",
+        "tune",
+        {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1},
+    ),
+    Pair(
+        "clothes",
+        "head",
+        "tune",
+        {
+            **HEAD,
+            "data.size": 128,
+            "train.epochs": 20,
+            "train.lr": 0.001,
+            "train.weight_decay": 0.1,
+        },
+    ),
+    Pair(
+        "cifar_d",
+        "head",
+        "tune",
+        {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1},
+    ),
+    Pair(
+        "mnist_c",
+        "head",
+        "tune",
+        {**HEAD, "train.epochs": 30, "train.lr": 0.002, "train.weight_decay": 0.1},
+    ),
+    Pair(
+        "cifar_e",
+        "head",
+        "tune",
+        {
+            **HEAD,
+            "model.dropout": 0.7,
+            "train.epochs": 10,
+            "train.lr": 0.0005,
+            "train.weight_decay": 0.3,
+        },
+    ),
+    Pair(
+        "garments",
+        "head",
+        "tune",
+        {
+            **HEAD,
+            "data.size": 112,
+            "train.epochs": 15,
+            "train.batch_size": 24,
+            "train.lr": 0.001,
+            "train.weight_decay": 0.1,
+        },
+    ),
+    Pair(
+        "sleeves",
+        "head",
+        "report",
+        {
+            **HEAD,
+            "model.dropout": 0.6,
+            "train.weight_decay": 0.2,
+            "train.epochs": 15,
+            "train.lr": 0.001,
+        },
+    ),
+    Pair(
+        "cifar_f",
+        "head",
+        "report",
+        {
+            **HEAD,
+            "train.weight_decay": 0.2,
+            "train.epochs": 15,
+            "train.lr": 0.001,
+        },
+    ),
+    Pair(
+        "cifar_g",
+        "head",
+        "report",
+        {
+            **HEAD,
+            "data.size": 128,
+            "train.optimizer": "adam",
+            "train.weight_decay": 0.001,
+            "train.epochs": 20,
+            "train.batch_size": 32,
+            "train.lr": 0.001,
+        },
+    ),
+]
