@@ -19,6 +19,9 @@ from phoropter.report.look_content import exhibits
 MOST = 6
 """Pictures that a side shows, copies counted once."""
 
+MOST_CLASSES = 10
+"""Where a picture of each class is shown."""
+
 
 DRAWN_PX = 48
 QUALITY = 80
@@ -65,7 +68,7 @@ SETS: Mapping[str, Sets] = {
         "The files are numbered in the order of their writers, of whom nothing is said.",
         "plain-digits",
         "numbered-digits",
-        each=True,
+        drawn=False,
     ),
     "metadata-shortcut": Sets(
         "The pictures of sevens have another size.", "plain-digits", "enlarged-digits", each=True
@@ -138,7 +141,8 @@ def _pictures(data: Path, named: Finding | None) -> Pictures:
         groups = [[str(path.relative_to(data))] for path in sorted(first.values())]
         if len(groups) < MOST:
             groups = [[str(path.relative_to(data))] for path in files[:: len(files) // MOST]]
-    return [[_picture(data, name) for name in group] for group in groups[:MOST]]
+    most = MOST if named else MOST_CLASSES
+    return [[_picture(data, name) for name in group] for group in groups[:most]]
 
 
 def _picture(data: Path, name: str) -> tuple[str, bytes, tuple[int, int]]:

@@ -42,6 +42,7 @@ def refresh(code: str, work: Path) -> None:
     healthy, sick = both(code, exhibition, work)
     place = PAGES / f"{code}.md"
     text = place.read_text("utf-8").partition("\n## A healthy and a sick ")[0].rstrip()
+    place.with_suffix(".svg").unlink(missing_ok=True)
     if exhibition.draw is not None:
         drawn = exhibition.draw(healthy.source, sick.source)
         place.with_suffix(".svg").write_text(drawn, "utf-8")

@@ -56,7 +56,7 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     "cannot-overfit-batch": _NOTHING_LEARNT,
     "loss-at-init": frozenset({"lr-too-high", "diverged", "dead-activations", "label-noise"}),
     "preprocessing-mismatch": frozenset(
-        {"dead-activations", "diverged", "input-ignored", "majority-collapse"}
+        {"dead-activations", "diverged", "input-ignored", "lr-too-high", "majority-collapse"}
     ),
     "no-gradient": _NOTHING_LEARNT | {"cannot-overfit-batch", "input-ignored"},
     "input-ignored": _NOTHING_LEARNT,

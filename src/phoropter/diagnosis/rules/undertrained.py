@@ -9,7 +9,7 @@ import numpy as np
 from phoropter.core.records import Finding
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.falling import FEW_STEPS, Falling, falling, times_from_few
+from phoropter.diagnosis.falling import Falling, falling, times_from_few
 from phoropter.diagnosis.narrow import too_narrow
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.scores import score
@@ -24,7 +24,7 @@ recipes at rest the curves promised .014 more on average, with a standard deviat
 NOISES = 2.0  # of the points between which the curve is said to have fallen
 ERRORS = 2.0  # standard errors of the validation loss: a smaller gain is within the samples' luck
 FITTED = 0.05  # training error below which more of the same only polishes the probabilities
-NOT_YET = 0.6  # of the way from a constant prediction to a perfect one, on training samples
+SHORT_STEPS = 100  # a sixth of a fair first run
 UNSEEN = 0.2  # share of the loss that twice the time may bring, where no curve tells
 LATE = 0.75  # best point in the last quarter: too short (Tuning Playbook, "best-step position")
 
@@ -99,12 +99,15 @@ def _luck(evidence: RunEvidence) -> float:
 
 
 def _few_steps(evidence: RunEvidence) -> Finding | None:
-    """A run of so few steps that its curves say nothing yet, of a network that was to learn all."""
+    """A run of so few steps that its curves say nothing yet, of a network that was to learn all.
+
+    What it has learnt by then may be a lot; but it does not know its training samples.
+    """
     steps, fitted = evidence.summary.steps, score(evidence, evidence.train_predictions)
     recipe, losses = evidence.recipe, curve(evidence, "val_loss")
-    if not 0 < steps < FEW_STEPS or recipe.model.pretrained or not len(losses):
+    if not 0 < steps < SHORT_STEPS or recipe.model.pretrained or not len(losses):
         return None
-    if fitted is None or fitted.skill >= NOT_YET or too_narrow(evidence):
+    if fitted is None or 1 - fitted.value < FITTED or too_narrow(evidence):
         return None
     usual = usual_rates(recipe)
     if not usual.low <= recipe.train.lr <= usual.high:
@@ -115,8 +118,8 @@ def _few_steps(evidence: RunEvidence) -> Finding | None:
         "undertrained",
         "warning",
         0.8,
-        f"Training ended after {steps} steps, in which a network from scratch learns hardly "
-        "anything; a fair first run makes some hundred.",
+        f"Training ended after {steps} steps, and a network from scratch has only begun by then; "
+        "a fair first run makes some hundred.",
         {
             "steps": steps,
             "epochs": evidence.summary.epochs,
