@@ -78,25 +78,6 @@ def test_digits_that_look_alike_either_way_keep_their_labels(digits):
     assert not lost(images[kept], labels[kept] // 8, MIRRORED, TURNED)[0]
 
 
-def test_what_is_nearest_to_another_class_is_not_one_of_it():
-    """Boots that look one way, and blocks of all sizes: mirrored boots are nearest to blocks."""
-    draws = np.random.default_rng(0)
-    images, labels = np.zeros((240, 16, 16)), np.repeat([0, 1], 120)
-    for image in images[:120]:
-        top, toe = draws.integers(1, 4), draws.integers(13, 16)
-        image[top:14, 3:8] = 1
-        image[9:14, 3:toe] = 1
-    for image in images[120:]:
-        top, left = draws.integers(1, 7, 2)
-        image[top : draws.integers(9, 16), left : draws.integers(9, 16)] = 1
-    pixels = torch.tensor(images + draws.normal(0, 0.05, images.shape), dtype=torch.float32)
-    plain = vectors(pixels.unsqueeze(1))
-    mirrored = vectors(pixels.flip(2).unsqueeze(1))
-    nearest = labels[(mirrored[:120] @ plain.T).argmax(1)]
-    assert nearest.mean() > 0.9
-    assert not lost(pixels.unsqueeze(1), labels, MIRRORED)[0]
-
-
 def test_what_is_no_image_any_more_has_not_become_another_class(digits):
     images, labels = digits
     rows = np.arange(0, 900, 3)

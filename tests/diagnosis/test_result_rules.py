@@ -103,6 +103,27 @@ def test_lost_labels_are_told_with_their_classes(evidence):
     assert "mirror turns 9 of 30 'b' into 'd'" in finding.message
 
 
+@pytest.mark.parametrize(
+    ("classes", "taken_for_it", "severity"),
+    [(4, 0.25, "warning"), (4, 0.08, "info"), (2, 0.0, "warning")],
+)
+def test_classes_that_the_network_tells_apart_are_not_lost(
+    evidence, predictions, classes, taken_for_it, severity
+):
+    """Of three wrong answers to the second class some name the first one; of others any class."""
+    lost = [{"kind": "mirror", "class": "c0", "becomes": "c1", "taken": 9, "samples": 30}]
+    gate = Gate("label-breaking-augmentation", 0.3, 0.0, False, {"lost": lost, "without": {}})
+    truth = np.arange(400) % classes
+    guess = np.where(np.arange(400) % 10 == 0, (truth + 1) % classes, truth)
+    ones = np.flatnonzero(truth == 1)
+    guess[ones] = np.where(np.arange(len(ones)) < taken_for_it * len(ones), 0, 1)
+    asked = predictions(truth, guess, classes=classes)
+    made = evidence(gates=(gate,), train_predictions=asked)
+    (finding,) = _run("label-breaking-augmentation", made)
+    assert finding.severity == severity
+    assert ("tells these classes apart" in finding.message) == (severity == "info")
+
+
 def test_always_the_same_answer_is_a_collapse(evidence, predictions):
     truth = np.arange(100) % 10
     (found,) = _run("majority-collapse", evidence(predictions=predictions(truth, 0 * truth)))

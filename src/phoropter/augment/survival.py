@@ -1,10 +1,8 @@
 """Whether labels survive a variation: a six on its head is a nine.
 
 A varied image has lost its label if it looks like another class: not like nothing (a hard case may
-keep its label), but as much like images of that class as they look like each other, or much more
-like them than like its own. Who says so are the plain images themselves, by their nearest
-neighbours, without the image that was varied. That the nearest are of another class is not enough:
-a boot that looks the other way is nearest to bags where all boots look one way, and is none.
+keep its label), but as much like images of that class as they look like each other. Who says so are
+the plain images themselves, by their nearest neighbours, without the image that was varied.
 """
 
 from __future__ import annotations
@@ -19,10 +17,8 @@ from scipy.special import betainc, betaincinv
 NEIGHBOURS = 5
 AGREEING = 4  # of them, for an image to be taken for a class
 NEAREST = 0.95  # quantile of the distances between a class's own images and their nearest ones
-NEARER = 0.5
-"""Of the distance to its own class. Print hangs together so closely that nothing that was moved at
-all is as near as its own are; but a mirrored b is .35 times as far from a d as from a b. A six on
-its head is .6 times as far from a nine (and near enough), a mirrored boot .7 times from a bag."""
+PAIRS = 0.25  # quantile of those between any two of them: where all hang together closely, as in
+# print, the nearest are nearer than anything that was moved at all
 ALPHA = 0.001  # for all kinds of variation and pairs of classes together
 LEAST_SHARE = 0.05  # of a class that is lost to another one; less does no harm that could be seen
 LEAST_KNOWN = 30  # images that are known by their neighbours, to say how many still are
@@ -128,8 +124,10 @@ def _typical_distances(plain: Vectors, labels: Labels) -> NDArray[np.float64]:
         members = plain[labels == label]
         if len(members) > 1:
             distances = _distances(members, members)
+            apart = distances[np.triu_indices(len(members), 1)]
             np.fill_diagonal(distances, np.inf)
-            limits[label] = np.quantile(distances.min(1), NEAREST)
+            nearest = np.quantile(distances.min(1), NEAREST)
+            limits[label] = max(float(nearest), float(np.quantile(apart, PAIRS)))
     return limits
 
 
@@ -147,12 +145,8 @@ def _taken(
     classes = np.arange(len(limits))
     votes = (labels[nearest][:, :, None] == classes).sum(1)
     most = votes.argmax(1)
-    to_class, to_own = (
-        np.where(labels[None, :] == which[:, None], distances, np.inf).min(1)
-        for which in (most, labels[rows])
-    )
-    alike = (to_class <= limits[most]) | (to_class <= NEARER * to_own)
-    sure = (votes.max(1) >= AGREEING) & alike
+    to_class = np.where(labels[None, :] == most[:, None], distances, np.inf).min(1)
+    sure = (votes.max(1) >= AGREEING) & (to_class <= limits[most])
     return most, np.where(sure, most, -1)
 
 
