@@ -69,3 +69,11 @@ def loud(channels, size):
         layers += [layer, nn.ReLU()]
         inputs = 64
     return nn.Sequential(*layers), 64
+
+
+def turned(images, generator):
+    """Half of the images on their heads."""
+    chosen = torch.rand(len(images), generator=generator) < 0.5
+    images = images.clone()
+    images[chosen] = images[chosen].flip(2, 3)
+    return images
