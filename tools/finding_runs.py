@@ -46,7 +46,8 @@ def refresh(code: str, work: Path) -> None:
     if exhibition.draw is not None:
         drawn = exhibition.draw(healthy.source, sick.source)
         place.with_suffix(".svg").write_text(drawn, "utf-8")
-    place.write_text(f"{text}\n\n{_section(code, exhibition, healthy, sick)}", "utf-8")
+    section = _section(code, exhibition, healthy, sick).replace(f"{PAGES}/", "")
+    place.write_text(f"{text}\n\n{section}", "utf-8")
 
 
 def _section(code: str, exhibition: Exhibition, healthy: Shown, sick: Shown) -> str:

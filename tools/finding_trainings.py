@@ -56,6 +56,7 @@ class Pair:
 
 
 DEEP = {"model.depth": 8, "model.norm": "none"}
+SMALL = {"train.epochs": 6, "model.width": 32}
 SOUND = {"model.name": "networks.py:Sound"}
 PAIRS: Mapping[str, Pair] = {
     "lr-too-high": Pair(
@@ -162,7 +163,8 @@ PAIRS: Mapping[str, Pair] = {
     ),
     "label-breaking-augmentation": Pair(
         "Half of the images on their heads, which makes nines of sixes.",
-        {"data.augment.own": "networks.py:turned"},
+        {**SMALL, "data.augment.own": "networks.py:turned"},
+        SMALL,
     ),
     "data-mismatch": Pair(
         "The validation part was photographed with less light.",
