@@ -7,7 +7,8 @@ from phoropter.diagnosis.evidence import RunEvidence
 
 FEWEST_UNITS = 8
 """Units or channels of any stage: of fewer it is chance what is left of a sample, whatever the
-number of classes. Sound networks of this size (docs/faults.md) have eight channels or 40 units."""
+number of classes. Of the sound networks of docs/faults.md, which learn their samples and are not
+called narrow for that reason, one has six channels, all others eight, or 24 units, and more."""
 
 
 def too_narrow(evidence: RunEvidence) -> bool:

@@ -15,8 +15,8 @@ from phoropter.diagnosis.gates import failed
 SHOWN = 3
 CONFUSED = 2.5
 """Times what other classes are confused with each other. Of six networks that learnt from quarter
-turns of digits the confusion of sixes and nines was 3.4 to 24 times as much; of 25 that learnt from
-mirrored boots, which are nearest to bags and are none, that of boots and bags at most 1.9 times."""
+turns of digits the confusion of sixes and nines was 3.4 to 24 times as much; of 26 that learnt from
+mirrored boots, which are nearest to bags and are none, that of boots and bags less than twice."""
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:

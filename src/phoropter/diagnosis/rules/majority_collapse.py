@@ -25,9 +25,9 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if nearly all validation samples get one class and the others are not found.
 
     Not of the first steps, in which a network learns to give one answer to all, nor of a network
-    that is too narrow to learn; nor where it tells
-    as many training samples of each class apart: then it is what it has learnt by heart, or that
-    the held-out samples are others, and that has names of its own.
+    that is too narrow to learn; nor where it tells as many training samples of each class apart:
+    then it is what it has learnt by heart, or that the held-out samples are others, and that has
+    names of its own.
     """
     predictions = evidence.predictions
     if not isinstance(predictions, ClassPredictions):
