@@ -110,6 +110,7 @@ def exhibition(code: str) -> Exhibition:
     caption = "A few pictures of both, enlarged"
     caption += "." if sets.each else ": any of the healthy one, of the other those that are named."
     return Exhibition(
+        "set",
         about,
         lambda side, place: _look(code, sets, side, place),
         strict=False,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finding_figures import curves_figure
-from finding_shown import PAGES, Exhibition, Shown
+from finding_shown import PAGES, Exhibition, Shown, decimal
 
 import phoropter
 from phoropter.watching.folder import read_watched
@@ -71,6 +71,7 @@ def exhibition(code: str) -> Exhibition:
     """How the loops of a code are shown."""
     change = CHANGES[code]
     return Exhibition(
+        "loop",
         f"{change.about} The loop is [loop.py](loop.py).",
         lambda side, place: _run(change, side, place),
         strict=True,
@@ -100,12 +101,8 @@ def _run(change: Change, side: int, place: Path) -> Shown:
     watched = read_watched(place / "run")
     last = watched.history[-1]
     numbers = {
-        "mean loss of the last pass": _text(last.running_loss),
-        "validation loss at the end": _text(last.val_loss),
-        "validation accuracy at the end": _text(last.val_metric),
+        "mean loss of the last pass": decimal(last.running_loss),
+        "validation loss at the end": decimal(last.val_loss),
+        "validation accuracy at the end": decimal(last.val_metric),
     }
     return Shown("python loop.py\nphoropter diagnose run", found, numbers, watched)
-
-
-def _text(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"

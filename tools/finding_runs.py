@@ -24,16 +24,7 @@ KINDS: Mapping[str, Callable[[str], Exhibition]] = {
 }
 """What makes the pair of a code."""
 
-TITLES = (
-    "## A healthy and a sick run",
-    "## A healthy and a sick set",
-    "## A healthy and a sick loop",
-)
-TITLE = {
-    **dict.fromkeys(finding_trainings.PAIRS, TITLES[0]),
-    **dict.fromkeys(finding_looks.SETS, TITLES[1]),
-    **dict.fromkeys(finding_loops.CHANGES, TITLES[2]),
-}
+TITLE = "## A healthy and a sick "
 
 
 def refresh(code: str, work: Path) -> None:
@@ -41,7 +32,7 @@ def refresh(code: str, work: Path) -> None:
     exhibition = KINDS[code](code)
     healthy, sick = both(code, exhibition, work)
     place = PAGES / f"{code}.md"
-    text = place.read_text("utf-8").partition("\n## A healthy and a sick ")[0].rstrip()
+    text = place.read_text("utf-8").partition(f"\n{TITLE}")[0].rstrip()
     place.with_suffix(".svg").unlink(missing_ok=True)
     if exhibition.draw is not None:
         drawn = exhibition.draw(healthy.source, sick.source)
@@ -56,7 +47,7 @@ def _section(code: str, exhibition: Exhibition, healthy: Shown, sick: Shown) -> 
         raise ValueError(code)
     cures = [cure for cure in finding.prescriptions if cure.change] or finding.prescriptions
     lines = [
-        TITLE[code],
+        f"{TITLE}{exhibition.of}",
         "",
         exhibition.about,
         "",

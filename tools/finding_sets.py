@@ -18,9 +18,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images, load_wine
 
-SEVERAL = 60
-"""Pictures of the rare class beside all zeros."""
-
 Pixels = NDArray[np.uint8]
 Make = Callable[[Path], None]
 
@@ -82,14 +79,6 @@ def shuffled_digits(folder: Path) -> None:
     """Labels that have nothing to do with the pictures."""
     _, labels, draws = _digits()
     plain_digits(folder, draws.permutation(labels))
-
-
-def zeros(folder: Path) -> None:
-    """All zeros, and sixty of the ones to nines together."""
-    images, labels, _ = _digits()
-    keep = [*np.flatnonzero(labels == 0), *np.flatnonzero(labels > 0)[:SEVERAL]]
-    names = {row: "zero" if labels[row] == 0 else "other" for row in keep}
-    _write(folder, ((f"{names[row]}/{row}", images[row]) for row in keep))
 
 
 def few_digits(folder: Path) -> None:
@@ -247,7 +236,6 @@ SETS: Mapping[str, Make] = {
         numbered_digits,
         mislabelled_digits,
         shuffled_digits,
-        zeros,
         few_digits,
         unequal_digits,
         copied_digits,

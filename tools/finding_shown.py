@@ -42,6 +42,7 @@ class Exhibition:
     """How the two sides of a code are made and drawn.
 
     Args:
+        of: "run", "set" or "loop".
         about: What differs, with where the recipe, the set or the loop is; Markdown.
         make: The healthy (0) or the sick (1) side, in a folder of its own.
         strict: Whether no warning at all may be said of the healthy side.
@@ -50,12 +51,18 @@ class Exhibition:
         difference: Lines of the loop that differ, in the form of a diff; "" elsewhere.
     """
 
+    of: str
     about: str
     make: Callable[[int, Path], Shown]
     strict: bool
     draw: Callable[[object, object], str] | None
     caption: str = ""
     difference: str = ""
+
+
+def decimal(value: float | None) -> str:
+    """A number of a table; "" where there is none."""
+    return "" if value is None else f"{value:.3f}"
 
 
 def both(code: str, exhibition: Exhibition, work: Path) -> tuple[Shown, Shown]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from finding_figures import curves_figure, norms_figure, shares_figure
 from finding_sets import make_data
-from finding_shown import PAGES, Exhibition, Shown
+from finding_shown import PAGES, Exhibition, Shown, decimal
 
 import phoropter
 from phoropter.project.run_record import read_run
@@ -184,7 +184,7 @@ def exhibition(code: str) -> Exhibition:
     if set(pair.data) != {"digits"}:
         about += f"; `python tools/finding_sets.py {pair.data[1]} .` makes the set"
     return Exhibition(
-        f"{about}.", lambda side, place: _train(pair, side, place), True, draw, caption
+        "run", f"{about}.", lambda side, place: _train(pair, side, place), True, draw, caption
     )
 
 
@@ -198,11 +198,11 @@ def _train(pair: Pair, side: int, place: Path) -> Shown:
     record = read_run(place / "project" / "runs" / result.run)
     last = record.history[-1]
     numbers = {
-        "training loss at the end": _text(last.train_loss),
-        "loss in training, last pass": _text(last.running_loss),
-        "validation loss at the end": _text(last.val_loss),
-        "training accuracy at the end": _text(last.train_metric),
-        "validation accuracy, kept weights": _text(record.score.value),
+        "training loss at the end": decimal(last.train_loss),
+        "loss in training, last pass": decimal(last.running_loss),
+        "validation loss at the end": decimal(last.val_loss),
+        "training accuracy at the end": decimal(last.train_metric),
+        "validation accuracy, kept weights": decimal(record.score.value),
     }
     commands = [_command(pair.data[side], change)]
     if pair.collect:
@@ -221,7 +221,3 @@ def _located(change: Mapping[str, Any]) -> dict[str, Any]:
         key: str(PAGES / value) if str(value).startswith("networks.py:") else value
         for key, value in change.items()
     }
-
-
-def _text(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"

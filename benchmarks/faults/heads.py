@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from pair import HEAD, Pair
 
+TINY = {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1}
+PHOTOGRAPHS = {**TINY, "data.size": 128, "train.epochs": 20, "train.lr": 0.001}
+
 HEADS = [
     Pair(
         "cifar_a",
         "head",
         "tune",
-        {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1},
+        TINY,
     ),
     Pair(
         "ants_bees",
         "head",
         "tune",
-        {
-            **HEAD,
-            "data.size": 128,
-            "train.epochs": 20,
-            "train.lr": 0.001,
-            "train.weight_decay": 0.1,
-        },
+        PHOTOGRAPHS,
     ),
     Pair(
         "cifar_b",
         "head",
         "tune",
-        {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1},
+        TINY,
     ),
     Pair(
         "xray3",
@@ -39,25 +36,19 @@ HEADS = [
         "cifar_c",
         "head",
         "tune",
-        {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1},
+        TINY,
     ),
     Pair(
         "clothes",
         "head",
         "tune",
-        {
-            **HEAD,
-            "data.size": 128,
-            "train.epochs": 20,
-            "train.lr": 0.001,
-            "train.weight_decay": 0.1,
-        },
+        PHOTOGRAPHS,
     ),
     Pair(
         "cifar_d",
         "head",
         "tune",
-        {**HEAD, "train.epochs": 15, "train.lr": 0.002, "train.weight_decay": 0.1},
+        TINY,
     ),
     Pair(
         "mnist_c",
