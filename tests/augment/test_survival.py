@@ -123,4 +123,7 @@ def test_what_neighbours_do_not_know_cannot_be_lost():
     rng = np.random.default_rng(0)
     plain = rng.normal(size=(60, 20)).astype(np.float32)
     assert recognised(plain, np.arange(60) % 10, np.arange(60), {"same": plain}) == {}
+    shuffled = np.random.default_rng(1).permutation(np.arange(300) % 3)
+    many = rng.normal(size=(300, 20)).astype(np.float32)
+    assert recognised(many, shuffled, np.arange(300), {"same": many}) == {}
     assert recognised(plain[:4], np.arange(4), np.arange(4), {"same": plain[:4]}) == {}

@@ -51,6 +51,7 @@ def synthetic(
     val_loss: Any = (),
     running_loss: Any = None,
     grad_norm: Any = None,
+    val_metric: Any = None,
     lr: float = 1e-3,
     change: Mapping[str, Any] | None = None,
     counts: tuple[int, ...] = (100,) * 10,
@@ -67,7 +68,7 @@ def synthetic(
             train_loss=float(train_loss[epoch]),
             val_loss=float(val_loss[epoch]),
             train_metric=None,
-            val_metric=None,
+            val_metric=None if val_metric is None else val_metric[epoch],
             grad_norm=None if grad_norm is None else grad_norm[epoch],
             worst_loss=None,
         )

@@ -193,6 +193,27 @@ def test_of_a_network_that_saturates_a_hundredfold_fall_is_enough(evidence, chan
 
 
 @pytest.mark.parametrize(
+    ("norm", "end", "speaks"),
+    [("none", 1.2, True), ("none", 0.3, False), ("batch", 1.2, False)],
+)
+def test_a_start_that_was_lost_to_saturated_units_is_told_unless_made_up_for(
+    evidence, norm, end, speaks
+):
+    """Nothing was learnt for three passes; by the last ones the gradients are sound."""
+    lost, sound = _signals(np.geomspace(1e-4, 1, 6)), _signals(np.geomspace(0.1, 1, 6))
+    change = {"model.name": "cnn", "model.activation": "sigmoid", "model.norm": norm}
+    made = evidence(
+        train_loss=[2.3, 2.3, 2.3, 2.3, *[end] * 6],
+        val_loss=[2.3] * 10,
+        signals=(*lost[:3], *(replace(row, epoch=row.epoch + 3) for row in sound)),
+        change=change,
+    )
+    found = _rule("vanishing-gradient", made)
+    assert bool(found) == speaks
+    assert [item.evidence["idle_epochs"] for item in found] == [3] * speaks
+
+
+@pytest.mark.parametrize(
     ("share", "loss", "severity"),
     [(0.8, 2.2, None), (0.95, 2.2, "warning"), (1.0, 2.2, "critical"), (0.95, 0.1, "info")],
 )

@@ -62,6 +62,53 @@ def test_all_of_a_few_known_by_heart_and_others_not_is_overfitting(evidence, pre
     assert _loud("overfit", made)
 
 
+@pytest.mark.parametrize(("counts", "told"), [((12, 12), 1), ((120, 120), 0)])
+def test_of_a_handful_that_is_known_by_heart_in_the_end_a_rise_is_overfitting(
+    evidence, predictions, counts, told
+):
+    """The kept weights, of the fifth pass, do not know all of them yet."""
+    made = evidence(
+        train_loss=[0.69, 0.6, 0.5, 0.4, 0.3, *[0.001] * 6],
+        val_loss=[0.69, 0.6, 0.5, 0.4, 0.37, 0.4, 0.45, 0.5, 0.54, 0.57, 0.57],
+        val_metric=[0.5, 0.6, 0.7, 0.8, 0.84, *[0.83] * 6],
+        predictions=_answers(predictions, 168, 200),
+        train_predictions=_answers(predictions, 22, 24),
+        counts=counts,
+    )
+    found = _loud("overfit", made)
+    assert len(found) == told
+    for item in found:
+        assert item.evidence["gap"] == pytest.approx(0.17, abs=0.005)
+
+
+@pytest.mark.parametrize(("end", "told"), [(0.001, 0), (0.2, 1)])
+def test_a_short_run_that_knows_its_samples_in_the_end_is_not_too_short(
+    evidence, predictions, end, told
+):
+    made = evidence(
+        train_loss=[0.69, 0.6, 0.5, 0.4, end],
+        val_loss=[0.69, 0.6, 0.5, 0.6, 0.6],
+        predictions=_answers(predictions, 168, 200),
+        train_predictions=_answers(predictions, 22, 24),
+        steps_per_epoch=20,
+        change={**SMALL, "model.name": "cnn", "model.width": 16},
+    )
+    assert len(_loud("undertrained", made)) == told
+
+
+@pytest.mark.parametrize(("width", "told"), [(6, 1), (3, 0)])
+def test_a_first_stage_of_a_few_channels_is_not_narrow(evidence, predictions, width, told):
+    """Three stages, the last one four times as wide: a run of 30 steps is too short for it."""
+    made = evidence(
+        train_loss=[1.1, 0.4],
+        val_loss=[1.1, 0.4],
+        predictions=_answers(predictions, 186, 200),
+        train_predictions=_answers(predictions, 182, 200),
+        change={**SMALL, "model.name": "cnn", "model.width": width, "model.depth": 3},
+    )
+    assert len(_loud("undertrained", made)) == told
+
+
 @pytest.mark.parametrize(("noise", "told"), [(0.0, 1), (0.1, 0)])
 def test_what_noise_may_promise_is_no_reason_to_train_longer(evidence, noise, told):
     curve = 0.3 + 0.39 * np.exp(-np.arange(17) / 9)

@@ -51,6 +51,15 @@ def test_a_copy_on_the_other_side(evidence_of):
     (finding,) = check(evidence_of(pictures, part=PARTS))
     assert finding.evidence["kind"] == "near"
     assert finding.evidence["rows"] == 2
+    assert finding.severity == "info"  # a pair may be strangers who look alike
+
+
+def test_several_copies_on_the_other_side_are_no_chance(evidence_of):
+    pictures = noise(200)
+    pictures[150:153] = pictures[3:6, :, ::-1] // 2
+    (finding,) = check(evidence_of(pictures, part=PARTS))
+    assert finding.evidence["kind"] == "near"
+    assert (finding.evidence["rows"], finding.severity) == (6, "warning")
 
 
 def test_a_declared_group_on_both_sides(evidence_of):

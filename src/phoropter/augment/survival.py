@@ -92,7 +92,7 @@ def recognised(
     """What is left of images by kind of variation: from 0 (chance) to 1 (all that was known).
 
     Of those that are nearest to their own class while unvaried the share that still are, on the
-    scale of guessing among the classes. Kinds are left out where too few are known.
+    scale of guessing among the classes. Nothing where too few are known, or no more than by luck.
 
     Args:
         plain: Unvaried images as vectors (n, d).
@@ -107,6 +107,8 @@ def recognised(
     before, _ = _taken(plain[rows], plain, labels, rows, everywhere)
     known = before == labels[rows]
     if chance == 1 or known.sum() < LEAST_KNOWN:
+        return {}
+    if at_least(int(known.sum()), len(rows), chance) > ALPHA:  # neighbours know nothing to lose
         return {}
     shares = {
         kind: float(

@@ -6,9 +6,10 @@ from phoropter.core.recipe import ModelRecipe
 from phoropter.diagnosis.evidence import RunEvidence
 
 FEWEST_UNITS = 8
-"""Units or channels of any stage: of fewer it is chance what is left of a sample, whatever the
-number of classes. Of the sound networks of docs/faults.md, which learn their samples and are not
-called narrow for that reason, one has six channels, all others eight, or 24 units, and more."""
+"""Units or channels of the last stage: of fewer it is chance what is left of a sample, whatever the
+number of classes. The sound networks of docs/faults.md, which learn their samples, have 16 and
+more."""
+FEWEST_CHANNELS = 4  # of the first stage, which may hold no colours else; sound networks have six
 
 
 def too_narrow(evidence: RunEvidence) -> bool:
@@ -17,14 +18,14 @@ def too_narrow(evidence: RunEvidence) -> bool:
     The scores of all samples are then a matrix of a lower rank than those of classes that are told
     apart freely (Yang et al. 2018, "Breaking the softmax bottleneck"). What is learnt through it is
     learnt slowly and never well, which looks like a short run or a low rate. The same goes for a
-    stage of less than `FEWEST_UNITS`, which may be a first one that holds no colours. Known of the
-    small networks alone, whose width the recipe says.
+    last stage of less than `FEWEST_UNITS` and a first one of less than `FEWEST_CHANNELS`. Known of
+    the small networks alone, whose width the recipe says.
     """
     model = evidence.recipe.model
     units = last_units(model)
     if units is None:
         return False
-    if model.width < FEWEST_UNITS:
+    if units < FEWEST_UNITS or model.width < FEWEST_CHANNELS:
         return True
     return units < sum(count > 0 for count in evidence.summary.schema.counts) - 1
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from phoropter.core.predictions import ClassPredictions
 from phoropter.core.records import Finding, Severity
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.scores import BALANCED_METRICS, Gap, Score, gap, score
+from phoropter.diagnosis.scores import BALANCED_METRICS, Gap, Score, gap, score, share_error
 from phoropter.diagnosis.signals import chance_loss, curve
 from phoropter.metrics.scores import log_losses
 
@@ -28,6 +29,7 @@ USELESS = 0.97  # of that loss: validation as good as never got below it
 RISE_NOISES = 4.0  # noises of the curve that a rise must exceed
 NOISE_POINTS = 20  # at the end of the curve, at least: the noise of fewer is a matter of luck
 ROOM = 0.02  # validation error below which nothing is to be won
+HANDFUL = 100  # training samples
 SAME_LOSS = 0.02  # relative difference up to which a loss counts as the mean cross-entropy
 
 
@@ -44,7 +46,9 @@ class _Rise:
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks on a wide gap between training and validation score, or a rising validation loss.
 
-    The kept weights are those of the best epoch, so a rise without a wide gap is only an "info".
+    The kept weights are those of the best epoch, so a rise without a wide gap is only an "info";
+    of a handful of training samples, which leave no gap of these weights certain, the gap at the end
+    counts as well.
     Where answers on training samples were not recorded, the gap is the one their loss proves.
     """
     if not evidence.history:
@@ -59,10 +63,11 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         return
     if not (wide or notable or rising):
         return
-    severity = _severity(rise, wide=wide, notable=notable or found is None)
+    ended = _ended(evidence) if rising and not certain else None
+    severity = _severity(rise, wide=wide, notable=notable or found is None or ended is not None)
     confidence = 0.95 if wide and rising else 0.8 if severity == "warning" else 0.5
-    message = _message(found, rise, proved=measured is None)
-    yield Finding("overfit", severity, confidence, message, _numbers(found, rise))
+    message = _message(ended or found, rise, proved=measured is None or ended is not None)
+    yield Finding("overfit", severity, confidence, message, _numbers(ended or found, rise))
 
 
 def _wide(found: Gap) -> bool:
@@ -99,9 +104,8 @@ def _rise(evidence: RunEvidence) -> _Rise | None:
 def _proved(evidence: RunEvidence) -> Gap | None:
     """The least gap that the training loss allows; None where it is no mean cross-entropy.
 
-    Who does not call the truth gives it half of the probability at most, so each mistake costs ln 2
-    or more, and the share of mistakes is at most the mean loss over ln 2 (Markov's inequality). The
-    loss of the last passes, taken while training, is mostly above that of the weights at the end.
+    The loss of the last passes, taken while training, is mostly above that of the weights at the
+    end.
     """
     told, fitted = curve(evidence, "val_loss"), curve(evidence, "train_loss")
     answers, val = evidence.predictions, score(evidence, evidence.predictions)
@@ -113,8 +117,33 @@ def _proved(evidence: RunEvidence) -> Gap | None:
     own = float(log_losses(known).mean())
     if abs(float(told.values[-1]) - own) > SAME_LOSS * own:
         return None
-    right = 1 - float(np.median(fitted.values[-3:])) / math.log(2)
-    return Gap(Score(max(right, 0.0), 0.0, val.chance, val.n), val)
+    return Gap(Score(_right_by(fitted.values), 0.0, val.chance, val.n), val)
+
+
+def _ended(evidence: RunEvidence) -> Gap | None:
+    """Of a handful of samples the gap of the last passes, if wide: what their loss proves it to be."""
+    answers, val = evidence.predictions, score(evidence, evidence.predictions)
+    fitted, reached = curve(evidence, "train_loss"), curve(evidence, "val_metric")
+    if not isinstance(answers, ClassPredictions) or evidence.metric != "accuracy":
+        return None
+    few = 0 < sum(evidence.summary.schema.counts) <= HANDFUL
+    if val is None or not few or not len(fitted) or not len(reached):
+        return None
+    held = float(np.median(reached.values[-3:]))
+    found = Gap(
+        Score(_right_by(fitted.values), 0.0, val.chance, val.n),
+        Score(held, share_error(held, val.n), val.chance, val.n),
+    )
+    return found if _wide(found) else None
+
+
+def _right_by(losses: NDArray[np.float64]) -> float:
+    """The least share of right answers that the mean losses of the last passes allow.
+
+    Who does not call the truth gives it half of the probability at most, so each mistake costs ln 2
+    or more, and the share of mistakes is at most the mean loss over ln 2 (Markov's inequality).
+    """
+    return max(0.0, 1 - float(np.median(losses[-3:])) / math.log(2))
 
 
 def _message(found: Gap | None, rise: _Rise | None, *, proved: bool) -> str:

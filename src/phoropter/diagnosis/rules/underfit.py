@@ -17,7 +17,7 @@ LOW_SKILL = 0.6  # of the way from a constant prediction to a perfect one, on tr
 ALONE_SKILL = 0.4
 """Likewise, of a warning that nothing else supports. Between the two lie data that allow no more:
 sound networks on birds and cats of 16 px came to .56 to .72."""
-NARROW_SKILL = 0.85  # likewise, of a network too narrow for its classes
+NARROW_SKILL = 0.95  # likewise, of a network too narrow for its classes
 SMALL_GAP = 0.08  # training score minus validation score
 ERRORS = 2.0  # standard errors of that gap
 UNBENT = 0.4  # fall of the second half over the first: training has only begun

@@ -23,7 +23,9 @@ this much of the loss is as much of the way: three points of accuracy of two cla
 recipes at rest the curves promised .014 more on average, with a standard deviation of .021."""
 NOISES = 2.0  # of the points between which the curve is said to have fallen
 ERRORS = 2.0  # standard errors of the validation loss: a smaller gain is within the samples' luck
-FITTED = 0.05  # training error below which more of the same only polishes the probabilities
+FITTED = 0.05
+"""Training error of the kept weights below which more of the same only polishes the probabilities;
+of a run that learns its samples by heart, the share of a constant prediction's loss at its end."""
 SHORT_STEPS = 100  # a sixth of a fair first run
 UNSEEN = 0.2  # share of the loss that twice the time may bring, where no curve tells
 LATE = 0.75  # best point in the last quarter: too short (Tuning Playbook, "best-step position")
@@ -48,12 +50,9 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     if train is None or val is None or not (train.certain and val.certain):
         return
     place = curves.best_position(held_out.values, greater_is_better=False)
-    fitted = score(evidence, evidence.train_predictions)
     if val.gain < max(OF_CHANCE * level, ERRORS * _luck(evidence) * val.last) or place < LATE:
         return
-    if fitted is not None and 1 - fitted.value < FITTED:
-        return
-    if too_narrow(evidence):
+    if _knows_its_samples(evidence) or too_narrow(evidence):
         return
     share = val.gain / val.last
     times = val.times_longer(evidence.summary.steps)
@@ -98,16 +97,26 @@ def _luck(evidence: RunEvidence) -> float:
     return float(each.std(ddof=1) / each.mean() / np.sqrt(len(each)))
 
 
+def _knows_its_samples(evidence: RunEvidence) -> bool:
+    """Whether the kept weights do by their score, or the last ones by their loss."""
+    fitted, level = score(evidence, evidence.train_predictions), chance_loss(evidence)
+    losses = curve(evidence, "train_loss")
+    by_heart = level is not None and len(losses) > 0 and losses.values[-1] < FITTED * level
+    return by_heart or (fitted is not None and 1 - fitted.value < FITTED)
+
+
 def _few_steps(evidence: RunEvidence) -> Finding | None:
     """A run of so few steps that its curves say nothing yet, of a network that was to learn all.
 
     What it has learnt by then may be a lot; but it does not know its training samples.
     """
-    steps, fitted = evidence.summary.steps, score(evidence, evidence.train_predictions)
-    recipe, losses = evidence.recipe, curve(evidence, "val_loss")
+    steps, recipe = evidence.summary.steps, evidence.recipe
+    losses = curve(evidence, "val_loss")
     if not 0 < steps < SHORT_STEPS or recipe.model.pretrained or not len(losses):
         return None
-    if fitted is None or 1 - fitted.value < FITTED or too_narrow(evidence):
+    if score(evidence, evidence.train_predictions) is None:
+        return None
+    if _knows_its_samples(evidence) or too_narrow(evidence):
         return None
     usual = usual_rates(recipe)
     if not usual.low <= recipe.train.lr <= usual.high:

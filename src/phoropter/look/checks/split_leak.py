@@ -19,6 +19,10 @@ WARNING_SHARE = 0.005
 CRITICAL_SHARE = 0.05
 """Share of a held-out part that also stands on another side. A model that has learnt those by
 heart gains up to this share: half a point is lost in the noise of most sets, five are not."""
+DOUBTFUL_ROWS = 4
+"""Of near copies, two pairs: they may be strangers who look alike, and move a score by two samples
+at most. All that were named in the sound sets of docs/faults.md, when these were thinned, were so
+few."""
 
 _WORDS = {
     "exact": "the same {item}",
@@ -106,7 +110,8 @@ def _finding(evidence: LookEvidence, leak: Leak) -> Finding:
     words = wording(evidence.dataset)
     tie = _WORDS[leak.kind].format(item=words.item, sample=words.sample)
     severity: Severity = "info"
-    if leak.share >= WARNING_SHARE:
+    doubtful = leak.kind == "near" and len(tied) <= DOUBTFUL_ROWS
+    if leak.share >= WARNING_SHARE and not doubtful:
         severity = "critical" if leak.share >= CRITICAL_SHARE else "warning"
     return Finding(
         code="split-leak",
