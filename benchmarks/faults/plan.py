@@ -25,11 +25,14 @@ def planned(
 ) -> Iterator[Key]:
     """All runs of a half ("tune", "report" or "all"), healthy ones and references first.
 
+    What others are compared with is trained as often as healthy runs: one run of a few images is
+    mostly luck.
+
     Args:
         half: Which pairs.
         seeds: Runs of every fault on every pair it fits.
         only: Pairs and faults; all if empty.
-        healthy: Runs of every pair without a fault.
+        healthy: Runs of every pair without a fault, and of every reference.
     """
     wanted = set(only)
     pairs = [pair for pair in PAIRS.values() if half in {pair.half, "all"}]
@@ -44,4 +47,5 @@ def planned(
             if name == HEALTHY:
                 yield from (Key(pair.name, name, seed) for seed in range(healthy))
             elif FAULTS[name].fits(pair):
-                yield from (Key(pair.name, name, seed) for seed in range(seeds))
+                runs = seeds if FAULTS[name].right else healthy
+                yield from (Key(pair.name, name, seed) for seed in range(runs))

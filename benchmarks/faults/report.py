@@ -74,22 +74,29 @@ def is_right(row: Row) -> bool:
 
 
 def recoveries(rows: Iterable[Row]) -> dict[str, list[float | None]]:
-    """By repairable fault: the share of the lost score that came back; None where nothing was done.
+    """By repairable fault: of each case the share of the lost score that came back.
 
-    Only where at least `LOST` had been lost against the mean of the reference runs.
+    A case is a fault of a pair, by the means of its runs; where nothing was done about a run, its
+    score stays what it was, and None is a case in which nothing was done at all. Only where at
+    least `LOST` had been lost against the mean of the reference runs.
     """
     rows = list(rows)
     found: dict[str, list[float | None]] = defaultdict(list)
-    for row in rows:
-        fault = FAULTS.get(row["fault"])
-        if fault is None or not fault.repairable or row["score"] is None:
+    for case in _cases(rows):
+        cost = mean(lost(row, rows) for row in case)
+        if cost < LOST:
             continue
-        cost = lost(row, rows)
-        if cost >= LOST:
-            cured = row.get("cured")
-            back = None if cured is None or isinstance(cured, str) else (cured - row["score"])
-            found[row["fault"]].append(None if back is None else back / cost)
+        done = [row for row in case if isinstance(row.get("cured"), float)]
+        back = sum(row["cured"] - row["score"] for row in done) / len(case)
+        found[case[0]["fault"]].append(back / cost if done else None)
     return found
+
+
+def _cases(rows: list[Row]) -> Iterator[list[Row]]:
+    """The runs of each pair and repairable fault, without those that were refused."""
+    judged = [row for row in rows if row["fault"] in FAULTS and row["score"] is not None]
+    fit = [row for row in judged if FAULTS[row["fault"]].repairable]
+    yield from _grouped(fit, lambda row: f"{row['fault']} {row['pair']}").values()
 
 
 def lost(row: Row, rows: Iterable[Row]) -> float:
@@ -109,7 +116,7 @@ def _compared(row: Row, rows: Iterable[Row]) -> list[Row]:
 
 
 def shortfalls(rows: Iterable[Row]) -> Iterator[tuple[float, bool]]:
-    """Of each cure with answers kept: what it lacks of 90 %, and whether that is no luck.
+    """Of each case with a cure: what it lacks of 90 %, and whether that is no luck.
 
     What is lacking is balanced accuracy, positive where the cure falls short; it is clear beyond
     1.96 standard errors of differences on the same samples. To each class half a sample is added
@@ -117,22 +124,28 @@ def shortfalls(rows: Iterable[Row]) -> Iterator[tuple[float, bool]]:
     on all of a few is no certainty. What seeds do is not in it.
     """
     rows = list(rows)
-    for row in rows:
-        fault = FAULTS.get(row["fault"])
-        if fault is None or not fault.repairable or row["score"] is None or lost(row, rows) < LOST:
-            continue
-        sound = [other["answers"] for other in _compared(row, rows) if other.get("answers")]
-        if not sound or not row.get("cured_answers"):
+    for case in _cases(rows):
+        sound = [other["answers"] for other in _compared(case[0], rows) if other.get("answers")]
+        done = [row for row in case if row.get("cured_answers")]
+        if not sound or not done or mean(lost(row, rows) for row in case) < LOST:
             continue
         lacking, variance = 0.0, 0.0
-        for name, answers in row["answers"].items():
-            wanted = RECOVERED * np.mean([_right(one[name]) for one in sound], axis=0)
-            lacks = wanted + (1 - RECOVERED) * _right(answers) - _right(row["cured_answers"][name])
+        names = done[0]["answers"]
+        for name in names:
+            wanted = RECOVERED * _mean_right(sound, name)
+            sick = _mean_right([row["answers"] for row in done], name)
+            cured = _mean_right([row["cured_answers"] for row in done], name)
+            lacks = wanted + (1 - RECOVERED) * sick - cured
             n = len(lacks)
-            lacking += lacks.mean() / len(row["answers"])
+            lacking += lacks.mean() / len(names)
             spread = (np.sum(lacks**2) + 1) / (n + 2) - (lacks.sum() / (n + 2)) ** 2
-            variance += spread / (n + 2) / len(row["answers"]) ** 2
+            variance += spread / (n + 2) / len(names) ** 2
         yield float(lacking), bool(lacking > CLEAR * np.sqrt(variance))
+
+
+def _mean_right(runs: Iterable[Mapping[str, str]], name: str) -> NDArray[np.float64]:
+    """Of each sample of a class the share of runs that were right about it."""
+    return np.mean([_right(answers[name]) for answers in runs], axis=0)
 
 
 def _right(answers: str) -> NDArray[np.float64]:

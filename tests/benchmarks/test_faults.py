@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 
@@ -82,6 +83,28 @@ def test_what_a_cure_lacks_is_told_from_luck(suite, n, clear):
     error = ((half - ten**2) / (n + 2) / 2) ** 0.5
     assert told == clear == (lacks > 1.96 * error)
     assert report.recoveries(rows) == {"few_epochs": [pytest.approx(0.75)]}
+
+
+def test_a_case_is_the_mean_of_its_runs(suite):
+    """One run gets .3 of the .4 back, and of another, that lost .2, nothing is done."""
+    report = suite("report")
+
+    def row(score, fault, **more):
+        return {"pair": "p", "fault": fault, "score": score, **more}
+
+    sound = [row(0.85, "healthy"), row(0.95, "healthy")]
+    cured, left = row(0.5, "few_epochs", cured=0.8), row(0.7, "few_epochs", cured=None)
+    assert report.recoveries([*sound, cured, left]) == {"few_epochs": [pytest.approx(0.5)]}
+    assert report.recoveries([*sound, left]) == {"few_epochs": [None]}
+    assert report.recoveries([*sound, row(0.86, "few_epochs", cured=0.9)]) == {}
+
+
+def test_references_are_trained_as_often_as_healthy_runs(suite):
+    plan, faults = suite("plan"), suite("faults")
+    kinds = ("digits-mlp", "healthy", "few_epochs", "undersampled_9")
+    made = Counter(key.fault for key in plan.planned("all", 2, kinds, healthy=4))
+    assert made == {"healthy": 4, "undersampled_9": 4, "few_epochs": 2}
+    assert not faults.FAULTS["undersampled_9"].right
 
 
 def test_every_fault_changes_what_it_is_planted_into(suite):

@@ -47,9 +47,9 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks on a wide gap between training and validation score, or a rising validation loss.
 
     The kept weights are those of the best epoch, so a rise without a wide gap is only an "info";
-    of a handful of training samples, which leave no gap of these weights certain, the gap at the end
-    counts as well.
-    Where answers on training samples were not recorded, the gap is the one their loss proves.
+    of a handful of training samples, which leave no gap of these weights certain, the gap at the
+    end counts as well. Where answers on training samples were not recorded, the gap is the one that
+    their loss proves.
     """
     if not evidence.history:
         return
@@ -121,7 +121,7 @@ def _proved(evidence: RunEvidence) -> Gap | None:
 
 
 def _ended(evidence: RunEvidence) -> Gap | None:
-    """Of a handful of samples the gap of the last passes, if wide: what their loss proves it to be."""
+    """Of a handful of samples the wide gap of the last passes that their loss proves, or None."""
     answers, val = evidence.predictions, score(evidence, evidence.predictions)
     fitted, reached = curve(evidence, "train_loss"), curve(evidence, "val_metric")
     if not isinstance(answers, ClassPredictions) or evidence.metric != "accuracy":
