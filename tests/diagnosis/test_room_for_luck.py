@@ -148,6 +148,19 @@ def test_a_tiny_rate_that_moves_nothing_is_to_blame(evidence):
         assert len(_loud("lr-too-low", made)) == told
 
 
+@pytest.mark.parametrize(("end", "told"), [(0.999, 0), (0.9, 1)])
+def test_a_usual_rate_that_brings_nothing_on_others_is_not_to_blame(evidence, end, told):
+    """Shuffled labels are learnt by heart, slowly; validation is as good as at guessing."""
+    steps = np.linspace(0, 1, 13)
+    level = np.log(2)
+    made = evidence(
+        train_loss=level * (1 - 0.1 * steps),
+        val_loss=level * (1 - (1 - end) * steps),
+        counts=(100, 100),
+    )
+    assert len(_loud("lr-too-low", made)) == told
+
+
 @pytest.mark.parametrize(("count", "told"), [(12, 0), (100, 1)])
 def test_a_handful_that_was_learnt_by_heart_proves_nothing_of_labels(
     evidence, predictions, count, told

@@ -19,6 +19,7 @@ LITTLE = 0.25  # of the loss of a constant prediction: what a slow run has gaine
 STRAIGHT = 0.4  # fall of the second half over the first; a run that learns bends below it
 ENOUGH_STEPS = 200  # by then a usual rate has left the straight part; with fewer, blame the length
 FAR_BELOW = 3  # times below the usual range
+GUESSING = 0.985  # of that loss: a usual rate that brings validation no further learns noise
 UNMOVED = 0.03  # of the loss of a constant prediction, between the highest and the lowest point
 WORTH = 0.1  # of the loss of a constant prediction: what twice the time should still bring
 
@@ -40,7 +41,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     drop = float(losses.values[0] - losses.values[-1]) / level
     state = falling(losses)
     below = lr < usual.low
-    if state is None or not state.certain or not _follows(held_out, below=below):
+    if state is None or not state.certain or not _follows(held_out, level, below=below):
         return
     if too_narrow(evidence) and not below:
         return
@@ -90,7 +91,9 @@ def _unmoved(evidence: RunEvidence, losses: Curve, low: float) -> Finding:
     )
 
 
-def _follows(held_out: Curve, *, below: bool) -> bool:
+def _follows(held_out: Curve, level: float, *, below: bool) -> bool:
     """Whether other samples are learnt too: a usual rate is to blame only where they surely are."""
     slope = curves.slope(held_out.time, held_out.values)
-    return slope.value <= 0 if below else slope.high < 0
+    if below:
+        return slope.value <= 0
+    return slope.high < 0 and bool(held_out.values[-1] < GUESSING * level)
