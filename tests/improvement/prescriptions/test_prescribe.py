@@ -265,6 +265,19 @@ def test_rare_classes_are_cured_by_how_rare_they_are_and_what_is_learnt(
         assert f"for {wanted['train.epochs']} epochs instead of 20" in first.advice
 
 
+@pytest.mark.parametrize(
+    ("preset", "count", "wanted"),
+    [("none", 12, "strong"), ("none", 40, "medium"), ("light", 12, "medium")],
+)
+def test_a_handful_of_a_class_is_varied_strongly_at_once(evidence, preset, count, wanted):
+    run = evidence({**NETWORK, "data.size": 16, "data.augment.preset": preset})
+    schema = replace(run.summary.schema, names=("a", "b"), counts=(count, count))
+    run = replace(run, summary=replace(run.summary, schema=schema))
+    changes = [cure.change for cure in prescribe(_finding("overfit"), run).prescriptions]
+    assert {"data.augment.preset": wanted} in changes
+    assert preset != "none" or changes[0] == {"data.augment.preset": wanted}
+
+
 SIGMOIDS = {
     "model.name": "cnn",
     "model.pretrained": False,

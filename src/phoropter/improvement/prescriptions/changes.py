@@ -29,6 +29,7 @@ FINE_TUNE_LR = {  # the pretrained layers' rate
     "rmsprop": 3e-4,
     "sgd": 3e-2,
 }
+HANDFUL = 20  # training samples of a class; measured of twelve
 VARIED_COST = 1.2  # of a pass whose images are varied more, against one whose are less
 FINE_TUNE_BATCH = 32  # that those rates are for
 SHORT_BATCH = 16  # so that a few passes are enough steps
@@ -95,7 +96,9 @@ def more_augmentation(evidence: RunEvidence) -> Iterator[Prescription]:
     """The next stronger preset, from none "medium"; for numbers, which turning may change, "light".
 
     Of a hundred images, "medium" brought small networks on digits twice as far as "light" (.897 to
-    .948 and .907, .735 to .875 and .820), "strong" no farther.
+    .948 and .907, .735 to .875 and .820), "strong" no farther. Of a handful a class it did: of
+    twelve, 19 small networks scored .787 without, .843 with "medium", .866 with "strong" (13 of
+    them more than with "medium", five less, at most .03).
     """
     recipe = evidence.recipe
     level = PRESETS.index(recipe.data.augment.preset)
@@ -104,7 +107,9 @@ def more_augmentation(evidence: RunEvidence) -> Iterator[Prescription]:
     classes = evidence.summary.schema.kind == "classes"
     if level > 0 and not classes:
         return
-    preset = "medium" if level == 0 and classes else PRESETS[level + 1]
+    preset = PRESETS[level + 1]
+    if level == 0 and classes:
+        preset = "strong" if _a_handful_each(evidence) else "medium"
     yield prescription(
         evidence,
         "augment",
@@ -113,6 +118,12 @@ def more_augmentation(evidence: RunEvidence) -> Iterator[Prescription]:
         cost=1.2,
         share=0.1 / (level + 1),  # each further level brings less
     )
+
+
+def _a_handful_each(evidence: RunEvidence) -> bool:
+    """Whether a network from scratch has a few training samples of each class."""
+    counts = evidence.summary.schema.counts
+    return not evidence.recipe.model.pretrained and 0 < max(counts, default=0) <= HANDFUL
 
 
 def less_augmentation(evidence: RunEvidence) -> Iterator[Prescription]:
