@@ -7,7 +7,7 @@ from phoropter.core.records import Finding
 from phoropter.core.registry import names
 from phoropter.core.run_records import Gate
 from phoropter.diagnosis.codes import CODES
-from phoropter.diagnosis.diagnose import EXPLAINS, FIRST, diagnose, without_consequences
+from phoropter.diagnosis.diagnose import EXPLAINS, FIRST, diagnose, rank, without_consequences
 from phoropter.diagnosis.limits import error_budget, limits
 from phoropter.diagnosis.scores import gap
 
@@ -64,6 +64,14 @@ def test_wrong_labels_come_before_what_was_learnt_from_them(evidence):
     seen = tuple(Finding(code, "warning", 0.9 - 0.1 * at, "", {}) for at, code in enumerate(codes))
     told = [item.code for item in diagnose(evidence(data_findings=seen))]
     assert told[0] == "label-errors"
+
+
+@pytest.mark.parametrize(("at_usual", "first"), [(True, "label-errors"), (False, "lr-too-high")])
+def test_a_loss_that_never_settles_at_a_usual_rate_may_be_one_of_labels(at_usual, first):
+    restless = Finding("lr-too-high", "warning", 0.75, "", {"at_usual_rate": at_usual})
+    assert min([restless, _finding("label-errors")], key=rank).code == first
+    left = without_consequences([restless, _finding("input-ignored", "critical")])
+    assert ("input-ignored" in {item.code for item in left}) == at_usual
 
 
 def test_data_findings_are_part_of_the_diagnosis_and_give_way_to_results(evidence, predictions):

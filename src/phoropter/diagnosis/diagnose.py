@@ -99,7 +99,7 @@ def without_consequences(findings: Iterable[Finding]) -> list[Finding]:
         code
         for finding in kept
         if finding.severity != "info" and not _only_counted(finding)
-        for code in EXPLAINS.get(finding.code, ())
+        for code in EXPLAINS.get(finding.code, frozenset()) - _beyond(finding)
     }
     return [finding for finding in kept if finding.code not in explained]
 
@@ -109,9 +109,20 @@ def _only_counted(finding: Finding) -> bool:
     return finding.code == "class-imbalance" and "recall_rare" not in finding.evidence
 
 
+def _beyond(finding: Finding) -> frozenset[str]:
+    """What a finding does not explain, though others of its code do."""
+    return frozenset({"input-ignored"}) if _only_restless(finding) else frozenset()
+
+
+def _only_restless(finding: Finding) -> bool:
+    """Whether a loss never settles at a usual rate: labels that make no sense do that as well."""
+    return finding.code == "lr-too-high" and bool(finding.evidence.get("at_usual_rate"))
+
+
 def rank(finding: Finding) -> tuple[int, int, int, float, str]:
     """What findings are sorted by: severity, what stops everything, where it lies, confidence."""
-    first = FIRST.index(finding.code) if finding.code in FIRST else len(FIRST)
+    early = finding.code in FIRST and not _only_restless(finding)
+    first = FIRST.index(finding.code) if early else len(FIRST)
     first += finding.code == LAST
     category = _CATEGORY[CODES[finding.code]] if finding.code in CODES else len(_CATEGORY)
     if finding.severity == "critical" and category == _CATEGORY["data"]:

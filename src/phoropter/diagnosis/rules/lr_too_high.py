@@ -95,6 +95,7 @@ def _by_curves(evidence: RunEvidence) -> Iterator[Finding]:
         return
     numbers = {
         "lr": evidence.recipe.train.lr,
+        "usual_high": usual_rates(evidence.recipe).high,
         "rise": signs.rise,
         "jitter": signs.jitter,
         "turning_points": signs.turns,
@@ -111,7 +112,7 @@ def _by_curves(evidence: RunEvidence) -> Iterator[Finding]:
             f"The learning rate is too high: the training loss never settles, from one epoch to "
             f"the next it jumps by {signs.jitter * level:.2g}."
         )
-        yield _finding("warning", 0.75, message, numbers)
+        yield _finding("warning", 0.75, message, {**numbers, "at_usual_rate": not signs.beyond})
     elif signs.calmed:
         message = (
             f"At its peak the learning rate was high: the training loss jumped by "
