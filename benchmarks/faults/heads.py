@@ -125,10 +125,11 @@ HEADS = [
         {
             **HEAD,
             "data.size": 112,
-            "train.weight_decay": 0.3,
+            "train.optimizer": "nesterov",
+            "train.weight_decay": 0.1,
             "train.epochs": 60,
             "train.batch_size": 24,
-            "train.lr": 0.001,
+            "train.lr": 0.004,
         },
     ),
     Pair(
@@ -151,10 +152,11 @@ HEADS = [
         {
             **HEAD,
             "data.size": 64,
-            "train.weight_decay": 0.3,
-            "train.epochs": 16,
+            "model.dropout": 0.7,
+            "train.weight_decay": 0.5,
+            "train.epochs": 36,
             "train.batch_size": 64,
-            "train.lr": 0.002,
+            "train.lr": 0.0007,
         },
     ),
 ]
