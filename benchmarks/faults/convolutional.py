@@ -301,7 +301,7 @@ CONVOLUTIONAL = [
             "train.optimizer": "adam",
             "train.schedule": "one_cycle",
             "train.weight_decay": 0.003,
-            "train.epochs": 60,
+            "train.epochs": 90,
             "train.batch_size": 60,
             "train.lr": 0.006,
         },
