@@ -84,6 +84,7 @@ NETS: tuple[Family, ...] = ("mlp", "cnn")
 ALL: tuple[Family, ...] = ("mlp", "cnn", "head")
 CIFAR = frozenset(f"cifar_{letter}" for letter in "abcdeg")  # of f heads lose 4 points at most
 COLOURED = CIFAR | {"ants_bees", "clothes", "garments", "kerbs"}  # not streets, all but grey
+COLOURED_FOR_NETS = COLOURED | {"cifar_h"}  # of h heads lose 2 points at most, and of raccoons 1
 DIGITS = frozenset({"digits", "mnist", "mnist_b", "mnist_c"})
 
 
@@ -223,7 +224,7 @@ def colours_swapped(case: Case) -> Case:
     "covariate-shift",
     "data-mismatch",
     "preprocessing-mismatch",
-    only=lambda pair: pair.images in COLOURED,
+    only=lambda pair: pair.images in (COLOURED if pair.family == "head" else COLOURED_FOR_NETS),
 )
 def colours_swapped_in_val(case: Case) -> Case:
     """The same for held-out images alone: these are then unlike those of training."""

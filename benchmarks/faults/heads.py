@@ -84,7 +84,7 @@ HEADS = [
     Pair(
         "sleeves",
         "head",
-        "report",
+        "tune",
         {
             **HEAD,
             "model.dropout": 0.6,
@@ -96,7 +96,7 @@ HEADS = [
     Pair(
         "cifar_f",
         "head",
-        "report",
+        "tune",
         {
             **HEAD,
             "train.weight_decay": 0.2,
@@ -107,7 +107,7 @@ HEADS = [
     Pair(
         "cifar_g",
         "head",
-        "report",
+        "tune",
         {
             **HEAD,
             "data.size": 128,
@@ -116,6 +116,47 @@ HEADS = [
             "train.epochs": 20,
             "train.batch_size": 32,
             "train.lr": 0.001,
+        },
+    ),
+    Pair(
+        "raccoons",
+        "head",
+        "report",
+        {
+            **HEAD,
+            "data.size": 112,
+            "train.optimizer": "nesterov",
+            "train.weight_decay": 0.1,
+            "train.epochs": 60,
+            "train.batch_size": 24,
+            "train.lr": 0.004,
+        },
+    ),
+    Pair(
+        "cifar_h",
+        "head",
+        "report",
+        {
+            **HEAD,
+            "data.size": 80,
+            "train.weight_decay": 0.5,
+            "train.epochs": 30,
+            "train.batch_size": 40,
+            "train.lr": 0.001,
+        },
+    ),
+    Pair(
+        "wardrobe",
+        "head",
+        "report",
+        {
+            **HEAD,
+            "data.size": 64,
+            "model.dropout": 0.7,
+            "train.weight_decay": 0.5,
+            "train.epochs": 36,
+            "train.batch_size": 64,
+            "train.lr": 0.0007,
         },
     ),
 ]

@@ -23,6 +23,9 @@ CLASSES = (
 )
 """Of Fashion-MNIST, by class number."""
 
+MOST = 1000
+"""Of a class of the larger part: more than any set needs."""
+
 
 def garments(
     folder: Path, classes: Sequence[str], side: int, *, part: str = "t10k"
@@ -47,6 +50,14 @@ def garments(
         {str(row): pixels[row] for row in np.flatnonzero(labels == CLASSES.index(name))}
         for name in classes
     ]
+
+
+def more_garments(
+    folder: Path, classes: Sequence[str], side: int
+) -> list[dict[str, NDArray[np.uint8]]]:
+    """The first of each class in the larger part."""
+    found = garments(folder, classes, side, part="train")
+    return [dict(list(images.items())[:MOST]) for images in found]
 
 
 def unpacked(file: Path) -> NDArray[np.uint8]:

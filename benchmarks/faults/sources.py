@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from idx import garments
+from crops import boxes, textures
+from glyphs import letters
+from idx import garments, more_garments
 from windows import Windows, cells, surfaces
 
 COPIES = Path(__file__).with_name("copies.txt")
@@ -29,8 +31,8 @@ class Source:
         copies: Further copies, of other classes, cropped or mirrored, CLASS/NAME as in `COPIES`.
         skipped: Images of each class, the first by name, that are another set's.
         places: Where the images of a class are, "{}" for its name.
-        windows: What cuts the images from larger pictures instead, or unpacks them: a function of
-            `windows.py` or `idx.py`.
+        windows: What cuts the images from larger pictures instead, draws or unpacks them: a
+            function of `windows.py`, `crops.py`, `glyphs.py` or `idx.py`.
     """
 
     folder: str
@@ -119,6 +121,45 @@ _TAKEN = {
         (190, 80, 20),
         alike=0.95,
         windows=surfaces,
+    ),
+    "wardrobe": Source(
+        "fashion_mnist",
+        ("t-shirt", "trouser", "pullover", "dress", "bag", "boot"),
+        28,
+        (200, 100, 20),
+        grey=True,
+        windows=more_garments,
+    ),
+    "shoes": Source(
+        "fashion_mnist",
+        ("sandal", "sneaker"),
+        28,
+        (500, 220, 20),
+        grey=True,
+        windows=more_garments,
+    ),
+    "cifar_h": Source(
+        "cifar10_small",
+        ("automobile", "deer"),
+        32,
+        (340, 150, 20),
+        alike=0.85,
+        skipped=650,
+    ),
+    "letters": Source(
+        "aenigma", tuple("ACEHKS"), 28, (170, 70, 12), grey=True, alike=0.95, windows=letters
+    ),
+    "textures": Source(
+        "skimage",
+        ("grass", "gravel"),
+        24,
+        (290, 120, 20),
+        grey=True,
+        alike=0.95,
+        windows=textures,
+    ),
+    "raccoons": Source(
+        "raccoon_voc", ("raccoon", "beside"), 112, (84, 40, 8), alike=0.95, windows=boxes
     ),
 }
 

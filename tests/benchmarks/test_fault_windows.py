@@ -1,4 +1,4 @@
-"""What the planted-fault suite cuts from pictures with masks, and takes from packed images."""
+"""What the planted-fault suite cuts from pictures, draws, and takes from packed images."""
 
 import gzip
 import sys
@@ -16,7 +16,7 @@ SUITE = Path(__file__).parents[2] / "benchmarks" / "faults"
 def suite(monkeypatch):
     monkeypatch.syspath_prepend(str(SUITE))
     yield import_module
-    for name in ("idx", "windows", "sources", "image_sets"):
+    for name in ("crops", "glyphs", "idx", "windows", "sources", "image_sets"):
         sys.modules.pop(name, None)
 
 
@@ -92,6 +92,52 @@ def test_classes_are_found_where_a_set_has_them(suite, tmp_path):
     assert [int(pool.max()) for pool in pools] == [41, 91]
 
 
+def test_textures_are_cut_into_tiles_that_do_not_overlap(suite, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 27))
+    saved(tmp_path / "grass.png", pixels)
+    (tiles,) = suite("crops").textures(tmp_path, ("grass",), 8)
+    assert tuple(tiles) == ("0-0", "0-8", "0-16", "8-0", "8-8", "8-16")
+    np.testing.assert_array_equal(tiles["8-16"], pixels[8:16, 16:24])
+
+
+def test_boxes_are_cut_out_and_what_is_beside_them(suite, tmp_path):
+    picture = np.zeros((100, 200, 3))
+    picture[30:70, 10:30, 0] = 250  # 20 wide, 40 high: its square is 40, moved into the picture
+    saved(tmp_path / "images" / "one.jpg", picture)
+    box = "<xmin>10</xmin><ymin>30</ymin><xmax>30</xmax><ymax>70</ymax>"
+    (tmp_path / "annotations").mkdir()
+    place = tmp_path / "annotations" / "one.xml"
+    place.write_text(f"<annotation><object><bndbox>{box}</bndbox></object></annotation>")
+    inside, beside = suite("crops").boxes(tmp_path, ("it", "not"), 40)
+    assert (*inside, *beside) == ("one-0", "one")
+    red = inside["one-0"][..., 0] > 125
+    assert red[:, 12:28].all()
+    assert not red[:, :8].any()
+    assert not red[:, 32:].any()
+    assert beside["one"].shape == (40, 40, 3)
+    assert beside["one"][..., 0].max() < 60
+    place.write_text(place.read_text().replace(">30</xmax>", ">190</xmax>"))
+    _, beside = suite("crops").boxes(tmp_path, ("it", "not"), 40)
+    assert not beside  # 30 pixels above it and below it show too little
+
+
+def test_letters_are_drawn_once_a_family(suite, tmp_path):
+    from PIL import ImageFont, features
+
+    assert features.check("freetype2")
+    font = ImageFont.load_default(20).font_bytes  # Aileron, which Pillow comes with
+    for name in ("one", "two", "weaver"):
+        (tmp_path / f"{name}.ttf").write_bytes(font)
+    stems, bars = suite("glyphs").letters(tmp_path, ("I", "H"), 32)
+    assert (*stems, *bars) == ("one", "one")
+    for shape, most in ((stems["one"], 0.25), (bars["one"], 0.7)):
+        assert shape.shape == (32, 32)
+        rows, columns = np.nonzero(shape > 128)
+        assert (rows.min(), rows.max()) in {(2, 28), (2, 29)}  # but for an eighth of the side
+        assert abs(columns.min() + columns.max() - 31) <= 1
+        assert (shape > 128).mean() < most
+
+
 def packed(place, values):
     """An IDX file of bytes, written by its description."""
     head = b"\0\0\x08" + bytes([values.ndim])
@@ -117,6 +163,11 @@ def test_garments_are_found_by_their_class(suite, tmp_path):
     )
     pools = suite("image_sets")._pools(source, tmp_path)
     assert [len(pool) for pool in pools] == [1, 2]
+    for kind in ("images-idx3", "labels-idx1"):
+        larger = tmp_path / f"train-{kind}-ubyte.gz"
+        larger.write_bytes((tmp_path / f"t10k-{kind}-ubyte.gz").read_bytes())
+    (first,) = suite("idx").more_garments(tmp_path, ("boot",), 28)
+    assert list(first) == list(boots)
     with pytest.raises(ValueError, match="28"):
         suite("idx").garments(tmp_path, ("boot",), 20)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x0d\1"))

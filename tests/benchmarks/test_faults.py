@@ -11,7 +11,9 @@ import pytest
 SUITE = Path(__file__).parents[2] / "benchmarks" / "faults"
 MODULES = (
     "convolutional",
+    "crops",
     "faults",
+    "glyphs",
     "heads",
     "idx",
     "image_sets",
@@ -125,7 +127,7 @@ def test_the_halves_share_no_image(suite):
     pairs, sources = suite("pairs"), suite("sources")
     used = {
         half: {
-            (source.folder, name, place)
+            (source.folder, getattr(source.windows, "__name__", ""), name, place)
             for pair in pairs.PAIRS.values()
             if pair.half == half
             for source in [sources.SOURCES[pair.images]]
