@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from finding_company import company_figure
 from finding_figures import curves_figure, norms_figure, shares_figure
 from finding_sets import make_data
 from finding_shown import PAGES, Exhibition, Shown, decimal
@@ -30,6 +31,10 @@ FIGURES = {
     "shares": (
         shares_figure,
         "Share of dead units of each activation layer in the last sampled pass.",
+    ),
+    "company": (
+        company_figure,
+        "Validation accuracy of the trained network, by the number of images asked at a time.",
     ),
 }
 
@@ -56,6 +61,12 @@ class Pair:
 
 
 DEEP = {"model.depth": 8, "model.norm": "none"}
+CLIMBING = {
+    "train.optimizer": "sgd",
+    "train.warmup": 0.9,
+    "model.norm": "none",
+    "model.activation": "leaky_relu",
+}
 SMALL = {"train.epochs": 6, "model.width": 32}
 SOUND = {"model.name": "networks.py:Sound"}
 PAIRS: Mapping[str, Pair] = {
@@ -66,8 +77,9 @@ PAIRS: Mapping[str, Pair] = {
         "A thousandth of the learning rate.", {"train.lr": 3e-6, "model.norm": "none"}
     ),
     "diverged": Pair(
-        "Plain descent in steps that throw the weights out of all bounds.",
-        {"train.optimizer": "sgd", "train.lr": 1000.0, "model.norm": "none"},
+        "Plain descent whose rate climbs to 1.5, until the steps outgrow what the network bears.",
+        {**CLIMBING, "train.lr": 1.5},
+        {**CLIMBING, "train.lr": 0.1},
     ),
     "undertrained": Pair("Two passes instead of twelve.", {"train.epochs": 2, "train.lr": 0.001}),
     "underfit": Pair(
@@ -165,6 +177,12 @@ PAIRS: Mapping[str, Pair] = {
         "Half of the images on their heads, which makes nines of sixes.",
         {**SMALL, "data.augment.own": "networks.py:turned"},
         SMALL,
+    ),
+    "batch-mixing": Pair(
+        "Attention without `batch_first=True`: it takes the images of a batch for rows of an image.",
+        {"model.name": "networks.py:Overhearing"},
+        {"model.name": "networks.py:Attending"},
+        figure="company",
     ),
     "data-mismatch": Pair(
         "The validation part was photographed with less light.",
