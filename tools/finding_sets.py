@@ -83,10 +83,31 @@ def shuffled_digits(folder: Path) -> None:
 
 def few_digits(folder: Path) -> None:
     """A hundred digits to learn from, 600 to validate on, the others to test."""
+    _portioned(folder, train=100, val=600)
+
+
+def two_hundred_digits(folder: Path) -> None:
+    """Two hundred digits to learn from, 800 to validate on, the others to test."""
+    _portioned(folder, train=200, val=800)
+
+
+def hardly_validated_digits(folder: Path) -> None:
+    """Two hundred digits to learn from, 80 to validate on, the others to test."""
+    _portioned(folder, train=200, val=80)
+
+
+def _portioned(folder: Path, *, train: int, val: int) -> None:
     images, labels, draws = _digits()
-    keep = draws.permutation(len(labels))
-    parts = np.repeat(["train", "val", "test"], [100, 600, len(labels) - 700])[keep.argsort()]
+    keep, sizes = draws.permutation(len(labels)), [train, val, len(labels) - train - val]
+    parts = np.repeat(["train", "val", "test"], sizes)[keep.argsort()]
     _write(folder, ((f"{parts[row]}/{labels[row]}/{row}", images[row]) for row in keep))
+
+
+def eights(folder: Path) -> None:
+    """Eights, and all other digits as one class."""
+    images, labels, _ = _digits()
+    names = np.where(labels == 8, "eight", "other")
+    _write(folder, ((f"{names[row]}/{row}", images[row]) for row in range(len(labels))))
 
 
 def unequal_digits(folder: Path) -> None:
@@ -237,6 +258,9 @@ SETS: Mapping[str, Make] = {
         mislabelled_digits,
         shuffled_digits,
         few_digits,
+        two_hundred_digits,
+        hardly_validated_digits,
+        eights,
         unequal_digits,
         copied_digits,
         contradicted_digits,

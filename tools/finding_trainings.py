@@ -179,7 +179,7 @@ PAIRS: Mapping[str, Pair] = {
         SMALL,
     ),
     "batch-mixing": Pair(
-        "Attention without `batch_first=True`: it takes the images of a batch for rows of an image.",
+        "Attention without `batch_first=True`: images of a batch are taken for rows of an image.",
         {"model.name": "networks.py:Overhearing"},
         {"model.name": "networks.py:Attending"},
         figure="company",
@@ -210,7 +210,7 @@ def _train(pair: Pair, side: int, place: Path) -> Shown:
     change = dict((pair.healthy, pair.sick)[side])
     data = make_data(pair.data[side], place)
     result = phoropter.train(
-        data, project=place / "project", recipe=RECIPE, settings=_located(change)
+        data, project=place / "project", recipe=RECIPE, settings=located(change)
     )
     found = phoropter.diagnose(result.run, project=place / "project", collect=pair.collect).findings
     record = read_run(place / "project" / "runs" / result.run)
@@ -222,18 +222,19 @@ def _train(pair: Pair, side: int, place: Path) -> Shown:
         "training accuracy at the end": decimal(last.train_metric),
         "validation accuracy, kept weights": decimal(record.score.value),
     }
-    commands = [_command(pair.data[side], change)]
+    commands = [train_command(pair.data[side], change)]
     if pair.collect:
         commands.append("phoropter diagnose --collect")
     return Shown("\n".join(commands), found, numbers, record)
 
 
-def _command(data: str, settings: Mapping[str, Any]) -> str:
+def train_command(data: str, settings: Mapping[str, Any]) -> str:
+    """As a reader would type it."""
     words = "".join(f" --set {key}={value}" for key, value in settings.items())
     return f"phoropter train {data} --recipe digits.yaml{words}"
 
 
-def _located(change: Mapping[str, Any]) -> dict[str, Any]:
+def located(change: Mapping[str, Any]) -> dict[str, Any]:
     """With the networks where they are."""
     return {
         key: str(PAGES / value) if str(value).startswith("networks.py:") else value

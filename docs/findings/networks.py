@@ -88,7 +88,7 @@ class Overhearing(Attending):
 class Coarse(nn.Module):
     """All it sees of an image are the means of nine patches, and it weighs them once."""
 
-    def __init__(self, outputs, channels, size):
+    def __init__(self, outputs, channels):
         super().__init__()
         self.last = nn.Linear(9 * channels, outputs)
 
