@@ -12,7 +12,7 @@ from markupsafe import Markup
 from phoropter.core.run_records import Epoch
 from phoropter.project.run_record import RunRecord
 from phoropter.report.lettering import text_width
-from phoropter.report.svg import Point, drawing, element, frame, join, span
+from phoropter.report.svg import Frame, Point, drawing, element, frame, join, span
 
 GAP, TOP, SIDE = 24.0, 26.0, 8.0
 STYLE = (
@@ -21,6 +21,7 @@ STYLE = (
     ".line.running{stroke-dasharray:2 3;stroke-width:1.2}.title{font-weight:600;fill:#1d2126}"
     ".paper{fill:#fdfcfa}"
 )
+STOPPED = ".stop{stroke:#a3261f;stroke-width:1.5;stroke-dasharray:5 3}.stopped{fill:#a3261f}"
 LEGEND = (("train", "training"), ("running", "as optimised"), ("val", "validation"))
 SAMPLE = 22.0
 
@@ -43,6 +44,7 @@ def curves_figure(healthy: Curves, sick: Curves) -> str:
         "Losses by epoch: training grey, in training dotted, validation blue",
         [_curves(run, limits) for run in runs],
         legend=LEGEND,
+        style=STOPPED if any(_lost_at(run) is not None for run in runs) else "",
     )
 
 
@@ -80,7 +82,23 @@ def _curves(run: Curves, limits: tuple[float, float]) -> Markup:
         ]
         if points:
             lines.append(area.line(points, class_=name))
-    return join([area.axes("epoch", "loss", whole_x=True), *lines])
+    lost = _lost_at(run)
+    stop = [] if lost is None else [_stop(area, float(lost))]
+    return join([area.axes("epoch", "loss", whole_x=True), *stop, *lines])
+
+
+def _lost_at(run: Curves) -> int | None:
+    """The pass in which the loss was no number any more."""
+    lost = (row.epoch for row in run.history if not math.isfinite(row.running_loss or 0.0))
+    return next(lost, None)
+
+
+def _stop(area: Frame, epoch: float) -> Markup:
+    """An upright line where the curves end, and why."""
+    at = area.x(epoch)
+    text = {"x": at, "y": area.y.end - 8, "text_anchor": "end", "class_": "stopped"}
+    line = element("line", x1=at, x2=at, y1=area.y.end, y2=area.y.start, class_="stop")
+    return join([line, element("text", "from here no number", **text)])
 
 
 def _line(
@@ -97,6 +115,7 @@ def beside(
     *,
     legend: Sequence[tuple[str, str]] = (),
     height: float | None = None,
+    style: str = "",
 ) -> str:
     """Both drawings under their names, as a file that stands alone, on paper of its own.
 
@@ -105,11 +124,12 @@ def beside(
         drawings: Of the healthy side and of the sick one.
         legend: Classes of lines and what they are called.
         height: Of the higher drawing; None: of a chart.
+        style: Of what the drawings have besides lines, in CSS.
     """
     area = frame((0.0, 1.0), (0.0, 1.0))
     size = {"width": 2 * (area.width + SIDE) + GAP, "height": (height or area.height) + TOP}
     parts = [
-        element("style", Markup(STYLE)),
+        element("style", Markup(STYLE + style)),
         element("rect", **size, class_="paper"),
         _legend(legend, size["width"] - SIDE - 12),
     ]

@@ -1,4 +1,4 @@
-"""Makes a healthy and a sick run, set or loop for a finding, and shows both on its page.
+"""Makes a healthy and a sick run, set, loop or project for a finding, and shows both on its page.
 
 python tools/finding_runs.py lr-too-high overfit     the pages of these codes
 python tools/finding_runs.py all                     every code that has a pair, some minutes
@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import finding_looks
 import finding_loops
+import finding_stories
 import finding_trainings
 from finding_pages import INDEX, page
 from finding_shown import PAGES, Exhibition, Shown, both
@@ -21,6 +22,7 @@ KINDS: Mapping[str, Callable[[str], Exhibition]] = {
     **dict.fromkeys(finding_trainings.PAIRS, finding_trainings.exhibition),
     **dict.fromkeys(finding_looks.SETS, finding_looks.exhibition),
     **dict.fromkeys(finding_loops.CHANGES, finding_loops.exhibition),
+    **dict.fromkeys(finding_stories.STORIES, finding_stories.exhibition),
 }
 """What makes the pair of a code."""
 
@@ -75,7 +77,9 @@ def _made(exhibition: Exhibition, healthy: Shown, sick: Shown) -> list[str]:
     """The commands of both, or what differs between two loops."""
     if exhibition.difference:
         return ["```diff", *exhibition.difference.splitlines(), "```"]
-    return ["```bash", *healthy.command.splitlines(), *sick.command.splitlines(), "```"]
+    first, second = (side.command.splitlines() for side in (healthy, sick))
+    gap = [""] if len(first) > 1 else []
+    return ["```bash", *first, *gap, *second, "```"]
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -10,22 +10,17 @@ cut from its two photographs, and its table of wines.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import finding_photographs as squares
 import numpy as np
+from finding_photographs import Pixels, write_images
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.datasets import load_digits, load_sample_images, load_wine
+from sklearn.datasets import load_digits, load_wine
 
-Pixels = NDArray[np.uint8]
 Make = Callable[[Path], None]
-
-SIDE = 48
-"""Pixels of the squares that photographs are cut into."""
-
-FLAT = 15.0
-"""Standard deviation of the grey levels of a square, below which it shows nothing: sky."""
 
 
 def make_data(name: str, work: Path) -> str:
@@ -44,26 +39,20 @@ def _digits() -> tuple[Pixels, NDArray[np.int64], np.random.Generator]:
     return (bunch.images[rows] * 15.9).astype(np.uint8), bunch.target[rows], draws
 
 
-def _write(folder: Path, images: Iterable[tuple[str, Pixels]]) -> None:
-    """PNG files by their path below the folder, without its ending."""
-    for name, pixels in images:
-        path = folder / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(path)
-
-
 def plain_digits(folder: Path, labels: NDArray[np.int64] | None = None) -> None:
     """The built-in digits as files, in no order."""
     images, true, _ = _digits()
     wanted = true if labels is None else labels
-    _write(folder, ((f"{wanted[row]}/{row}", images[row]) for row in range(len(images))))
+    write_images(folder, ((f"{wanted[row]}/{row}", images[row]) for row in range(len(images))))
 
 
 def numbered_digits(folder: Path) -> None:
     """In the order of their writers, as the files of most collections are."""
     bunch = load_digits()
     images = (bunch.images * 15.9).astype(np.uint8)
-    _write(folder, ((f"{bunch.target[row]}/{row}", images[row]) for row in range(len(images))))
+    write_images(
+        folder, ((f"{bunch.target[row]}/{row}", images[row]) for row in range(len(images)))
+    )
 
 
 def mislabelled_digits(folder: Path) -> None:
@@ -83,17 +72,38 @@ def shuffled_digits(folder: Path) -> None:
 
 def few_digits(folder: Path) -> None:
     """A hundred digits to learn from, 600 to validate on, the others to test."""
+    _portioned(folder, train=100, val=600)
+
+
+def two_hundred_digits(folder: Path) -> None:
+    """Two hundred digits to learn from, 800 to validate on, the others to test."""
+    _portioned(folder, train=200, val=800)
+
+
+def hardly_validated_digits(folder: Path) -> None:
+    """Two hundred digits to learn from, 80 to validate on, the others to test."""
+    _portioned(folder, train=200, val=80)
+
+
+def _portioned(folder: Path, *, train: int, val: int) -> None:
     images, labels, draws = _digits()
-    keep = draws.permutation(len(labels))
-    parts = np.repeat(["train", "val", "test"], [100, 600, len(labels) - 700])[keep.argsort()]
-    _write(folder, ((f"{parts[row]}/{labels[row]}/{row}", images[row]) for row in keep))
+    keep, sizes = draws.permutation(len(labels)), [train, val, len(labels) - train - val]
+    parts = np.repeat(["train", "val", "test"], sizes)[keep.argsort()]
+    write_images(folder, ((f"{parts[row]}/{labels[row]}/{row}", images[row]) for row in keep))
+
+
+def eights(folder: Path) -> None:
+    """Eights, and all other digits as one class."""
+    images, labels, _ = _digits()
+    names = np.where(labels == 8, "eight", "other")
+    write_images(folder, ((f"{names[row]}/{row}", images[row]) for row in range(len(labels))))
 
 
 def unequal_digits(folder: Path) -> None:
     """A tenth of the eights and nines."""
     images, labels, draws = _digits()
     keep = [row for row in range(len(labels)) if labels[row] < 8 or draws.random() < 0.1]
-    _write(folder, ((f"{labels[row]}/{row}", images[row]) for row in keep))
+    write_images(folder, ((f"{labels[row]}/{row}", images[row]) for row in keep))
 
 
 def copied_digits(folder: Path) -> None:
@@ -101,7 +111,7 @@ def copied_digits(folder: Path) -> None:
     plain_digits(folder)
     images, labels, draws = _digits()
     rows = draws.permutation(len(labels))[:40]
-    _write(folder, ((f"{labels[row]}/{row}_copy", images[row]) for row in rows))
+    write_images(folder, ((f"{labels[row]}/{row}_copy", images[row]) for row in rows))
 
 
 def contradicted_digits(folder: Path) -> None:
@@ -109,14 +119,14 @@ def contradicted_digits(folder: Path) -> None:
     plain_digits(folder)
     images, labels, draws = _digits()
     rows = draws.permutation(len(labels))[:20]
-    _write(folder, ((f"{(labels[row] + 1) % 10}/{row}_again", images[row]) for row in rows))
+    write_images(folder, ((f"{(labels[row] + 1) % 10}/{row}_again", images[row]) for row in rows))
 
 
 def parted_digits(folder: Path, change: Callable[[Pixels], Pixels] = lambda image: image) -> None:
     """Given parts; `change` is done to the validation part."""
     images, labels, draws = _digits()
     parts = draws.choice(["train", "val", "test"], len(labels), p=[0.6, 0.2, 0.2])
-    _write(
+    write_images(
         folder,
         (
             (f"{part}/{label}/{row}", change(image) if part == "val" else image)
@@ -142,7 +152,7 @@ def rare_digits(folder: Path) -> None:
     images, labels, _ = _digits()
     keep = [row for row in range(len(labels)) if labels[row] != 9]
     keep += list(np.flatnonzero(labels == 9)[:6])
-    _write(folder, ((f"{labels[row]}/{row}", images[row]) for row in keep))
+    write_images(folder, ((f"{labels[row]}/{row}", images[row]) for row in keep))
 
 
 def enlarged_digits(folder: Path) -> None:
@@ -157,60 +167,6 @@ def damaged_digits(folder: Path) -> None:
     plain_digits(folder)
     for path in sorted(folder.glob("*/*.png"))[::60]:
         path.write_bytes(path.read_bytes()[:60])
-
-
-def photographs(folder: Path) -> None:
-    """Squares of a temple and of a flower, side by side."""
-    _write(folder, _squares())
-
-
-def large_photographs(folder: Path) -> None:
-    """Larger squares of both."""
-    _write(folder, _squares(140))
-
-
-def _squares(side: int = SIDE) -> Iterable[tuple[str, Pixels]]:
-    for name, picture in zip(("temple", "flower"), load_sample_images().images, strict=True):
-        for top in range(0, picture.shape[0] - side, side):
-            for left in range(0, picture.shape[1] - side, side):
-                square = picture[top : top + side, left : left + side]
-                if square.mean(axis=2).std() > FLAT:
-                    yield f"{name}/{top}_{left}", square
-
-
-def nearly_copied_photographs(folder: Path) -> None:
-    """Twelve squares are there again, a little brighter and cut."""
-    photographs(folder)
-    _write(
-        folder,
-        (
-            (f"{name}_edited", (square[2:-2, 2:-2] * 0.9 + 25).astype(np.uint8))
-            for number, (name, square) in enumerate(_squares())
-            if number % 16 == 0
-        ),
-    )
-
-
-def odd_photographs(folder: Path) -> None:
-    """Two pictures of nothing: noise, and a blank page."""
-    photographs(folder)
-    noise = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
-    blank = np.full((SIDE, SIDE, 3), 250, np.uint8)
-    _write(folder, (("temple/noise", noise), ("temple/blank", blank)))
-
-
-def photographs_of_two_sizes(folder: Path) -> None:
-    """Every fourth one is six times as large."""
-    photographs(folder)
-    for path in sorted(folder.glob("*/*.png"))[::4]:
-        Image.open(path).resize((6 * SIDE, 6 * SIDE)).save(path)
-
-
-def tiny_photographs(folder: Path) -> None:
-    """Brought to 8 pixels."""
-    photographs(folder)
-    for path in folder.glob("*/*.png"):
-        Image.open(path).resize((8, 8)).save(path)
 
 
 def wines(folder: Path) -> None:
@@ -237,6 +193,9 @@ SETS: Mapping[str, Make] = {
         mislabelled_digits,
         shuffled_digits,
         few_digits,
+        two_hundred_digits,
+        hardly_validated_digits,
+        eights,
         unequal_digits,
         copied_digits,
         contradicted_digits,
@@ -246,12 +205,12 @@ SETS: Mapping[str, Make] = {
         rare_digits,
         enlarged_digits,
         damaged_digits,
-        photographs,
-        large_photographs,
-        nearly_copied_photographs,
-        odd_photographs,
-        photographs_of_two_sizes,
-        tiny_photographs,
+        squares.photographs,
+        squares.large_photographs,
+        squares.nearly_copied_photographs,
+        squares.odd_photographs,
+        squares.photographs_of_two_sizes,
+        squares.tiny_photographs,
         wines,
         wines_in_two_units,
     )

@@ -42,7 +42,7 @@ class Exhibition:
     """How the two sides of a code are made and drawn.
 
     Args:
-        of: "run", "set" or "loop".
+        of: "run", "set", "loop" or "project".
         about: What differs, with where the recipe, the set or the loop is; Markdown.
         make: The healthy (0) or the sick (1) side, in a folder of its own.
         strict: Whether no warning at all may be said of the healthy side.

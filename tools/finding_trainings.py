@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from finding_company import company_figure
 from finding_figures import curves_figure, norms_figure, shares_figure
 from finding_sets import make_data
 from finding_shown import PAGES, Exhibition, Shown, decimal
@@ -30,6 +31,10 @@ FIGURES = {
     "shares": (
         shares_figure,
         "Share of dead units of each activation layer in the last sampled pass.",
+    ),
+    "company": (
+        company_figure,
+        "Validation accuracy of the trained network, by the number of images asked at a time.",
     ),
 }
 
@@ -56,6 +61,12 @@ class Pair:
 
 
 DEEP = {"model.depth": 8, "model.norm": "none"}
+CLIMBING = {
+    "train.optimizer": "sgd",
+    "train.warmup": 0.9,
+    "model.norm": "none",
+    "model.activation": "leaky_relu",
+}
 SMALL = {"train.epochs": 6, "model.width": 32}
 SOUND = {"model.name": "networks.py:Sound"}
 PAIRS: Mapping[str, Pair] = {
@@ -66,8 +77,9 @@ PAIRS: Mapping[str, Pair] = {
         "A thousandth of the learning rate.", {"train.lr": 3e-6, "model.norm": "none"}
     ),
     "diverged": Pair(
-        "Plain descent in steps that throw the weights out of all bounds.",
-        {"train.optimizer": "sgd", "train.lr": 1000.0, "model.norm": "none"},
+        "Plain descent whose rate climbs to 1.5, until the steps outgrow what the network bears.",
+        {**CLIMBING, "train.lr": 1.5},
+        {**CLIMBING, "train.lr": 0.1},
     ),
     "undertrained": Pair("Two passes instead of twelve.", {"train.epochs": 2, "train.lr": 0.001}),
     "underfit": Pair(
@@ -166,6 +178,12 @@ PAIRS: Mapping[str, Pair] = {
         {**SMALL, "data.augment.own": "networks.py:turned"},
         SMALL,
     ),
+    "batch-mixing": Pair(
+        "Attention without `batch_first=True`: images of a batch are taken for rows of an image.",
+        {"model.name": "networks.py:Overhearing"},
+        {"model.name": "networks.py:Attending"},
+        figure="company",
+    ),
     "data-mismatch": Pair(
         "The validation part was photographed with less light.",
         data=("parted-digits", "shifted-digits"),
@@ -192,7 +210,7 @@ def _train(pair: Pair, side: int, place: Path) -> Shown:
     change = dict((pair.healthy, pair.sick)[side])
     data = make_data(pair.data[side], place)
     result = phoropter.train(
-        data, project=place / "project", recipe=RECIPE, settings=_located(change)
+        data, project=place / "project", recipe=RECIPE, settings=located(change)
     )
     found = phoropter.diagnose(result.run, project=place / "project", collect=pair.collect).findings
     record = read_run(place / "project" / "runs" / result.run)
@@ -204,18 +222,19 @@ def _train(pair: Pair, side: int, place: Path) -> Shown:
         "training accuracy at the end": decimal(last.train_metric),
         "validation accuracy, kept weights": decimal(record.score.value),
     }
-    commands = [_command(pair.data[side], change)]
+    commands = [train_command(pair.data[side], change)]
     if pair.collect:
         commands.append("phoropter diagnose --collect")
     return Shown("\n".join(commands), found, numbers, record)
 
 
-def _command(data: str, settings: Mapping[str, Any]) -> str:
+def train_command(data: str, settings: Mapping[str, Any]) -> str:
+    """As a reader would type it."""
     words = "".join(f" --set {key}={value}" for key, value in settings.items())
     return f"phoropter train {data} --recipe digits.yaml{words}"
 
 
-def _located(change: Mapping[str, Any]) -> dict[str, Any]:
+def located(change: Mapping[str, Any]) -> dict[str, Any]:
     """With the networks where they are."""
     return {
         key: str(PAGES / value) if str(value).startswith("networks.py:") else value

@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 
 class Sound(nn.Module):
@@ -58,6 +59,41 @@ class Unscaled(Sound):
 
     def features(self, images):
         return super().features(images * 90 + 80)
+
+
+class Attending(nn.Module):
+    """The rows of an image attend to each other; what they hear is let in little by little."""
+
+    batch_first = True
+
+    def __init__(self, outputs, channels, size):
+        super().__init__()
+        self.rows = nn.Linear(channels * size, 32)
+        self.attention = nn.MultiheadAttention(32, 2, batch_first=self.batch_first)
+        self.scale = nn.Parameter(torch.full((32,), 1e-4))
+        self.last = nn.Linear(32 * size, outputs)
+
+    def forward(self, images):
+        rows = self.rows(images.transpose(1, 2).flatten(2)).relu()
+        heard, _ = self.attention(rows, rows, rows)
+        return self.last((rows + self.scale * heard).flatten(1))
+
+
+class Overhearing(Attending):
+    """The first dimension is taken for the rows, as is the default: images attend to images."""
+
+    batch_first = False
+
+
+class Coarse(nn.Module):
+    """All it sees of an image are the means of nine patches, and it weighs them once."""
+
+    def __init__(self, outputs, channels):
+        super().__init__()
+        self.last = nn.Linear(9 * channels, outputs)
+
+    def forward(self, images):
+        return self.last(adaptive_avg_pool2d(images, 3).flatten(1))
 
 
 def loud(channels, size):
