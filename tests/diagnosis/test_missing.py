@@ -12,5 +12,6 @@ def test_what_is_there_is_not_said_to_be_missing():
     missing = unjudged(read_curves(history))
     assert not {"diverged", "overfit", "undertrained", "lr-too-high"} & set(missing)
     assert "predictions" in missing["miscalibrated"]
+    assert "chosen" in missing["overfit-to-validation"]
     assert "watched" in missing["mode-mixup"]
     assert "validation loss" in unjudged(read_curves({"loss": [1.0, 0.5, 0.4]}))["overfit"]

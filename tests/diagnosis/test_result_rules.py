@@ -133,7 +133,12 @@ def test_always_the_same_answer_is_a_collapse(evidence, predictions):
 
 @pytest.mark.parametrize(
     ("learnt", "counts", "told"),
-    [(60, (10,) * 10, False), (40, (10,) * 10, True), (60, (100, *(10,) * 9), True)],
+    [
+        (60, (10,) * 10, False),
+        (60, (15, *(10,) * 8, 6), False),  # a hundred drawn at random
+        (40, (10,) * 10, True),
+        (60, (100, *(10,) * 9), True),
+    ],
 )
 def test_what_was_learnt_by_heart_is_no_collapse(evidence, predictions, learnt, counts, told):
     """Of a hundred training samples of ten classes 60 right are more than half of the way."""

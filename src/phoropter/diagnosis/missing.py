@@ -49,9 +49,8 @@ TRAIN_ANSWERS = Record(
     lambda evidence: evidence.train_predictions is not None,
 )
 SAMPLES = Record("losses of single samples", lambda evidence: evidence.dynamics is not None)
-TEST = Record(
-    "predictions on a sealed test part",
-    lambda evidence: evidence.test_predictions is not None,
+CHOICE = Record(
+    "other runs that it was chosen from", lambda evidence: evidence.optimism is not None
 )
 TIME = Record(
     "how long the loop waited for its data", lambda evidence: evidence.summary.seconds > 0
@@ -102,7 +101,7 @@ NEEDS: Mapping[str, tuple[Record, ...]] = {
     "no-gradient": (_gate("no-gradient", _LOOP),),
     "noise-limited": (ANSWERS, FLOOR),
     "overfit": (TRAIN_LOSS, VAL_LOSS),
-    "overfit-to-validation": (TEST,),
+    "overfit-to-validation": (CHOICE,),
     "plateau": (TRAIN_LOSS,),
     "preprocessing-mismatch": (
         _gate("preprocessing-mismatch", "what reaches the network, and what its weights expect"),

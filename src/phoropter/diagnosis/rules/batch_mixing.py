@@ -15,5 +15,5 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         yield critical(
             gate,
             "The answer for one sample depends on the other samples of its batch: "
-            f"{gate.measured:.0%} of its gradient is theirs, and none should be.",
+            f"{100 * gate.measured:.2g}% of its gradient is theirs, and none should be.",
         )

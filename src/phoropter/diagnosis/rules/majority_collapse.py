@@ -12,11 +12,11 @@ from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.falling import FEW_STEPS
 from phoropter.diagnosis.narrow import too_narrow
 from phoropter.diagnosis.passes import loss_left
+from phoropter.diagnosis.rules.class_imbalance import RATIO
 from phoropter.diagnosis.scores import CONSTANT_MODELS, score
 
 ALMOST_ALL = 0.98  # of the predictions
 LEAST_OTHERS = 5  # samples of other classes; with fewer, always the same may be right
-ALIKE = 2.0  # times as many samples at most
 LEARNT = 0.5  # of the way from a constant prediction to a perfect one, of training score or loss
 FOUND = 0.1  # of the other classes' samples, at most
 
@@ -66,9 +66,9 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
 
 
 def _alike(evidence: RunEvidence) -> bool:
-    """Whether no class has many more training samples than another."""
+    """Whether no class has so few training samples that it counts as rare."""
     counts = evidence.summary.schema.counts
-    return bool(counts) and max(counts) < ALIKE * min(counts)
+    return bool(counts) and max(counts) < RATIO * min(counts)
 
 
 def _just_begun(evidence: RunEvidence) -> bool:

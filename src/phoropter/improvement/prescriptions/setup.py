@@ -33,7 +33,7 @@ _ADVICE: Mapping[str, tuple[str, str]] = {
         "What is trained must be what answers, without its noise (Karpathy 2019, K7).",
     ),
     "batch-mixing": (
-        "Look for a view, reshape, softmax or mean over the first dimension of a batch.",
+        "Look for view, reshape, softmax or mean over the batch, or attention without batch_first.",
         "Backpropagation shows which inputs an answer depends on (Karpathy 2019, K16).",
     ),
     "wrong-step": (
