@@ -20,6 +20,9 @@ Box = tuple[int, int, int, int]
 SMALLEST = 60
 """Pixels: a square beside all boxes that is smaller shows little."""
 
+FLAT = 8
+"""Of 255, between the darkest and the lightest pixel: a square of one colour shows nothing."""
+
 
 def textures(folder: Path, classes: Sequence[str], side: int) -> list[Crops]:
     """Of each class grey tiles (side, side) of its photograph, NAME.png, which do not overlap."""
@@ -59,8 +62,9 @@ def boxes(folder: Path, _: Sequence[str], side: int) -> list[Crops]:
         for number, box in enumerate(held):
             inside[f"{path.stem}-{number}"] = _cut(picture, _squared(box, picture.size), side)
         free = _beside(held, picture.size)
-        if min(free[2] - free[0], free[3] - free[1]) >= SMALLEST:
-            beside[path.stem] = _cut(picture, free, side)
+        square = _cut(picture, free, side)
+        if min(free[2] - free[0], free[3] - free[1]) >= SMALLEST and np.ptp(square) > FLAT:
+            beside[path.stem] = square
     return [inside, beside]
 
 

@@ -103,6 +103,7 @@ def test_textures_are_cut_into_tiles_that_do_not_overlap(suite, tmp_path):
 def test_boxes_are_cut_out_and_what_is_beside_them(suite, tmp_path):
     picture = np.zeros((100, 200, 3))
     picture[30:70, 10:30, 0] = 250  # 20 wide, 40 high: its square is 40, moved into the picture
+    picture[..., 1] = np.linspace(0, 90, 200)  # else there is nothing to be seen beside it
     saved(tmp_path / "images" / "one.jpg", picture)
     box = "<xmin>10</xmin><ymin>30</ymin><xmax>30</xmax><ymax>70</ymax>"
     (tmp_path / "annotations").mkdir()
@@ -119,6 +120,9 @@ def test_boxes_are_cut_out_and_what_is_beside_them(suite, tmp_path):
     place.write_text(place.read_text().replace(">30</xmax>", ">190</xmax>"))
     _, beside = suite("crops").boxes(tmp_path, ("it", "not"), 40)
     assert not beside  # 30 pixels above it and below it show too little
+    place.write_text(place.read_text().replace(">190</xmax>", ">30</xmax>"))
+    saved(tmp_path / "images" / "one.jpg", np.full((100, 200, 3), 90.0))
+    assert not suite("crops").boxes(tmp_path, ("it", "not"), 40)[1]
 
 
 def test_letters_are_drawn_once_a_family(suite, tmp_path):

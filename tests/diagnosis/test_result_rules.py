@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from phoropter.core.predictions import ValuePredictions
+from phoropter.core.predictions import ClassPredictions, ValuePredictions
 from phoropter.core.records import Metric
 from phoropter.core.registry import load
 from phoropter.core.run_records import Gate
@@ -122,6 +122,38 @@ def test_classes_that_the_network_tells_apart_are_not_lost(
     (finding,) = _run("label-breaking-augmentation", made)
     assert finding.severity == severity
     assert ("tells these classes apart" in finding.message) == (severity == "info")
+
+
+@pytest.mark.parametrize(
+    ("kind", "sure", "counts", "severity"),
+    [
+        ("mirror", 0.95, (100, 100), "info"),
+        ("mirror", 0.8, (100, 100), "warning"),  # .22, and .13 is half of ln 1.3
+        ("mirror", 0.8, (900, 100), "info"),  # nine times as many among them: half of ln 3.7
+        ("mirror", 0.95, (5, 100), "warning"),
+        ("turn", 0.95, (100, 100), "warning"),  # of how many images, nobody says
+    ],
+)
+def test_two_classes_that_validation_tells_apart_are_not_lost_by_the_mirror(
+    evidence, kind, sure, counts, severity
+):
+    lost = [{"kind": kind, "class": "c0", "becomes": "c1", "taken": 9, "samples": 30}]
+    gate = Gate("label-breaking-augmentation", 0.3, 0.0, False, {"lost": lost, "without": {}})
+    truth = np.arange(200) % 2
+    shares = np.where(np.arange(2) == truth[:, None], sure, 1 - sure)
+    told = ClassPredictions(truth.astype(str), truth, shares, ("c0", "c1"))
+    made = evidence(gates=(gate,), predictions=told, train_predictions=told, counts=counts)
+    (finding,) = _run("label-breaking-augmentation", made)
+    assert finding.severity == severity
+
+
+def test_too_narrow_a_network_is_not_asked_what_a_mirror_does(evidence):
+    lost = [{"kind": "mirror", "class": "c0", "becomes": "c1", "taken": 9, "samples": 30}]
+    gate = Gate("label-breaking-augmentation", 0.3, 0.0, False, {"lost": lost, "without": {}})
+    change = {"model.name": "mlp", "model.pretrained": False, "model.width": 4}
+    (finding,) = _run("label-breaking-augmentation", evidence(gates=(gate,), change=change))
+    assert finding.severity == "info"
+    assert "too narrow" in finding.message
 
 
 def test_always_the_same_answer_is_a_collapse(evidence, predictions):

@@ -66,7 +66,8 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     | {"lr-too-low", "undertrained", "class-imbalance", "classic-wins", "input-ignored"},
     "lr-too-high": _SYMPTOMS - {"overfit"}
     | {"lr-too-low", "undertrained", "class-imbalance", "input-ignored"},
-    "lr-too-low": _SYMPTOMS | {"undertrained", "class-imbalance", "input-ignored"},
+    "lr-too-low": _SYMPTOMS
+    | {"undertrained", "class-imbalance", "input-ignored", "label-breaking-augmentation"},
     "undertrained": frozenset({"miscalibrated", "capacity-limited", "underfit", "plateau"}),
     "underfit": frozenset({"capacity-limited"}),
     "overfit": frozenset({"underfit"}),
@@ -76,7 +77,8 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
 
 The order is that in which things come about: data, set-up, steps, outcome. Found on planted faults
 (docs/faults.md): a shift of the held-out part looks like overfitting, and so do wrong labels and
-rare classes that are missed; without steps that teach anything the input is ignored.
+rare classes that are missed; without steps that teach anything the input is ignored, and nobody can
+be asked whether labels survive.
 """
 
 
@@ -111,7 +113,12 @@ def _only_counted(finding: Finding) -> bool:
 
 def _beyond(finding: Finding) -> frozenset[str]:
     """What a finding does not explain, though others of its code do."""
-    return frozenset({"input-ignored"}) if _only_restless(finding) else frozenset()
+    if _only_restless(finding):
+        return frozenset({"input-ignored"})
+    told = finding.evidence
+    if finding.code == "lr-too-low" and told.get("lr", 0.0) >= told.get("usual_low", 0.0):
+        return frozenset({"label-breaking-augmentation"})  # other runs learn at such a rate
+    return frozenset()
 
 
 def _only_restless(finding: Finding) -> bool:

@@ -21,6 +21,7 @@ FITTED_SKILL = 0.95  # likewise: what is short of it has not been learnt by hear
 ERRORS = 2.0  # standard errors of the training score, and of the gap
 SMALL_GAP = 0.05  # training score minus validation score: there is no overfitting to be fought
 NOTHING = 0.95  # of the loss of a constant prediction: above it nothing was learnt
+MIRROR = "mirror"  # leaves all of an image, whatever its neighbours look like
 UNKNOWN = 0.15  # of what neighbours know of plain images; presets leave more, even of digits
 UNKNOWN_IF_IDLE = 0.25
 """Likewise, where nothing was learnt at a usual rate. On 20 sets and sizes the presets left .59 and
@@ -52,7 +53,12 @@ def _unrecognised(evidence: RunEvidence) -> Iterator[Finding]:
     if not nothing and (found is None or not _falls_short(found, FITTED_SKILL)):
         return
     gates = [gate for gate in evidence.gates if gate.name == "label-breaking-augmentation"]
-    recognised = {k: v for gate in gates for k, v in gate.evidence.get("recognised", {}).items()}
+    recognised = {
+        kind: share
+        for gate in gates
+        for kind, share in gate.evidence.get("recognised", {}).items()
+        if kind != MIRROR
+    }
     limit = UNKNOWN_IF_IDLE if nothing and _usual_rate(evidence) else UNKNOWN
     if not recognised or min(recognised.values()) > limit:
         return
