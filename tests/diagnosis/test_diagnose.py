@@ -66,6 +66,13 @@ def test_wrong_labels_come_before_what_was_learnt_from_them(evidence):
     assert told[0] == "label-errors"
 
 
+@pytest.mark.parametrize(("low", "first"), [(0.15, "label-errors"), (0.013, "class-imbalance")])
+def test_a_few_wrong_labels_spoil_less_than_what_else_is_told(low, first):
+    doubted = Finding("label-errors", "warning", 0.95, "", {"low": low})
+    assert min([doubted, _finding("class-imbalance")], key=rank).code == first
+    assert rank(doubted) < rank(_finding("class-imbalance", "info"))
+
+
 @pytest.mark.parametrize(("at_usual", "first"), [(True, "label-errors"), (False, "lr-too-high")])
 def test_a_loss_that_never_settles_at_a_usual_rate_may_be_one_of_labels(at_usual, first):
     restless = Finding("lr-too-high", "warning", 0.75, "", {"at_usual_rate": at_usual})

@@ -161,6 +161,27 @@ def test_a_usual_rate_that_brings_nothing_on_others_is_not_to_blame(evidence, en
     assert len(_loud("lr-too-low", made)) == told
 
 
+@pytest.mark.parametrize(("lr", "told"), [(1e-3, 1), (6e-3, 0)])
+def test_a_rate_beyond_a_safe_start_is_not_too_low(evidence, lr, told):
+    losses = np.log(2) * (1 - 0.2 * np.linspace(0, 1, 13))
+    change = {**SMALL, "model.name": "cnn", "train.lr": lr, "train.optimizer": "rmsprop"}
+    made = evidence(train_loss=losses, val_loss=losses, counts=(100, 100), change=change)
+    assert len(_loud("lr-too-low", made)) == told
+
+
+@pytest.mark.parametrize(("activation", "told"), [("sigmoid", 0), ("relu", 1)])
+def test_a_high_rate_is_not_to_blame_where_no_gradient_passes(evidence, activation, told):
+    change = {**SMALL, "model.name": "cnn", "model.norm": "none", "model.activation": activation}
+    made = evidence(
+        train_loss=[0.694] * 9,
+        val_loss=[0.694] * 9,
+        running_loss=[None, *[0.7] * 8],
+        counts=(100, 100),
+        change={**change, "train.lr": 0.03, "train.optimizer": "adamax"},
+    )
+    assert len(_loud("lr-too-high", made)) == told
+
+
 @pytest.mark.parametrize(("count", "told"), [(12, 0), (100, 1)])
 def test_a_handful_that_was_learnt_by_heart_proves_nothing_of_labels(
     evidence, predictions, count, told

@@ -25,6 +25,7 @@ FIRST = (
 
 Before them only data whose fault is critical: what is trained on them shows many faults more.
 """
+FEW_WRONG = 0.05  # labels, at least
 LAST = "slow-input"
 """Within a severity this comes last: it costs time, and no answer is wrong for it."""
 
@@ -43,7 +44,8 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     "vanishing-gradient": _NOT_REACHED | {"miscalibrated", "class-imbalance", "input-ignored"},
     "batch-too-small": _SYMPTOMS | {"lr-too-high", "undertrained"},
     "batch-too-large": _SYMPTOMS - {"overfit"} | {"undertrained", "lr-too-low"},
-    "augmentation-too-strong": _NOTHING_LEARNT | {"lr-too-low", "undertrained", "miscalibrated"},
+    "augmentation-too-strong": _NOTHING_LEARNT
+    | {"label-noise", "lr-too-low", "undertrained", "miscalibrated"},
     "label-noise": _OF_LABELS,
     "label-errors": _OF_LABELS,
     "covariate-shift": _SYMPTOMS
@@ -126,11 +128,16 @@ def _only_restless(finding: Finding) -> bool:
     return finding.code == "lr-too-high" and bool(finding.evidence.get("at_usual_rate"))
 
 
+def _few_labels(finding: Finding) -> bool:
+    """Whether so few labels are wrong that all else can be trusted, and spoils more."""
+    return finding.code == "label-errors" and 0 < finding.evidence.get("low", 1.0) < FEW_WRONG
+
+
 def rank(finding: Finding) -> tuple[int, int, int, float, str]:
     """What findings are sorted by: severity, what stops everything, where it lies, confidence."""
-    early = finding.code in FIRST and not _only_restless(finding)
+    early = finding.code in FIRST and not (_only_restless(finding) or _few_labels(finding))
     first = FIRST.index(finding.code) if early else len(FIRST)
-    first += finding.code == LAST
+    first += finding.code == LAST or _few_labels(finding)
     category = _CATEGORY[CODES[finding.code]] if finding.code in CODES else len(_CATEGORY)
     if finding.severity == "critical" and category == _CATEGORY["data"]:
         first = -2 if finding.code == "conflicting-duplicates" else -1  # before where they stand

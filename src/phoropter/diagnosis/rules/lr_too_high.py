@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from phoropter.core.recipe import ModelRecipe
 from phoropter.core.records import Finding, Severity
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.narrow import last_units
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.signals import Curve, chance_loss, curve, not_finite_at
 
@@ -39,6 +41,7 @@ class _Signs:
     lost: float
     best_epoch: int
     beyond: bool
+    idle: bool
     useless: bool
 
     @property
@@ -55,7 +58,7 @@ class _Signs:
     @property
     def unlearnt(self) -> bool:
         """What had been learnt was lost again, or nothing ever was at a rate beyond the usual."""
-        return self.lost >= LOST or (self.beyond and self.final >= IDLE)
+        return self.lost >= LOST or (self.beyond and self.final >= IDLE and not self.idle)
 
     @property
     def calmed(self) -> bool:
@@ -196,8 +199,14 @@ def _signs(evidence: RunEvidence, level: float) -> _Signs | None:
         lost=0.0 if weighted else max(0.0, _lost(losses.values) / level - LUCK * jitter),
         best_epoch=int(losses.epochs[best]),
         beyond=len(losses) > 3 and evidence.recipe.train.lr > usual_rates(evidence.recipe).high,
+        idle=_idle_by_design(evidence.recipe.model),
         useless=_never_useful(curve(evidence, "val_loss"), level),
     )
+
+
+def _idle_by_design(model: ModelRecipe) -> bool:
+    """Whether sigmoids on sigmoids pass no gradient, so that nothing is learnt at any rate."""
+    return model.activation == "sigmoid" and model.norm == "none" and last_units(model) is not None
 
 
 def _end(values: NDArray[np.float64]) -> float:

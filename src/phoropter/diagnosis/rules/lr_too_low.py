@@ -28,7 +28,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if the training loss certainly falls, unbent, and has lost under a quarter of itself.
 
     A curve that is still falling, or hardly moves at all, also counts if the rate lies far below
-    its optimiser's range.
+    its optimiser's range. A rate beyond what is a safe start for it is not too low.
     """
     level = chance_loss(evidence)
     losses, held_out = curve(evidence, "train_loss"), curve(evidence, "val_loss")
@@ -43,7 +43,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     below = lr < usual.low
     if state is None or not state.certain or not _follows(held_out, level, below=below):
         return
-    if too_narrow(evidence) and not below:
+    if not below and (too_narrow(evidence) or lr > usual.usual):
         return
     slow = drop < LITTLE and losses.values[-1] > (1 - 2 * LITTLE) * level
     straight = state.bend >= STRAIGHT or not math.isfinite(state.bend)
