@@ -20,7 +20,7 @@ Box = tuple[int, int, int, int]
 SMALLEST = 60
 """Pixels: a square beside all boxes that is smaller shows little."""
 
-FLAT = 8
+FLAT = 24
 """Of 255, between the darkest and the lightest pixel: a square of one colour shows nothing."""
 
 

@@ -66,6 +66,21 @@ def test_wrong_labels_come_before_what_was_learnt_from_them(evidence):
     assert told[0] == "label-errors"
 
 
+@pytest.mark.parametrize(
+    ("kinds", "cause", "told"),
+    [
+        (("mirror",), "covariate-shift", False),
+        (("mirror",), "overfit", True),
+        (("mirror", "randaugment"), "covariate-shift", True),
+    ],
+)
+def test_a_mirror_is_not_blamed_while_nobody_can_be_asked(kinds, cause, told):
+    lost = [{"kind": kind} for kind in kinds]
+    broken = Finding("label-breaking-augmentation", "warning", 0.9, "", {"lost": lost})
+    assert (broken in without_consequences([broken, _finding(cause)])) == told
+    assert broken in without_consequences([broken, _finding(cause, "info")])
+
+
 @pytest.mark.parametrize(("low", "first"), [(0.15, "label-errors"), (0.013, "class-imbalance")])
 def test_a_few_wrong_labels_spoil_less_than_what_else_is_told(low, first):
     doubted = Finding("label-errors", "warning", 0.95, "", {"low": low})

@@ -228,6 +228,13 @@ def test_dead_units_matter_as_far_as_the_loss_is_high(evidence, share, loss, sev
     assert [item.severity for item in found] == ([severity] if severity else [])
 
 
+def test_gradients_are_alike_where_a_tiny_rate_moves_nothing(recorder):
+    run = recorder.trained("batch-too-large")
+    assert _rule("batch-too-large", run)
+    tiny = replace(run, recipe=run.recipe.changed({"train.lr": 1e-7}))
+    assert not _rule("batch-too-large", tiny)
+
+
 def narrow(recipe):
     return recipe.changed({"model.width": 2})
 

@@ -228,6 +228,17 @@ def test_images_that_are_varied_beyond_recognition_teach_nothing(evidence, predi
         assert len(list(rule(evidence(gates=(gate,), **common)))) == told
 
 
+@pytest.mark.parametrize(("ops", "lr", "told"), [(8, 1e-3, 1), (2, 1e-3, 0), (8, 1e-6, 0)])
+def test_more_operations_than_were_ever_of_use_are_to_blame_where_nothing_is_learnt(
+    evidence, ops, lr, told
+):
+    """Neighbours do not know the images unvaried either, so that nobody says what is left."""
+    idle = np.linspace(2.3, 2.28, 9)
+    policy = {"data.augment.policy": "randaugment", "data.augment.policy_ops": ops, "train.lr": lr}
+    made = evidence(train_loss=idle, val_loss=idle, change=policy)
+    assert len(list(load("phoropter.rules", "augmentation-too-strong")(made))) == told
+
+
 @pytest.mark.parametrize(
     ("left", "train", "val", "told"),
     [

@@ -68,8 +68,7 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
     | {"lr-too-low", "undertrained", "class-imbalance", "classic-wins", "input-ignored"},
     "lr-too-high": _SYMPTOMS - {"overfit"}
     | {"lr-too-low", "undertrained", "class-imbalance", "input-ignored"},
-    "lr-too-low": _SYMPTOMS
-    | {"undertrained", "class-imbalance", "input-ignored", "label-breaking-augmentation"},
+    "lr-too-low": _SYMPTOMS | {"undertrained", "class-imbalance", "input-ignored"},
     "undertrained": frozenset({"miscalibrated", "capacity-limited", "underfit", "plateau"}),
     "underfit": frozenset({"capacity-limited"}),
     "overfit": frozenset({"underfit"}),
@@ -79,9 +78,22 @@ EXPLAINS: Mapping[str, frozenset[str]] = {
 
 The order is that in which things come about: data, set-up, steps, outcome. Found on planted faults
 (docs/faults.md): a shift of the held-out part looks like overfitting, and so do wrong labels and
-rare classes that are missed; without steps that teach anything the input is ignored, and nobody can
-be asked whether labels survive.
+rare classes that are missed; without steps that teach anything the input is ignored.
 """
+NO_WITNESS = frozenset(
+    {
+        "augmentation-too-strong",
+        "covariate-shift",
+        "dead-activations",
+        "diverged",
+        "exploding-gradient",
+        "lr-too-high",
+        "lr-too-low",
+        "no-gradient",
+        "vanishing-gradient",
+    }
+)
+"""While these last the network cannot be asked whether it tells mirrored images apart."""
 
 
 def diagnose(evidence: RunEvidence) -> tuple[Finding, ...]:
@@ -99,13 +111,16 @@ def diagnose(evidence: RunEvidence) -> tuple[Finding, ...]:
 def without_consequences(findings: Iterable[Finding]) -> list[Finding]:
     """The findings that no other one explains (see `EXPLAINS`)."""
     kept = list(findings)
-    explained = {
-        code
-        for finding in kept
-        if finding.severity != "info" and not _only_counted(finding)
-        for code in EXPLAINS.get(finding.code, frozenset()) - _beyond(finding)
-    }
-    return [finding for finding in kept if finding.code not in explained]
+    loud = [item for item in kept if item.severity != "info" and not _only_counted(item)]
+    explained = {code for item in loud for code in _explained_by(item)}
+    if any(item.code in NO_WITNESS for item in loud):
+        kept = [item for item in kept if not _only_mirrored(item)]
+    return [item for item in kept if item.code not in explained]
+
+
+def _explained_by(finding: Finding) -> frozenset[str]:
+    unless = {"input-ignored"} if _only_restless(finding) else set()
+    return EXPLAINS.get(finding.code, frozenset()) - unless
 
 
 def _only_counted(finding: Finding) -> bool:
@@ -113,14 +128,10 @@ def _only_counted(finding: Finding) -> bool:
     return finding.code == "class-imbalance" and "recall_rare" not in finding.evidence
 
 
-def _beyond(finding: Finding) -> frozenset[str]:
-    """What a finding does not explain, though others of its code do."""
-    if _only_restless(finding):
-        return frozenset({"input-ignored"})
-    told = finding.evidence
-    if finding.code == "lr-too-low" and told.get("lr", 0.0) >= told.get("usual_low", 0.0):
-        return frozenset({"label-breaking-augmentation"})  # other runs learn at such a rate
-    return frozenset()
+def _only_mirrored(finding: Finding) -> bool:
+    """Whether only the mirror is said to break labels: a guess until it was learnt from."""
+    lost = finding.evidence.get("lost", ()) if finding.code == "label-breaking-augmentation" else ()
+    return bool(lost) and all(item["kind"] == "mirror" for item in lost)
 
 
 def _only_restless(finding: Finding) -> bool:

@@ -23,6 +23,7 @@ SMALL_GAP = 0.05  # training score minus validation score: there is no overfitti
 NOTHING = 0.95  # of the loss of a constant prediction: above it nothing was learnt
 MIRROR = "mirror"  # leaves all of an image, whatever its neighbours look like
 UNKNOWN = 0.15  # of what neighbours know of plain images; presets leave more, even of digits
+MOST_OPS = 3  # of RandAugment (Cubuk et al. 2020 searched from one to three)
 UNKNOWN_IF_IDLE = 0.25
 """Likewise, where nothing was learnt at a usual rate. On 20 sets and sizes the presets left .59 and
 more, eight operations at full strength .19 at most."""
@@ -39,7 +40,8 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     level = chance_loss(evidence)
     if level is None or level <= 0 or not _varied(evidence):
         return
-    yield from tuple(_too_hard(evidence, level)) or _unrecognised(evidence)
+    found = tuple(_too_hard(evidence, level)) or tuple(_unrecognised(evidence))
+    yield from found or _beyond_all(evidence)
 
 
 def _unrecognised(evidence: RunEvidence) -> Iterator[Finding]:
@@ -76,6 +78,25 @@ def _unrecognised(evidence: RunEvidence) -> Iterator[Finding]:
         f"{share:.0%} of what their neighbours tell of plain images they tell of varied ones, and "
         f"the model gets only {found.train.value:.1%} of the plain ones right.",
         {"recognised": recognised, "unknown": limit},
+    )
+
+
+def _beyond_all(evidence: RunEvidence) -> Iterator[Finding]:
+    """Speaks of a policy stronger than any that was of use, where nothing was learnt.
+
+    For images that neighbours do not know unvaried either, such as textures.
+    """
+    left, augment = loss_left(evidence), evidence.recipe.data.augment
+    idle = left is not None and left >= NOTHING and _usual_rate(evidence)
+    if not idle or augment.policy != "randaugment" or augment.policy_ops <= MOST_OPS:
+        return
+    yield Finding(
+        "augmentation-too-strong",
+        "warning",
+        0.6,
+        f"Nothing was learnt, and {augment.policy_ops} random operations on every image are more "
+        f"than RandAugment was ever of use with ({MOST_OPS}).",
+        {"policy_ops": augment.policy_ops, "most_ops": MOST_OPS},
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.falling import falling
+from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.passes import gradient_cosine, loss_left, samples_a_step, steps_a_pass
 from phoropter.diagnosis.scores import score
 from phoropter.diagnosis.signals import chance_loss, curve
@@ -23,10 +24,13 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if gradients hardly differ from batch to batch and training ended far from its end.
 
     The examples that training needs grow as 1 + batch / noise scale (McCandlish et al. 2018,
-    equation 2.7), which is 1 / (1 - cosine): at a cosine of 0.8 five times as many as need be.
+    equation 2.7), which is 1 / (1 - cosine): at a cosine of 0.8 five times as many as need be. A
+    rate below the usual makes gradients alike, too: the weights are where they were.
     """
     size, cosine = samples_a_step(evidence), gradient_cosine(evidence)
     if size is None or cosine is None or size <= SMALL or cosine < ALIKE:
+        return
+    if evidence.recipe.train.lr < usual_rates(evidence.recipe).low:
         return
     if evidence.summary.stopped_by in {"patience", "diverged"} or not _unlearnt(evidence):
         return
