@@ -161,6 +161,14 @@ def test_a_usual_rate_that_brings_nothing_on_others_is_not_to_blame(evidence, en
     assert len(_loud("lr-too-low", made)) == told
 
 
+@pytest.mark.parametrize(("lr", "end", "told"), [(1e-6, 0.74, 1), (1e-6, 0.3, 0), (5e-5, 0.74, 0)])
+def test_a_slip_of_the_pen_is_told_though_the_loss_bends(evidence, lr, end, told):
+    """A head on good features learns something even so."""
+    losses = np.log(2) * (end + (1 - end) * np.exp(-np.arange(25) / 3))
+    made = evidence(train_loss=losses, val_loss=losses, counts=(100, 100), change={"train.lr": lr})
+    assert len(_loud("lr-too-low", made)) == told
+
+
 @pytest.mark.parametrize(("lr", "told"), [(1e-3, 1), (6e-3, 0)])
 def test_a_rate_beyond_a_safe_start_is_not_too_low(evidence, lr, told):
     losses = np.log(2) * (1 - 0.2 * np.linspace(0, 1, 13))

@@ -10,7 +10,7 @@ import numpy as np
 from phoropter.core.records import Finding
 from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.falling import falling
+from phoropter.diagnosis.falling import Falling, falling
 from phoropter.diagnosis.narrow import too_narrow
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.signals import Curve, chance_loss, curve
@@ -19,6 +19,7 @@ LITTLE = 0.25  # of the loss of a constant prediction: what a slow run has gaine
 STRAIGHT = 0.4  # fall of the second half over the first; a run that learns bends below it
 ENOUGH_STEPS = 200  # by then a usual rate has left the straight part; with fewer, blame the length
 FAR_BELOW = 3  # times below the usual range
+SLIP = 30  # likewise: a slip of the pen, whatever the curve, where half of the loss is left
 GUESSING = 0.985  # of that loss: a usual rate that brings validation no further learns noise
 UNMOVED = 0.03  # of the loss of a constant prediction, between the highest and the lowest point
 WORTH = 0.1  # of the loss of a constant prediction: what twice the time should still bring
@@ -28,7 +29,8 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if the training loss certainly falls, unbent, and has lost under a quarter of itself.
 
     A curve that is still falling, or hardly moves at all, also counts if the rate lies far below
-    its optimiser's range. A rate beyond what is a safe start for it is not too low.
+    its optimiser's range; thirty times below it, anything that leaves half of the loss. A rate
+    beyond what is a safe start for it is not too low.
     """
     level = chance_loss(evidence)
     losses, held_out = curve(evidence, "train_loss"), curve(evidence, "val_loss")
@@ -38,20 +40,14 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     if lr < usual.low / FAR_BELOW and np.ptp(losses.values) < UNMOVED * level:
         yield _unmoved(evidence, losses, usual.low)
         return
-    drop = float(losses.values[0] - losses.values[-1]) / level
     state = falling(losses)
     below = lr < usual.low
     if state is None or not state.certain or not _follows(held_out, level, below=below):
         return
     if not below and (too_narrow(evidence) or lr > usual.usual):
         return
-    slow = drop < LITTLE and losses.values[-1] > (1 - 2 * LITTLE) * level
-    straight = state.bend >= STRAIGHT or not math.isfinite(state.bend)
     long_enough = evidence.summary.steps >= ENOUGH_STEPS and len(losses) >= 5
-    if not (
-        (slow and straight and (below or long_enough))
-        or (lr < usual.low / FAR_BELOW and straight and state.gain >= WORTH * level)
-    ):
+    if not _slow(losses, state, level, times_below=usual.low / lr, long_enough=long_enough):
         return
     yield Finding(
         "lr-too-low",
@@ -70,6 +66,20 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
             "mark_epoch": int(losses.epochs[-1]),
         },
     )
+
+
+def _slow(
+    losses: Curve, state: Falling, level: float, *, times_below: float, long_enough: bool
+) -> bool:
+    """Whether a falling loss fell so little, or could still fall so much, that the rate is why."""
+    drop, end = float(losses.values[0] - losses.values[-1]) / level, losses.values[-1] / level
+    straight = state.bend >= STRAIGHT or not math.isfinite(state.bend)
+    little = drop < LITTLE and end > 1 - 2 * LITTLE
+    if little and straight and (times_below > 1 or long_enough):
+        return True
+    if times_below > FAR_BELOW and straight and state.gain >= WORTH * level:
+        return True
+    return bool(times_below > SLIP and end > 1 - 2 * LITTLE)
 
 
 def _unmoved(evidence: RunEvidence, losses: Curve, low: float) -> Finding:
