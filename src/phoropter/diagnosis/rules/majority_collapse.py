@@ -12,7 +12,7 @@ from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.falling import FEW_STEPS
 from phoropter.diagnosis.narrow import too_narrow
 from phoropter.diagnosis.passes import loss_left
-from phoropter.diagnosis.rules.class_imbalance import RATIO
+from phoropter.diagnosis.rarity import rare
 from phoropter.diagnosis.scores import CONSTANT_MODELS, score
 
 ALMOST_ALL = 0.98  # of the predictions
@@ -68,7 +68,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
 def _alike(evidence: RunEvidence) -> bool:
     """Whether no class has so few training samples that it counts as rare."""
     counts = evidence.summary.schema.counts
-    return bool(counts) and max(counts) < RATIO * min(counts)
+    return bool(counts) and not any(rare(counts))
 
 
 def _just_begun(evidence: RunEvidence) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.norms import usual_rates
-from phoropter.diagnosis.rules.class_imbalance import RATIO
+from phoropter.diagnosis.rarity import rare
 from phoropter.improvement.prescriptions.answers import fitting_answers
 from phoropter.improvement.prescriptions.making import (
     advice,
@@ -69,10 +69,10 @@ def _fewer(evidence: RunEvidence) -> Iterator[Prescription]:
     counts = [count for count in evidence.summary.schema.counts if count > 0]
     if not is_frozen(evidence.recipe) or is_classic(evidence.recipe) or not counts:
         return
-    least, most = min(counts), max(counts)
-    rare = sum(count * RATIO <= most for count in counts)
+    least = min(counts)
+    few = sum(rare(counts))
     left = sum(min(count, int(SPARED * least)) for count in counts)
-    if 2 * rare < len(counts) or least > FEW or left == sum(counts):
+    if 2 * few < len(counts) or least > FEW or left == sum(counts):
         return
     if evidence.recipe.data.most_of_class is not None:
         return
