@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Half = Literal["tune", "report"]
+SuitePart = Literal["tune", "report", "drawn"]
 Family = Literal["mlp", "cnn", "head"]
 
 
@@ -17,18 +17,22 @@ class Pair:
     Args:
         images: Name of the set.
         family: What kind of model.
-        half: Whether the rules may be mended by it, or are only measured on it.
+        part: Of the suite: the rules may be mended by it ("tune"), are only measured on it
+            ("report"), or may be mended by it, and its recipe was drawn by lot ("drawn").
         settings: Dotted recipe keys of the sound recipe.
+        number: By which it was drawn; None for those that were chosen.
     """
 
     images: str
     family: Family
-    half: Half
+    part: SuitePart
     settings: Mapping[str, Any]
+    number: int | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.images}-{self.settings['model.name'].removesuffix('_lite0')}"
+        kind = f"{self.images}-{self.settings['model.name'].removesuffix('_lite0')}"
+        return kind if self.number is None else f"{kind}-{self.number}"
 
 
 COMMON: Mapping[str, Any] = {

@@ -1,7 +1,7 @@
-"""The sound trainings: which model on which set, with which recipe, and in which half.
+"""The sound trainings: which model on which set, with which recipe, and in which part.
 
 The recipes were chosen by their scores; what the diagnosis says of them played no part. Those of
-the half "report" are to hold what was fixed before they were looked for, on three seeds of the
+the part "report" are to hold what was fixed before they were looked for, on three seeds of the
 healthy run (docs/faults.md says how far they do):
 
 1. Training score (balanced accuracy) at most 5 points above the validation score on the mean, and
@@ -13,12 +13,15 @@ healthy run (docs/faults.md says how far they do):
 4. The score is well above guessing, and below 0.995 where that can be had: a fault has something
    to cost.
 5. A run takes a few seconds on one thread, 8 at most.
+
+Those of the part "drawn" were not chosen at all: see `drawn.py`.
 """
 
 from __future__ import annotations
 
 from convolutional import CONVOLUTIONAL
+from drawn import found, sound_pairs
 from heads import HEADS
 from perceptrons import PERCEPTRONS
 
-PAIRS = {pair.name: pair for pair in (*PERCEPTRONS, *CONVOLUTIONAL, *HEADS)}
+PAIRS = {pair.name: pair for pair in (*PERCEPTRONS, *CONVOLUTIONAL, *HEADS, *sound_pairs(found()))}

@@ -2,7 +2,7 @@
 
 Run: python benchmarks/faults/report.py FILE
 
-For each half: of each code how often it came first where it should (recall), and how often it was
+For each part: of each code how often it came first where it should (recall), and how often it was
 right where it came first (precision), with 95 % intervals (Wilson 1927); the share of right first
 findings; every warning or critical finding of a healthy run; and how much of the score that a fault
 had cost came back by its first prescription, where that was more than luck.
@@ -41,12 +41,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("results", type=Path)
     rows = read(parser.parse_args().results)
-    for half in dict.fromkeys(row["half"] for row in rows):
-        print("\n".join([f"\n## Half: {half}\n", *tables([r for r in rows if r["half"] == half])]))
+    for part in dict.fromkeys(row["half"] for row in rows):
+        print("\n".join([f"\n## Part: {part}\n", *tables([r for r in rows if r["half"] == part])]))
 
 
 def tables(rows: list[Row]) -> Iterator[str]:
-    """Everything that is said of one half."""
+    """Everything that is said of one part."""
     healthy = [row for row in rows if row["fault"] == HEALTHY]
     sick = [row for row in rows if row["fault"] != HEALTHY and FAULTS[row["fault"]].right]
     pairs = len({row["pair"] for row in rows})

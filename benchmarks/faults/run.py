@@ -1,7 +1,7 @@
 """Trains sound and sick networks, diagnoses and cures them, and notes one line for each.
 
-Run: python benchmarks/faults/run.py --results FILE [--data DIR] [--work DIR] [--half tune|report]
-     [--only NAME ...] [--seeds N] [--healthy N] [--jobs N] [--most N]
+Run: python benchmarks/faults/run.py --results FILE [--data DIR] [--work DIR] [--only NAME ...]
+     [--half tune|report|drawn] [--seeds N] [--healthy N] [--jobs N] [--most N]
 
 What FILE already has is not done again, so that the same command goes on where it was stopped.
 Trainings are kept in `--work` and found there again: with a new FILE everything is judged anew by
@@ -82,7 +82,12 @@ def _options(words: Iterable[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="where the sets are that are not built in")
     parser.add_argument("--work", type=Path, default=Path("faults-work"))
-    parser.add_argument("--half", choices=("tune", "report", "all"), default="all")
+    parser.add_argument(
+        "--half",
+        choices=("tune", "report", "drawn", "all"),
+        default="all",
+        help="which pairs; all: those of the halves tune and report",
+    )
     parser.add_argument("--only", nargs="*", default=[], help="pairs and faults")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each fault and pair")
     parser.add_argument("--healthy", type=int, default=10, help="sound runs of each pair")

@@ -41,25 +41,25 @@ def tried(key: Key, data: Path | None, work: Path) -> dict[str, Any]:
     if key.fault != HEALTHY:
         case = FAULTS[key.fault].plant(case)
     case = case.set(seed=key.seed)
-    project = _project(case.images, work, "-".join(map(str, asdict(key).values())))
-    row: dict[str, Any] = {**asdict(key), "half": pair.half, "images": case.images.name}
+    project = project_for(case.images, work, key)
+    row: dict[str, Any] = {**asdict(key), "half": pair.part, "images": case.images.name}
     row |= _judged(case, project)
     if key.fault != HEALTHY and FAULTS[key.fault].repairable and row["cure"]:
-        cured = _trained(case.set(**row["cure"]), project)
-        row["cured"] = cured if isinstance(cured, str) else _score(cured)
+        cured = trained(case.set(**row["cure"]), project)
+        row["cured"] = cured if isinstance(cured, str) else score(cured)
         row["cured_answers"] = {} if isinstance(cured, str) else _answers(cured, project)
     return {**row, "seconds": round(time.monotonic() - begun, 2)}
 
 
 def _judged(case: Case, project: Path) -> dict[str, Any]:
     """The run's score and findings; a refusal is a finding, by the error's code."""
-    run = _trained(case, project)
+    run = trained(case, project)
     if isinstance(run, str):
         return {"score": None, "findings": [[run, "critical", 1.0]], "cure": None, "epochs": 0}
     found = phoropter.diagnose(run.run, project=project).findings
     loud = [item for item in found if item.severity != "info"]
     return {
-        "score": _score(run),
+        "score": score(run),
         "answers": _answers(run, project),
         "epochs": run.epochs,
         "findings": [[item.code, item.severity, round(item.confidence, 3)] for item in found],
@@ -76,7 +76,7 @@ def _first_change(loud: list[Finding]) -> dict[str, Any] | None:
     return next((dict(cure.change) for cure in cures), None)
 
 
-def _trained(case: Case, project: Path) -> RunResult | str:
+def trained(case: Case, project: Path) -> RunResult | str:
     """The run, or the code of the error with which it was refused."""
     images = project.parent.parent / "images" / case.images.name
     try:
@@ -89,7 +89,8 @@ def _trained(case: Case, project: Path) -> RunResult | str:
         return error.code
 
 
-def _score(run: RunResult) -> float:
+def score(run: RunResult) -> float:
+    """On the validation part."""
     return next(metric.value for metric in run.metrics if metric.name == SCORE)
 
 
@@ -106,9 +107,9 @@ def _answers(run: RunResult, project: Path) -> dict[str, str]:
     }
 
 
-def _project(images: ImageSet, work: Path, name: str) -> Path:
+def project_for(images: ImageSet, work: Path, key: Key) -> Path:
     """A project of its own on these images, which were looked at once for all of their runs."""
-    project = work / "projects" / name
+    project = work / "projects" / "-".join(map(str, asdict(key).values()))
     if project.exists():
         return project
     looked = _looked_at(images, work)

@@ -10,8 +10,10 @@ import pytest
 
 SUITE = Path(__file__).parents[2] / "benchmarks" / "faults"
 MODULES = (
+    "choices",
     "convolutional",
     "crops",
+    "drawn",
     "faults",
     "glyphs",
     "heads",
@@ -129,7 +131,7 @@ def test_the_halves_share_no_image(suite):
         half: {
             (source.folder, getattr(source.windows, "__name__", ""), name, place)
             for pair in pairs.PAIRS.values()
-            if pair.half == half
+            if pair.part == half
             for source in [sources.SOURCES[pair.images]]
             for name in source.classes
             for place in range(source.skipped, source.skipped + 2 * sum(source.counts))
