@@ -8,6 +8,7 @@ from phoropter.core.records import Finding
 from phoropter.core.registry import load_all
 from phoropter.diagnosis.codes import CODES
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.gates import MIRROR
 
 _SEVERITY = {"critical": 0, "warning": 1, "info": 2}
 _CATEGORY = {"before": 0, "training": 1, "data": 2, "result": 3, "generative": 4, "deployed": 5}
@@ -131,7 +132,7 @@ def _only_counted(finding: Finding) -> bool:
 def _only_mirrored(finding: Finding) -> bool:
     """Whether only the mirror is said to break labels: a guess until it was learnt from."""
     lost = finding.evidence.get("lost", ()) if finding.code == "label-breaking-augmentation" else ()
-    return bool(lost) and all(item["kind"] == "mirror" for item in lost)
+    return bool(lost) and all(item["kind"] == MIRROR for item in lost)
 
 
 def _only_restless(finding: Finding) -> bool:

@@ -8,6 +8,7 @@ from phoropter.core.records import Finding
 from phoropter.core.run_records import Gate
 from phoropter.diagnosis.evidence import RunEvidence
 
+MIRROR = "mirror"  # what the audit of variation calls that kind; of every second image
 NAMED = 4  # parts of the network in a sentence; more are in the evidence
 
 

@@ -7,7 +7,7 @@ from phoropter.diagnosis.evidence import RunEvidence
 
 FEWEST_UNITS = 8
 """Units or channels of the last stage: of fewer it is chance what is left of a sample, whatever the
-number of classes. The sound networks of docs/faults.md, which learn their samples, have 16 and
+number of classes. The sound networks of docs/faults.md, which learn their samples, have 12 and
 more."""
 FEWEST_CHANNELS = 4  # of the first stage, which may hold no colours else; sound networks have six
 

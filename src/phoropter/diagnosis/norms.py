@@ -21,6 +21,14 @@ class Range:
     usual: float
     high: float
 
+    def holds(self, rate: float) -> bool:
+        """Whether a rate is a usual one.
+
+        >>> Range(1e-4, 1e-3, 1e-2).holds(1e-5)
+        False
+        """
+        return self.low <= rate <= self.high
+
 
 # Adam: 3e-4 is safe (Karpathy 2019), 1e-3 is the authors' default (Kingma & Ba 2015); Adamax: twice
 # that (the same paper). RMSProp divides by the same mean as Adam, without its memory of the

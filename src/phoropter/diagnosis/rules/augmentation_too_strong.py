@@ -9,6 +9,7 @@ import numpy as np
 from phoropter.core.augment_recipe import AugmentRecipe
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.gates import MIRROR
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.passes import in_training_and_in_use, loss_left
 from phoropter.diagnosis.scores import Gap, gap
@@ -21,7 +22,6 @@ FITTED_SKILL = 0.95  # likewise: what is short of it has not been learnt by hear
 ERRORS = 2.0  # standard errors of the training score, and of the gap
 SMALL_GAP = 0.05  # training score minus validation score: there is no overfitting to be fought
 NOTHING = 0.95  # of the loss of a constant prediction: above it nothing was learnt
-MIRROR = "mirror"  # leaves all of an image, whatever its neighbours look like
 UNKNOWN = 0.15  # of what neighbours know of plain images; presets leave more, even of digits
 MOST_OPS = 3  # of RandAugment (Cubuk et al. 2020 searched from one to three)
 UNKNOWN_IF_IDLE = 0.25
@@ -59,7 +59,7 @@ def _unrecognised(evidence: RunEvidence) -> Iterator[Finding]:
         kind: share
         for gate in gates
         for kind, share in gate.evidence.get("recognised", {}).items()
-        if kind != MIRROR
+        if kind != MIRROR  # which leaves all of an image, whatever its neighbours look like
     }
     limit = UNKNOWN_IF_IDLE if nothing and _usual_rate(evidence) else UNKNOWN
     if not recognised or min(recognised.values()) > limit:
@@ -136,8 +136,7 @@ def _falls_short(found: Gap, skill: float) -> bool:
 
 
 def _usual_rate(evidence: RunEvidence) -> bool:
-    usual = usual_rates(evidence.recipe)
-    return usual.low <= evidence.recipe.train.lr <= usual.high
+    return usual_rates(evidence.recipe).holds(evidence.recipe.train.lr)
 
 
 def _varied(evidence: RunEvidence) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from phoropter.core.predictions import ClassPredictions
 from phoropter.core.records import Finding
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.diagnosis.gates import failed
+from phoropter.diagnosis.gates import MIRROR, failed
 from phoropter.diagnosis.narrow import too_narrow
 from phoropter.metrics.scores import log_losses
 
@@ -20,7 +20,6 @@ CONFUSED = 2.5
 turns of digits the confusion of sixes and nines was 3.4 to 24 times as much; of 26 that learnt from
 mirrored boots, which are nearest to bags and are none, that of boots and bags less than twice."""
 
-MIRROR = "mirror"  # of every second image, chance decides which
 PROVEN = 0.5  # of the least loss that lost labels allow, for what a few samples leave to luck
 
 

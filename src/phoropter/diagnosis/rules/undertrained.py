@@ -118,8 +118,7 @@ def _few_steps(evidence: RunEvidence) -> Finding | None:
         return None
     if _knows_its_samples(evidence) or too_narrow(evidence):
         return None
-    usual = usual_rates(recipe)
-    if not usual.low <= recipe.train.lr <= usual.high:
+    if not usual_rates(recipe).holds(recipe.train.lr):
         return None
     loss = float(losses.values[-1])
     times = times_from_few(steps)

@@ -79,7 +79,7 @@ def plateau(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     """Nothing was learnt: another rate, layers that pass gradients, and a look at the labels."""
     recipe = evidence.recipe
     usual = usual_rates(recipe)
-    at_fault = not usual.low <= recipe.train.lr <= usual.high
+    at_fault = not usual.holds(recipe.train.lr)
     if not is_classic(recipe):
         for rate in (usual.usual, usual.usual / 10):
             if rounded(rate) == recipe.train.lr:
