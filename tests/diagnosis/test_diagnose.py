@@ -3,11 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from phoropter.augment.kinds import kinds
+from phoropter.core.augment_recipe import AugmentRecipe
 from phoropter.core.records import Finding
 from phoropter.core.registry import names
 from phoropter.core.run_records import Gate
 from phoropter.diagnosis.codes import CODES
 from phoropter.diagnosis.diagnose import EXPLAINS, FIRST, diagnose, rank, without_consequences
+from phoropter.diagnosis.gates import MIRROR
 from phoropter.diagnosis.limits import error_budget, limits
 from phoropter.diagnosis.scores import gap
 
@@ -79,6 +82,10 @@ def test_a_mirror_is_not_blamed_while_nobody_can_be_asked(kinds, cause, told):
     broken = Finding("label-breaking-augmentation", "warning", 0.9, "", {"lost": lost})
     assert (broken in without_consequences([broken, _finding(cause)])) == told
     assert broken in without_consequences([broken, _finding(cause, "info")])
+
+
+def test_the_mirror_is_called_as_the_audit_calls_it():
+    assert MIRROR in {kind.name for kind in kinds(AugmentRecipe(preset="light", flip=True))}
 
 
 @pytest.mark.parametrize(("low", "first"), [(0.15, "label-errors"), (0.013, "class-imbalance")])

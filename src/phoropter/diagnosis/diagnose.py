@@ -142,7 +142,7 @@ def _only_restless(finding: Finding) -> bool:
 
 def _few_labels(finding: Finding) -> bool:
     """Whether so few labels are wrong that all else can be trusted, and spoils more."""
-    return finding.code == "label-errors" and 0 < finding.evidence.get("low", 1.0) < FEW_WRONG
+    return finding.code == "label-errors" and finding.evidence.get("low", 1.0) < FEW_WRONG
 
 
 def rank(finding: Finding) -> tuple[int, int, int, float, str]:
