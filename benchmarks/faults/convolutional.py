@@ -266,7 +266,7 @@ CONVOLUTIONAL = [
     Pair(
         "letters",
         "cnn",
-        "report",
+        "tune",
         {
             **GREY,
             "data.size": 14,
@@ -286,7 +286,7 @@ CONVOLUTIONAL = [
     Pair(
         "cifar_h",
         "cnn",
-        "report",
+        "tune",
         {
             **SCRATCH,
             "data.size": 12,
@@ -309,7 +309,7 @@ CONVOLUTIONAL = [
     Pair(
         "textures",
         "cnn",
-        "report",
+        "tune",
         {
             **GREY,
             "data.size": 16,
@@ -332,7 +332,7 @@ CONVOLUTIONAL = [
     Pair(
         "wardrobe",
         "cnn",
-        "report",
+        "tune",
         {
             **GREY,
             "data.size": 12,

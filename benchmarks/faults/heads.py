@@ -121,7 +121,7 @@ HEADS = [
     Pair(
         "raccoons",
         "head",
-        "report",
+        "tune",
         {
             **HEAD,
             "data.size": 112,
@@ -135,7 +135,7 @@ HEADS = [
     Pair(
         "cifar_h",
         "head",
-        "report",
+        "tune",
         {
             **HEAD,
             "data.size": 80,
@@ -148,7 +148,7 @@ HEADS = [
     Pair(
         "wardrobe",
         "head",
-        "report",
+        "tune",
         {
             **HEAD,
             "data.size": 64,

@@ -186,7 +186,7 @@ PERCEPTRONS = [
     Pair(
         "wardrobe",
         "mlp",
-        "report",
+        "tune",
         {
             **GREY,
             "data.size": 14,
@@ -208,7 +208,7 @@ PERCEPTRONS = [
     Pair(
         "shoes",
         "mlp",
-        "report",
+        "tune",
         {
             **GREY,
             "data.size": 12,
@@ -229,7 +229,7 @@ PERCEPTRONS = [
     Pair(
         "cifar_h",
         "mlp",
-        "report",
+        "tune",
         {
             **SCRATCH,
             "data.size": 6,
