@@ -1,4 +1,5 @@
 from dataclasses import replace
+from math import ceil
 
 import pytest
 from hypothesis import given
@@ -234,7 +235,11 @@ def test_longer_training_is_promised_what_the_curve_promises(evidence):
 
 
 ADJUSTED = {"train.class_weights": "adjusted"}
-FEWER = {**ADJUSTED, "data.most_of_class": 3.0}
+DRAWN = {
+    **ADJUSTED,
+    "data.most_of_class": 1.0,
+    "predict.ensemble": [{"seed": seed} for seed in (1, 2, 3, 4)],
+}
 NETWORK = {"model.name": "cnn", "model.pretrained": False, "model.transfer": "finetune"}
 
 
@@ -242,12 +247,13 @@ NETWORK = {"model.name": "cnn", "model.pretrained": False, "model.transfer": "fi
 @pytest.mark.parametrize(
     ("change", "counts", "wanted"),
     [
-        ({}, (198, 2), {**FEWER, "train.epochs": 500}),  # 20 passes of 200 are 500 of 6 and 2
-        ({}, (200, 20), {**FEWER, "train.epochs": 55}),
+        ({}, (198, 2), {**DRAWN, "train.epochs": 80}),  # 4 steps a pass become one
+        ({}, (300, 300, 30, 30), {**DRAWN, "train.epochs": 110}),  # 11 become two
         ({}, (2000, 40), ADJUSTED),  # enough of them, and most would be left out
         ({}, (200, 200, 200, 2), ADJUSTED),  # three classes would pay for one
-        ({}, (198, 198, 2, 2), {**FEWER, "train.epochs": 500}),
+        ({}, (198, 198, 2, 2), {**DRAWN, "train.epochs": 140}),
         ({"data.most_of_class": 1.0}, (200, 2), ADJUSTED),
+        ({"predict.ensemble": [{"seed": 1}]}, (200, 2), ADJUSTED),
         (NETWORK, (200, 2), {**ADJUSTED, "train.epochs": 80}),
         (NETWORK, (200, 22), ADJUSTED),
     ],
@@ -258,7 +264,8 @@ def test_rare_classes_are_cured_by_how_rare_they_are_and_what_is_learnt(
     run = evidence({"train.epochs": 20, **change})
     names = tuple("abcd"[: len(counts)])
     schema = replace(run.summary.schema, names=names, counts=counts)
-    run = replace(run, summary=replace(run.summary, schema=schema))
+    steps = run.summary.epochs * ceil(sum(counts) / run.recipe.train.batch_size)
+    run = replace(run, summary=replace(run.summary, schema=schema, steps=steps))
     first, *_ = prescribe(_finding(code), run).prescriptions
     assert first.change == wanted
     if "train.epochs" in wanted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
@@ -18,10 +19,8 @@ from phoropter.improvement.prescriptions.making import (
 )
 
 FEW = 30  # samples of the rarest class: of more, it was not measured what leaving out costs
-SPARED = 3.0
-"""Times as many samples of the other classes as of the rarest. Heads on eight sets, with adjusted
-logits: with two of the rarest (24 runs) a mean recall of .79, against .75 with as many of each;
-with 13 or 22 of them (16 runs) .95, against .93, and .94 with all samples and adjusted logits."""
+DRAWS = 5
+"""Networks that are averaged, each learnt from other samples of the frequent classes."""
 SELDOM = 30  # times as many: most batches hold no sample of the rarest
 LONGER = 4
 """Times. On eight small networks, every second class thinned to 1 %, adjusted logits removed
@@ -31,8 +30,8 @@ LONGER = 4
 def imbalance(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     """Answers free of how frequent classes are, or equal weights; more samples of the rare ones.
 
-    On frozen features, not many more samples of each class than there are of the rarest; where one
-    is very rare, answers free of frequency and more time for them.
+    On frozen features, several draws of as many samples of each class as there are of the rarest;
+    where one is very rare, answers free of frequency and more time for them.
     """
     if evidence.summary.schema.kind != "classes":
         return
@@ -62,33 +61,45 @@ def imbalance(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]
 def _fewer(evidence: RunEvidence) -> Iterator[Prescription]:
     """Undersampling, for a linear layer on more features than it has samples of rare classes.
 
-    It learns these by heart whatever they weigh. Not down to as many of each, for of two samples
-    luck would decide; what is left is adjusted for. Nor where less than half of the classes are
-    rare: what is left out of the others might cost more than it brings.
+    It learns these by heart whatever they weigh. As many of each class, drawn several times, since
+    of a few samples luck decides, and their answers averaged. Not where less than half of the
+    classes are rare: what is left out of the others might cost more than it brings.
     """
+    recipe = evidence.recipe
     counts = [count for count in evidence.summary.schema.counts if count > 0]
-    if not is_frozen(evidence.recipe) or is_classic(evidence.recipe) or not counts:
+    if not is_frozen(recipe) or is_classic(recipe) or not counts:
         return
     least = min(counts)
     few = sum(rare(counts))
-    left = sum(min(count, int(SPARED * least)) for count in counts)
+    left = least * len(counts)
     if 2 * few < len(counts) or least > FEW or left == sum(counts):
         return
-    if evidence.recipe.data.most_of_class is not None:
+    if recipe.data.most_of_class is not None or recipe.predict.ensemble:
         return
-    epochs = round(evidence.recipe.train.epochs * sum(counts) / left)
+    epochs = _as_many_steps(evidence, left)
     yield prescription(
         evidence,
-        "fewer",
+        "drawn",
         {
-            "data.most_of_class": SPARED,
+            "data.most_of_class": 1.0,
             "train.class_weights": "adjusted",
             "train.epochs": epochs,
+            "predict.ensemble": [{"seed": recipe.seed + draw} for draw in range(1, DRAWS)],
         },
-        f"Train on at most {SPARED:g} times as many samples of each class as there are of the "
-        f"rarest ({least}), with answers as if the classes were equally frequent, for {epochs} "
-        f"epochs instead of {evidence.recipe.train.epochs}: as many samples in all.",
+        f"Train {DRAWS} times, each on as many samples of every class as there are of the rarest "
+        f"({least}), drawn anew, and average the answers; for {epochs} epochs instead of "
+        f"{recipe.train.epochs}: as many steps in all.",
+        cost=DRAWS,
     )
+
+
+def _as_many_steps(evidence: RunEvidence, left: int) -> int:
+    """Passes over `left` samples that make as many steps as the recipe's over all."""
+    summary, train = evidence.summary, evidence.recipe.train
+    made = summary.steps / max(summary.epochs, 1)
+    batch = train.batch_size
+    a_pass = ceil(left / batch) if isinstance(batch, int) else 1
+    return max(train.epochs, round(train.epochs * made / a_pass))
 
 
 def _adjusted_and_longer(evidence: RunEvidence) -> Iterator[Prescription]:

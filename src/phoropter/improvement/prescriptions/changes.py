@@ -29,7 +29,7 @@ FINE_TUNE_LR = {  # the pretrained layers' rate
     "rmsprop": 3e-4,
     "sgd": 3e-2,
 }
-HANDFUL = 20  # training samples of a class; measured of twelve
+FEW_OF_A_CLASS = 20  # training samples; measured of twelve
 VARIED_COST = 1.2  # of a pass whose images are varied more, against one whose are less
 FINE_TUNE_BATCH = 32  # that those rates are for
 SHORT_BATCH = 16  # so that a few passes are enough steps
@@ -123,7 +123,7 @@ def more_augmentation(evidence: RunEvidence) -> Iterator[Prescription]:
 def _a_handful_each(evidence: RunEvidence) -> bool:
     """Whether a network from scratch has a few training samples of each class."""
     counts = evidence.summary.schema.counts
-    return not evidence.recipe.model.pretrained and 0 < max(counts, default=0) <= HANDFUL
+    return not evidence.recipe.model.pretrained and 0 < max(counts, default=0) <= FEW_OF_A_CLASS
 
 
 def less_augmentation(evidence: RunEvidence) -> Iterator[Prescription]:
@@ -195,8 +195,10 @@ def fine_tuning(recipe: Recipe, *, samples: int) -> dict[str, Any]:
     used = min(batch, fitting) if isinstance(batch, int) else fitting
     usual = recipe.changed({"train.lr": FINE_TUNE_LR[recipe.train.optimizer]})
     plain = recipe.data.augment.preset == "none"
+    thinned = recipe.data.most_of_class is not None  # so that a head does not outweigh rare classes
     return {
         "model.transfer": "finetune",
+        **({"data.most_of_class": None} if thinned else {}),
         # Of CIFAR-10 at 64 px all training images were learnt by heart in six passes without it.
         "data.augment.preset": "light" if plain else recipe.data.augment.preset,
         "train.lr": matching_rate(usual, used, of=FINE_TUNE_BATCH),

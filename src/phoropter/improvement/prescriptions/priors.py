@@ -98,11 +98,11 @@ PRIORS: Mapping[str, Prior] = {
         "Shifted logits give rare samples their part of the gradient; to be learnt they must also "
         "be seen (Menon et al. 2021).",
     ),
-    "fewer": Prior(
+    "drawn": Prior(
         0.4,
         "Between many samples of one class and few of another, all learnt by heart, the border "
-        "lies too near the few; among not many more it lies between (Wallace et al. 2011; Menon et "
-        "al. 2021).",
+        "lies too near the few; between as many it does not, and several draws leave less to luck "
+        "(Liu, Wu & Zhou 2009; Wallace et al. 2011).",
     ),
     "ema": Prior(
         0.03, "Averaged weights lie flatter (Polyak & Juditsky 1992; Izmailov et al. 2018; P18)."
