@@ -25,7 +25,8 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
 
     The examples that training needs grow as 1 + batch / noise scale (McCandlish et al. 2018,
     equation 2.7), which is 1 / (1 - cosine): at a cosine of 0.8 five times as many as need be. A
-    rate below the usual makes gradients alike, too: the weights are where they were.
+    rate below the usual makes gradients alike, too: the weights are where they were. Where even
+    small batches of the samples seen would be few steps, training was short.
     """
     size, cosine = samples_a_step(evidence), gradient_cosine(evidence)
     if size is None or cosine is None or size <= SMALL or cosine < ALIKE:
@@ -35,6 +36,8 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     if evidence.summary.stopped_by in {"patience", "diverged"} or not _unlearnt(evidence):
         return
     steps = evidence.summary.steps
+    if steps * size < FEW_STEPS * SMALL:
+        return
     yield Finding(
         "batch-too-large",
         "warning",
