@@ -56,14 +56,19 @@ def letters(folder: Path, classes: Sequence[str], side: int) -> list[dict[str, N
             continue
         families.add(family)
         for images, letter in zip(found, classes, strict=True):
-            mask = font.getmask(letter)
-            if all(mask.size):
-                shape = np.frombuffer(bytes(mask), np.uint8).reshape(mask.size[::-1])
-                images[path.stem] = _fitted(shape, side)
+            shape = shape_of(font, letter)
+            if shape.size:
+                images[path.stem] = fitted(shape, side)
     return found
 
 
-def _fitted(shape: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+def shape_of(font: ImageFont.FreeTypeFont, sign: str) -> NDArray[np.uint8]:
+    """How dark a sign is drawn, grey (h, w) of just its size; nothing (0 pixels) for a blank."""
+    mask = font.getmask(sign)
+    return np.frombuffer(bytes(mask), np.uint8).reshape(mask.size[::-1])
+
+
+def fitted(shape: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """A grey shape (h, w) in the middle of a square (side, side), brought to its size."""
     inner = side - side // 8
     picture = Image.fromarray(shape)

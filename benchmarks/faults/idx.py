@@ -60,6 +60,14 @@ def more_garments(
     return [dict(list(images.items())[:MOST]) for images in found]
 
 
+def last_garments(
+    folder: Path, classes: Sequence[str], side: int
+) -> list[dict[str, NDArray[np.uint8]]]:
+    """The last of each class in the larger part, which are none of the first."""
+    found = garments(folder, classes, side, part="train")
+    return [dict(list(images.items())[MOST:][-MOST:]) for images in found]
+
+
 def unpacked(file: Path) -> NDArray[np.uint8]:
     """What an IDX file of bytes holds: two zeros, type 8, the number of axes, each length as
     four bytes (big endian), the values (LeCun, Cortes and Burges 1998).

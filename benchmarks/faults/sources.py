@@ -9,7 +9,9 @@ from pathlib import Path
 
 from crops import boxes, textures
 from glyphs import letters
-from idx import garments, more_garments
+from idx import garments, last_garments, more_garments
+from symbols import icons, scripts
+from tiles import tiles
 from windows import Windows, cells, surfaces
 
 COPIES = Path(__file__).with_name("copies.txt")
@@ -32,7 +34,7 @@ class Source:
         skipped: Images of each class, the first by name, that are another set's.
         places: Where the images of a class are, "{}" for its name.
         windows: What cuts the images from larger pictures instead, draws or unpacks them: a
-            function of `windows.py`, `crops.py`, `glyphs.py` or `idx.py`.
+            function of `windows.py`, `crops.py`, `glyphs.py`, `symbols.py`, `tiles.py` or `idx.py`.
     """
 
     folder: str
@@ -160,6 +162,48 @@ _TAKEN = {
     ),
     "raccoons": Source(
         "raccoon_voc", ("raccoon", "beside"), 112, (84, 40, 8), alike=0.95, windows=boxes
+    ),
+    "scripts": Source(
+        "noto",
+        ("hieroglyphs", "cuneiform", "yi", "tangut"),
+        24,
+        (220, 100, 16),
+        grey=True,
+        alike=0.85,
+        windows=scripts,
+    ),
+    "icons": Source(
+        "material_icons",
+        ("filled", "outline"),
+        24,
+        (280, 120, 16),
+        grey=True,
+        alike=0.85,
+        windows=icons,
+    ),
+    "tiles": Source(
+        "crossfire",
+        ("wall", "creature"),
+        32,
+        (116, 56, 8),
+        alike=0.75,
+        windows=tiles,
+    ),
+    "closet": Source(
+        "fashion_mnist",
+        ("coat", "dress", "sandal", "bag"),
+        28,
+        (250, 120, 16),
+        grey=True,
+        windows=last_garments,
+    ),
+    "outfits": Source(
+        "fashion_mnist",
+        ("t-shirt", "trouser", "pullover", "boot"),
+        28,
+        (200, 110, 16),
+        grey=True,
+        windows=last_garments,
     ),
 }
 

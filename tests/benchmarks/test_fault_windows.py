@@ -1,6 +1,7 @@
 """What the planted-fault suite cuts from pictures, draws, and takes from packed images."""
 
 import gzip
+import io
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +17,7 @@ SUITE = Path(__file__).parents[2] / "benchmarks" / "faults"
 def suite(monkeypatch):
     monkeypatch.syspath_prepend(str(SUITE))
     yield import_module
-    for name in ("crops", "glyphs", "idx", "windows", "sources", "image_sets"):
+    for name in ("crops", "glyphs", "idx", "symbols", "tiles", "windows", "sources", "image_sets"):
         sys.modules.pop(name, None)
 
 
@@ -142,6 +143,62 @@ def test_letters_are_drawn_once_a_family(suite, tmp_path):
         assert (shape > 128).mean() < most
 
 
+def test_signs_are_those_that_a_font_has(suite, tmp_path, monkeypatch):
+    from PIL import ImageFont
+
+    symbols = suite("symbols")
+    font = ImageFont.load_default(20).font_bytes
+    (tmp_path / "NotoSansOne-Regular.ttf").write_bytes(font)
+    spans = ((0x20, 0x23), (0x3FFF0, 0x3FFF2))  # a blank, two signs, and two that it lacks
+    monkeypatch.setattr(symbols, "SCRIPTS", {"one": ("SansOne", spans)})
+    (signs,) = symbols.scripts(tmp_path, ("one",), 24)
+    assert tuple(signs) == ("00021", "00022")
+    assert signs["00021"].shape == (24, 24)
+    assert signs["00021"].max() > 200
+
+
+def test_of_each_icon_there_is_one_kind(suite, tmp_path):
+    from PIL import ImageFont
+
+    rules = {"a": "A", "a-outline": "B", "b": "C", "b-outline": "D", "c": "E", "d-outline": "F"}
+    lines = (f'.mdi-{n}::before {{\n  content: "\\{ord(s):X}";\n}}' for n, s in rules.items())
+    for place in (tmp_path / "css", tmp_path / "fonts"):
+        place.mkdir()
+    (tmp_path / "css" / "materialdesignicons.css").write_text("\n".join(lines))
+    font = tmp_path / "fonts" / "materialdesignicons-webfont.ttf"
+    font.write_bytes(ImageFont.load_default(20).font_bytes)
+    filled, outline = suite("symbols").icons(tmp_path, ("filled", "outline"), 24)
+    assert (*filled, *outline) == ("a", "b-outline")
+    assert not np.array_equal(filled["a"], outline["b-outline"])
+    with pytest.raises(ValueError, match="'filled' and 'outline'"):
+        suite("symbols").icons(tmp_path, ("in", "out"), 24)
+
+
+def test_tiles_are_unpacked_one_a_thing(suite, tmp_path):
+    def png(pixels):
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG")
+        return file.getvalue()
+
+    shade = np.tile(np.arange(8, dtype=np.uint8) * 30, (8, 1))
+    tile = np.stack([shade, shade, 0 * shade, np.full_like(shade, 255)], axis=2)
+    tile[0, :, 3] = 0  # nothing there
+    pictures = {
+        "./arch/monster/bird/eagle.base.111": png(tile),
+        "./arch/monster/bird/eagle.base.112": png(255 - tile),
+        "./arch/monster/bird/night.base.111": png(np.zeros_like(tile)),
+        "./arch/player/large.base.111": png(np.tile(tile, (2, 2, 1))),
+        "./arch/wall/brick.111": png(tile[::-1].copy()),
+        "./arch/system/bug.111": png(tile),
+    }
+    content = (f"IMAGE {len(b)} {name}\n".encode() + b for name, b in pictures.items())
+    (tmp_path / "crossfire.base").write_bytes(b"".join(content))
+    walls, creatures = suite("tiles").tiles(tmp_path, ("wall", "creature"), 8)
+    assert (*walls, *creatures) == ("brick", "eagle")
+    assert not creatures["eagle"][0].any()
+    np.testing.assert_array_equal(creatures["eagle"][1:], tile[1:, :, :3])
+
+
 def packed(place, values):
     """An IDX file of bytes, written by its description."""
     head = b"\0\0\x08" + bytes([values.ndim])
@@ -149,7 +206,7 @@ def packed(place, values):
     place.write_bytes(gzip.compress(head + lengths + values.astype(np.uint8).tobytes()))
 
 
-def test_garments_are_found_by_their_class(suite, tmp_path):
+def test_garments_are_found_by_their_class(suite, tmp_path, monkeypatch):
     pixels = np.random.default_rng(0).integers(0, 256, (6, 28, 28))
     packed(tmp_path / "t10k-images-idx3-ubyte.gz", pixels)
     packed(tmp_path / "t10k-labels-idx1-ubyte.gz", np.array([9, 1, 0, 9, 1, 4]))
@@ -172,6 +229,9 @@ def test_garments_are_found_by_their_class(suite, tmp_path):
         larger.write_bytes((tmp_path / f"t10k-{kind}-ubyte.gz").read_bytes())
     (first,) = suite("idx").more_garments(tmp_path, ("boot",), 28)
     assert list(first) == list(boots)
+    monkeypatch.setattr(suite("idx"), "MOST", 1)
+    (last,) = suite("idx").last_garments(tmp_path, ("boot",), 28)
+    assert list(last) == ["3"]  # not the first of the two
     with pytest.raises(ValueError, match="28"):
         suite("idx").garments(tmp_path, ("boot",), 20)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x0d\1"))

@@ -25,8 +25,11 @@ MODULES = (
     "perceptrons",
     "plan",
     "report",
+    "reported",
     "run",
     "sources",
+    "symbols",
+    "tiles",
     "trial",
     "windows",
 )
