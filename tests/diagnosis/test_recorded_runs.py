@@ -235,6 +235,14 @@ def test_gradients_are_alike_where_a_tiny_rate_moves_nothing(recorder):
     assert not _rule("batch-too-large", tiny)
 
 
+def test_few_steps_are_no_fault_of_the_batch_where_small_ones_would_be_few_as_well(recorder):
+    run = recorder.trained("batch-too-large")
+    size = run.recipe.train.batch_size
+    for steps, told in ((200 * 32 // size + 1, True), (200 * 32 // size - 1, False)):
+        made = replace(run, summary=replace(run.summary, steps=steps))
+        assert bool(_rule("batch-too-large", made)) is told
+
+
 def narrow(recipe):
     return recipe.changed({"model.width": 2})
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from phoropter.core.errors import UsageError
+from phoropter.core.predictions import read_predictions
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import TargetSchema
 from phoropter.training.execute import execute
@@ -68,3 +69,21 @@ def test_a_run_learns_from_them_alone(problem, tiny, tmp_path):
     classes = len(unequal.schema.names)
     assert summary.schema.counts == (3,) * classes
     assert read_history(folder)[1].step == classes
+
+
+def test_members_of_an_ensemble_draw_others_and_share_the_rarest(problem, tiny, tmp_path):
+    unequal = thinned(problem, 3)
+    recipe = tiny(data__most_of_class=1.0, predict__ensemble=[{"seed": 1}])
+    whole = execute(recipe, unequal, runs=tmp_path)
+    places = [tmp_path / member for member in read_summary(whole).members]
+    assert len(places) == 2
+    one, other = (set(learnt(path)) for path in places)
+    assert set(learnt(whole)) == one & other < one
+    assert len(one & other) >= 3
+    said = read_predictions(whole / "predictions.parquet").probabilities
+    means = [read_predictions(path / "predictions.parquet").probabilities for path in places]
+    np.testing.assert_allclose(said, np.mean(means, axis=0), atol=1e-6)
+
+
+def learnt(path):
+    return read_predictions(path / "train_predictions.parquet").ids.tolist()

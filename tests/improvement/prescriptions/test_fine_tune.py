@@ -2,7 +2,9 @@
 
 import pytest
 
+from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding
+from phoropter.improvement.prescriptions.changes import fine_tuning
 from phoropter.improvement.prescriptions.prescribe import prescribe
 
 
@@ -21,3 +23,9 @@ def test_fine_tuning_is_also_prescribed_on_smaller_images(evidence, side, smalle
             if ("train.frozen" in item.change) == frozen
         }
         assert smaller is None or costs[smaller] < costs[side]
+
+
+def test_fine_tuning_learns_from_samples_that_a_head_was_spared():
+    spared = Recipe().changed({"data.most_of_class": 1.0})
+    assert spared.changed(fine_tuning(spared, samples=400)).data.most_of_class is None
+    assert "data.most_of_class" not in fine_tuning(Recipe(), samples=400)

@@ -20,7 +20,9 @@ from phoropter.improvement.prescriptions.making import (
 
 FEW = 30  # samples of the rarest class: of more, it was not measured what leaving out costs
 DRAWS = 5
-"""Networks that are averaged, each learnt from other samples of the frequent classes."""
+"""Networks that are averaged, each learnt from other samples of the frequent classes. With two
+samples of the rarest class heads on five sets (10 runs) had a mean recall of .81, against .79 of
+one that learnt from three times as many of the others, with adjusted logits."""
 SELDOM = 30  # times as many: most batches hold no sample of the rarest
 LONGER = 4
 """Times. On eight small networks, every second class thinned to 1 %, adjusted logits removed
