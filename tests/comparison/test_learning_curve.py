@@ -117,7 +117,7 @@ def test_noise_leaves_what_was_believed_before():
     found = posterior(np.array([0.4, 0.3, 0.25, 0.2]), 1e4 * np.eye(4), KNOWN)
     by_family = np.bincount(KNOWN.family, found.weight)
     # Shapes that reach high where there are few samples pin the present error down more closely.
-    assert by_family.argmax() == np.bincount(KNOWN.family, KNOWN.prior).argmax()
+    np.testing.assert_allclose(by_family, np.bincount(KNOWN.family, KNOWN.prior), atol=0.04)
 
 
 def test_a_curve_that_levels_off_is_not_taken_for_one_that_falls_on():
