@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -122,12 +124,14 @@ def duration(seconds: float) -> str:
 
 
 def settings(change: Mapping[str, Any]) -> str:
-    """A change as `--set` takes it.
+    """A change as `--set` takes it, quoted where a shell would take it apart.
 
     >>> settings({"train.lr": 0.01, "train.clip": None})
     '--set train.lr=0.01 --set train.clip=null'
+    >>> print(settings({"predict.ensemble": [{"seed": 1}]}))
+    --set 'predict.ensemble=[{"seed": 1}]'
     """
-    return " ".join(f"--set {key}={_yaml(value)}" for key, value in change.items())
+    return " ".join(f"--set {quote(f'{key}={_yaml(value)}')}" for key, value in change.items())
 
 
 def _yaml(value: object) -> str:
@@ -135,4 +139,6 @@ def _yaml(value: object) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
