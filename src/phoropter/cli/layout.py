@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from shlex import quote
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from phoropter.core.records import Metric
@@ -60,21 +58,3 @@ def joined(*parts: str | Iterable[str]) -> str:
     for part in parts:
         lines += [part] if isinstance(part, str) else part
     return "\n".join(lines)
-
-
-def cell(value: object) -> str:
-    """A value of a table or a recipe, as YAML reads it."""
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    if isinstance(value, list | tuple | dict):
-        return json.dumps(value)
-    return number(value) if isinstance(value, float) else str(value)
-
-
-def settings(change: Mapping[str, Any]) -> str:
-    """A change as `--set` takes it, quoted where a shell would take it apart.
-
-    >>> print(settings({"train.epochs": 30, "predict.ensemble": [{"seed": 1}]}))
-    --set train.epochs=30 --set 'predict.ensemble=[{"seed": 1}]'
-    """
-    return " ".join(f"--set {quote(f'{key}={cell(value)}')}" for key, value in change.items())

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from phoropter.cli.duration import spoken
-from phoropter.cli.layout import cell, cells, joined, metric, number, settings, signed, table
+from phoropter.cli.layout import cells, joined, metric, number, signed, table
+from phoropter.core.change import settings
 
 if TYPE_CHECKING:
     from phoropter.core.decoding import Decoding
@@ -272,7 +273,7 @@ def predictions(rows: Sequence[Mapping[str, Any]]) -> str:
     """The answer of `phoropter predict`: tab-separated path, prediction, probability."""
     return joined(
         "\t".join(
-            cell(row[key]) for key in ("path", "prediction", "probability", "error") if key in row
+            _cell(row[key]) for key in ("path", "prediction", "probability", "error") if key in row
         )
         for row in rows
     )
@@ -383,6 +384,12 @@ def _step(step: Step) -> tuple[str, ...]:
     outcome = "kept" if step.accepted else "refused"
     delta = f"{step.metric} {signed(step.delta)} [{signed(step.low)}, {signed(step.high)}]"
     return (str(step.number), step.finding, step.advice, delta, step.verdict, outcome)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def _yes_no(known: Mapping[str, bool]) -> str:

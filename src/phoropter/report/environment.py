@@ -8,6 +8,7 @@ from functools import cache
 
 import jinja2
 
+from phoropter.core.change import settings
 from phoropter.core.files import plain
 from phoropter.report import numbers
 from phoropter.report.pictures import data_uri
@@ -35,7 +36,7 @@ def environment() -> jinja2.Environment:
         "interval": numbers.interval,
         "ends": numbers.ends,
         "duration": numbers.duration,
-        "settings": numbers.settings,
+        "settings": settings,
         "evidence": _evidence,
         "uri": data_uri,
     }

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
-from shlex import quote
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,24 +117,3 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
-
-
-def settings(change: Mapping[str, Any]) -> str:
-    """A change as `--set` takes it, quoted where a shell would take it apart.
-
-    >>> settings({"train.lr": 0.01, "train.clip": None})
-    '--set train.lr=0.01 --set train.clip=null'
-    >>> print(settings({"predict.ensemble": [{"seed": 1}]}))
-    --set 'predict.ensemble=[{"seed": 1}]'
-    """
-    return " ".join(f"--set {quote(f'{key}={_yaml(value)}')}" for key, value in change.items())
-
-
-def _yaml(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple | dict):
-        return json.dumps(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
