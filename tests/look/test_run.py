@@ -1,8 +1,9 @@
 import json
+import time
 
 import numpy as np
 
-from phoropter.core.events import Progress
+from phoropter.core.events import Note, Progress
 from phoropter.core.files import plain
 from phoropter.core.records import Rejected
 from phoropter.core.registry import names
@@ -56,3 +57,18 @@ def test_looking_twice_gives_the_same(evidence_of, digits):
         look(evidence_of(thumbnails[:600], labels[:600], part=parts, seed=3)) for _ in range(2)
     )
     assert first == second
+
+
+def test_after_the_deadline_it_says_what_was_not_looked_for(evidence_of, digits):
+    events = []
+    evidence = evidence_of(digits[0][:100], digits[1][:100])
+    assert look(evidence, deadline=time.monotonic() - 1, listener=events.append) == ()
+    (note,) = events
+    assert isinstance(note, Note)
+    assert all(name in note.text for name in names("phoropter.image_checks"))
+
+
+def test_a_deadline_that_is_not_reached_changes_nothing(evidence_of, digits):
+    evidence = evidence_of(digits[0][:100], digits[1][:100])
+    later = time.monotonic() + 3600
+    assert look(evidence, deadline=later) == look(evidence)

@@ -9,6 +9,9 @@ from phoropter.core.events import silent
 from phoropter.project import looking
 from phoropter.project.opened import started
 from phoropter.project.options import Options
+from phoropter.project.steps import planned_baseline
+from phoropter.project.transfer import enlarged
+from phoropter.training.sources import frozen
 
 
 def write_noise(folder, *, count, side, mode="RGB"):
@@ -37,16 +40,44 @@ def test_tiny_pictures_are_described_by_a_network_if_they_are_in_colour(
     assert phoropter.look(data, project=tmp_path / "p").features == features
 
 
-@pytest.mark.parametrize(("budget_s", "asked"), [(None, True), (30.0, True), (2.0, False)])
-def test_colours_are_asked_about_where_the_budget_reaches_for_it(
-    tmp_path, monkeypatch, budget_s, asked
+@pytest.mark.parametrize(
+    ("budget_s", "needed_s", "features"),
+    [
+        (None, 1e9, "efficientnet_lite0"),
+        (30.0, 20.0, "efficientnet_lite0"),
+        (30.0, 40.0, "handcrafted"),
+    ],
+)
+def test_a_network_describes_pictures_where_its_measured_time_fits(
+    tmp_path, monkeypatch, budget_s, needed_s, features
 ):
-    """The features of 24 images are counted as 1.2 s, further 96 images as 4.8 s."""
     data = write_noise(tmp_path / "data", count=12, side=170)
     calls = []
     real = looking.lite0_classifier
     monkeypatch.setattr(looking, "lite0_classifier", lambda: (calls.append(1), real())[1])
+    monkeypatch.setattr(looking, "computing_s", lambda *_: needed_s)
     with started(Options(data, tmp_path / "p"), listener=silent) as project:
         found = looking.look_and_note(project, project.split(), budget_s=budget_s)
-    assert found.features == "efficientnet_lite0"
-    assert bool(calls) == asked
+    assert found.features == features
+    assert bool(calls) == (features == "efficientnet_lite0"), "colours are asked about with it"
+
+
+def test_too_many_pictures_for_any_cpu_are_not_even_timed(tmp_path, monkeypatch):
+    """Of 24 images a quick CPU has the features in .24 s."""
+    data = write_noise(tmp_path / "data", count=12, side=170)
+    monkeypatch.setattr(looking, "computing_s", lambda *_: pytest.fail("timed"))
+    with started(Options(data, tmp_path / "p"), listener=silent) as project:
+        assert looking.features_for(project, budget_s=0.2).name == "handcrafted"
+
+
+@pytest.mark.parametrize(("side", "resize"), [(32, "stretch"), (170, "crop")])
+def test_the_first_recipe_finds_the_features_that_were_looked_at(tmp_path, side, resize):
+    data = write_noise(tmp_path / "data", count=12, side=side)
+    with started(Options(data, tmp_path / "p"), listener=silent) as project:
+        problem = project.problem()
+        looking.look_and_note(project, problem.split)
+        plan = planned_baseline(project, problem, Options(data))
+        plan = enlarged(plan, Options(data), problem, seconds=1e6, listener=silent)
+        features = frozen(plan.recipe, problem, listener=silent)
+        assert plan.recipe.data.resize == resize
+        assert len(features.missing(project.dataset, np.arange(24))) == 0

@@ -7,7 +7,16 @@ from phoropter.core.recipe import Recipe
 from phoropter.project import transfer
 from phoropter.project.baseline import Plan
 from phoropter.project.options import Options
-from phoropter.project.transfer import ENLARGED_PX, LARGER_PX, MEASURED, enlarged, sized, weighed
+from phoropter.project.transfer import (
+    ENLARGED_PX,
+    LARGER_PX,
+    MEASURED,
+    PHOTOS_PER_SECOND,
+    afforded,
+    enlarged,
+    sized,
+    weighed,
+)
 
 FROZEN = Plan(Recipe().changed({"train.epochs": 60}), ("Photographs.",))
 
@@ -17,6 +26,7 @@ class Samples:
 
     def __init__(self, count):
         self.count = count
+        self.dataset = range(count)
 
     def rows(self, part):
         assert part == "train"
@@ -81,21 +91,22 @@ TINY = Plan(
 def with_time(monkeypatch):
     """The plan after 100 s are left and the features of 224 px take so long, by area otherwise."""
 
-    def choose(function, plan, *, at_224, **said):
+    def choose(function, plan, *, at_224, count=500, **said):
         def needed(recipe, *given, **more):
+            assert at_224 is not None, "timed"
             return at_224 * (recipe.data.size / 224) ** 2
 
         monkeypatch.setattr(transfer, "features_s", needed)
         told = []
         options = Options("photos", **said)
-        made = function(plan, options, Samples(500), seconds=100.0, listener=told.append)
+        made = function(plan, options, Samples(count), seconds=100.0, listener=told.append)
         assert [note.text for note in told] == list(made.reasons[1:])
         return made
 
     return choose
 
 
-@pytest.mark.parametrize(("at_224", "side"), [(9.0, LARGER_PX), (10.0, 224)])
+@pytest.mark.parametrize(("at_224", "side"), [(15.0, LARGER_PX), (16.0, 224)])
 def test_features_of_larger_images_where_they_take_little_of_the_time(at_224, side, with_time):
     made = with_time(sized, FROZEN, at_224=at_224)
     assert made.recipe == FROZEN.recipe.changed({"data.size": side})
@@ -110,6 +121,26 @@ def test_the_users_size_stays(said, with_time):
 
 def test_networks_from_scratch_keep_their_size(with_time):
     assert with_time(sized, TINY, at_224=0.1) is TINY
+    assert with_time(afforded, TINY, at_224=1000.0) is TINY
+
+
+@pytest.mark.parametrize(
+    ("at_224", "side"), [(54.0, 224), (60.0, 160), (150.0, 128), (1e4, 64)], ids=str
+)
+def test_images_are_smaller_where_their_features_would_take_most_of_the_time(
+    at_224, side, with_time
+):
+    """Of 100 s, 55 may go into it."""
+    made = with_time(afforded, FROZEN, at_224=at_224)
+    assert made.recipe == FROZEN.recipe.changed({"data.size": side})
+
+
+def test_so_many_images_are_not_timed_at_all(with_time):
+    """A quick CPU would need 1,000 s of the 100."""
+    count = int(1000 * PHOTOS_PER_SECOND)
+    for function, side in ((sized, 224), (afforded, 64)):
+        made = with_time(function, FROZEN, at_224=None, count=count)
+        assert made.recipe.data.size == side
 
 
 @pytest.mark.parametrize("at_224", [100.0, 280.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,6 @@ from phoropter.core.records import Dataset, Rows, Split
 from phoropter.data.accounts import account
 from phoropter.data.corrections import read_corrections, renewed, write_corrections
 from phoropter.data.index import colour_thumbnails, thumbnails
-from phoropter.look.checks.channel_order import ASKED
 from phoropter.look.evidence import Classifier, LookEvidence
 from phoropter.look.masks import MeasuredMask
 from phoropter.look.proposals import proposals
@@ -30,31 +30,30 @@ from phoropter.prediction.views import PLAIN, ExchangedColours, View
 from phoropter.project.look_report import write_page_of
 from phoropter.project.opened import Project
 from phoropter.project.results import LookResult
-
-_IMAGES_PER_SECOND = 20.0
-"""A cautious guess of how fast a CPU runs EfficientNet-Lite0 at 224 px; only decides whether deep
-features are worth their time, and is never reported."""
+from phoropter.project.transfer import ENLARGED_PX, PHOTOS_PER_SECOND
+from phoropter.training.estimate import computing_s
 
 _NETWORK = "efficientnet_lite0"
 
 _TINY_PX = 64
 
-_TINY_INPUT_PX = 96
-"""Side that tiny photographs are enlarged to: of 32 pixels each shows as nine, and a network takes
-a fifth of the time that it takes at 224 pixels."""
+_TINY_PER_SECOND = 1_000.0
+"""As `PHOTOS_PER_SECOND`, at `ENLARGED_PX`."""
 
 _KNOWN_FROM_PX = 160
 """Side below which the network hardly knows what it sees, in whatever colours."""
-
-_TINY_PER_SECOND = 100.0
-"""As `_IMAGES_PER_SECOND`, at `_TINY_INPUT_PX`."""
 
 _COLOURED = 0.9
 """Share of images in colour from which a set of tiny ones is of photographs."""
 
 
 def look_and_note(
-    project: Project, split: Split, *, budget_s: float | None, page: str | None = None
+    project: Project,
+    split: Split,
+    *,
+    budget_s: float | None = None,
+    deadline: float | None = None,
+    page: str | None = None,
 ) -> LookResult:
     """Runs every check on the data and notes what it found.
 
@@ -62,6 +61,7 @@ def look_and_note(
         project: The opened project.
         split: Its parts.
         budget_s: Seconds that deep features may take; None: as long as they need.
+        deadline: Reading of `time.monotonic` after which no further check is begun; None: all are.
         page: Language of the page that is written, or None for no page.
     """
     dataset = project.dataset
@@ -72,11 +72,11 @@ def look_and_note(
         features=features,
         thumbnails=thumbnails(dataset, project.folder.index),
         seed=project.settings.seed,
-        classifier=_classifier(project, features, budget_s=budget_s),
+        classifier=_classifier(project, features),
         folder=project.folder.cache,
         colours=partial(colour_thumbnails, dataset),
     )
-    findings = look(evidence, listener=project.listener)
+    findings = look(evidence, deadline=deadline, listener=project.listener)
     issues = renewed(proposals(evidence, findings), read_corrections(project.folder.issues))
     write_corrections(project.folder.issues, issues)
     project.notebook.record_findings("data", findings)
@@ -112,21 +112,30 @@ def features_for(project: Project, *, budget_s: float | None) -> FeatureFunction
 
     Tiny grey ones are digits, letters and the like, which colours and edges describe as well.
     """
-    if project.dataset.modality != "image":
-        return TextFeatures() if project.dataset.modality == "text" else TableFeatures()
-    table = project.dataset.table
-    side = table.select(pl.min_horizontal("height", "width").median()).item()
+    dataset = project.dataset
+    if dataset.modality != "image":
+        return TextFeatures() if dataset.modality == "text" else TableFeatures()
+    side = dataset.table.select(pl.min_horizontal("height", "width").median()).item()
     tiny = side <= _TINY_PX
-    rate = _TINY_PER_SECOND if tiny else _IMAGES_PER_SECOND
-    affordable = budget_s is None or len(table) / rate <= budget_s
-    coloured = table.select((pl.col("mode") == "RGB").mean()).item() > _COLOURED
-    if (tiny and not coloured) or not affordable or not offline_weights_installed():
+    coloured = dataset.table.select((pl.col("mode") == "RGB").mean()).item() > _COLOURED
+    if (tiny and not coloured) or not offline_weights_installed():
         return HandcraftedFeatures()
-    return _deep(project, PLAIN, size=_TINY_INPUT_PX if tiny else card(_NETWORK).input_px)
+    deep = _deep(project, PLAIN, tiny=tiny)
+    if budget_s is None:
+        return deep
+    if len(dataset) / (_TINY_PER_SECOND if tiny else PHOTOS_PER_SECOND) > budget_s:
+        return HandcraftedFeatures()
+    begun = time.monotonic()
+    every = np.arange(len(dataset), dtype=np.int64)
+    needed = computing_s(deep, dataset, every) + time.monotonic() - begun
+    return deep if needed <= budget_s else HandcraftedFeatures()
 
 
-def _deep(project: Project, view: View, *, size: int) -> DeepFeatures:
-    recipe = Recipe().changed({"model.name": _NETWORK, "data.size": size})
+def _deep(project: Project, view: View, *, tiny: bool) -> DeepFeatures:
+    """As the first recipe of a head on frozen features wants them, which then finds them there."""
+    small = {"data.size": ENLARGED_PX, "data.resize": "stretch"}
+    large = {"data.size": card(_NETWORK).input_px}
+    recipe = Recipe().changed({"model.name": _NETWORK, **(small if tiny else large)})
     return DeepFeatures(
         _NETWORK,
         folder=project.folder.cache,
@@ -136,19 +145,14 @@ def _deep(project: Project, view: View, *, size: int) -> DeepFeatures:
     )
 
 
-def _classifier(
-    project: Project, features: FeatureFunction, *, budget_s: float | None
-) -> Classifier | None:
+def _classifier(project: Project, features: FeatureFunction) -> Classifier | None:
     """What the network of the features takes images for, as they are and in exchanged colours.
 
-    None where it knows too little, or where the budget does not reach for further images.
+    None where it knows too little.
     """
     if not isinstance(features, DeepFeatures) or features.size < _KNOWN_FROM_PX:
         return None
-    seen = len(project.dataset) + ASKED
-    if budget_s is not None and seen / _IMAGES_PER_SECOND > budget_s:
-        return None
-    exchanged = _deep(project, ExchangedColours(), size=features.size)
+    exchanged = _deep(project, ExchangedColours(), tiny=False)
 
     def told(dataset: Dataset, rows: Rows) -> tuple[Features, Features]:
         weight, bias = (part.numpy() for part in lite0_classifier())

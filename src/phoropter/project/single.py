@@ -43,7 +43,7 @@ def look_at(options: Options, *, lang: str, listener: Listener) -> LookResult:
     """What the data are and what is wrong with them, with a page about it."""
     check_seed(options)
     with started(options, listener=listener) as project:
-        return look_and_note(project, project.split(), budget_s=None, page=lang)
+        return look_and_note(project, project.split(), page=lang)
 
 
 def split_of(options: Options, *, listener: Listener) -> SplitResult:

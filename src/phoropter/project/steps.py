@@ -32,11 +32,17 @@ from phoropter.project.results import ProjectResult, Step
 from phoropter.project.searching import ProjectSearcher
 from phoropter.project.steering import Steering, steered
 from phoropter.project.tracking import tracked
-from phoropter.project.transfer import enlarged, sized, weighed
+from phoropter.project.transfer import afforded, enlarged, sized, weighed
 from phoropter.training.problem import Problem
 
 _BASELINE_SHARE = 0.4
 """Share of the time left that the first network may take; the rest is the loop's."""
+
+_FEATURES_SHARE = 0.3
+"""Share of the budget that features for the look may take: the first recipe finds them there."""
+
+_LOOKING_SHARE = 0.6
+"""Share of the budget after which nothing further is looked for in the data."""
 
 _LADDER_SHARE = 0.2
 """Share of the time left after which no further simple model is fitted, two being the least."""
@@ -87,7 +93,12 @@ def run_project(options: Options, *, budget_s: float, listener: Listener) -> Pro
     with started(options, listener=listener) as project:
         problem = project.problem()
         project.check_images()
-        look_and_note(project, problem.split, budget_s=0.2 * budget_s)
+        look_and_note(
+            project,
+            problem.split,
+            budget_s=_FEATURES_SHARE * budget_s,
+            deadline=budget.begun + _LOOKING_SHARE * budget_s,
+        )
         plan = planned_baseline(project, problem, options)
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
         bench.pins = read_pins(project.folder)
@@ -144,8 +155,8 @@ def planned_baseline(project: Project, problem: Problem, options: Options) -> Pl
 def make_baseline(bench: ProjectBench, plan: Plan, options: Options, budget: Budget) -> Trial:
     """The ladder of simple models, then the first recipe, shortened to its share of the time."""
     listener = bench.project.listener
-    for larger in (sized, enlarged):
-        plan = larger(plan, options, bench.problem, seconds=budget.left_s, listener=listener)
+    for affordable in (sized, enlarged, afforded):
+        plan = affordable(plan, options, bench.problem, seconds=budget.left_s, listener=listener)
     _climb(bench, plan, budget)
     chosen = weighed(plan, options, bench.problem, listener=listener)
     recipe = bench.planned_baseline(chosen.recipe, seconds=_BASELINE_SHARE * budget.left_s)

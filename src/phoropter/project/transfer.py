@@ -24,8 +24,15 @@ LARGER_PX = 288
 """Side of images for frozen features of a network trained at 224 px. Random crops showed it
 objects larger than whole images do, and enlarging makes up for that (Touvron et al. 2019)."""
 
-_FEATURES_SHARE = 0.15
+_FEATURES_SHARE = 0.25
 """Of the time left, that the features at the larger size may take."""
+
+_MOST_SHARE = 0.55
+"""Of the time left, that any features of a first recipe may take: what follows takes seconds."""
+
+PHOTOS_PER_SECOND = 100.0
+"""Of which a quick CPU has decoded and computed the features at 224 px: where even it would be too
+slow, nothing is timed, for that decodes the whole set first."""
 
 
 def sized(
@@ -47,14 +54,17 @@ def sized(
     trunk = frozen_trunk(recipe)
     if decided or trunk in {"", "pixels"} or recipe.data.size >= LARGER_PX:
         return plan
-    needed = features_s(recipe, problem, listener=listener) * (LARGER_PX / recipe.data.size) ** 2
-    if needed > _FEATURES_SHARE * seconds:
+    larger = recipe.changed({"data.size": LARGER_PX})
+    quickly_s = len(problem.dataset) / PHOTOS_PER_SECOND
+    if quickly_s > _FEATURES_SHARE * seconds:
+        return plan
+    if features_s(larger, problem, listener=listener) > _FEATURES_SHARE * seconds:
         return plan
     reason = (
         f"Images of {LARGER_PX} px instead of {recipe.data.size}: there is time, and the network "
         "has learnt from enlarged ones."
     )
-    return _because(reason, plan, recipe.changed({"data.size": LARGER_PX}), listener)
+    return _because(reason, plan, larger, listener)
 
 
 ENLARGED_PX = 96
@@ -62,9 +72,6 @@ ENLARGED_PX = 96
 training images of CIFAR-10 a head on its features, asked twice (mirrored), was right on .760 of the
 test part at 96 and on .762 at 128 px; four passes of the upper layers at 96 px, for which there is
 time then, were right on .845 of the validation part, where the head was on .761."""
-
-_ENLARGED_SHARE = 0.55
-"""Of the time left, that their features may take: what follows on them takes seconds."""
 
 _ENLARGED_PATIENCE = 5
 
@@ -93,13 +100,49 @@ def enlarged(
         return plan
     change = {**on_pretrained(size=ENLARGED_PX), "train.patience": _ENLARGED_PATIENCE}
     larger = recipe.changed(change)
-    if features_s(larger, problem, listener=listener) > _ENLARGED_SHARE * seconds:
+    if features_s(larger, problem, listener=listener) > _MOST_SHARE * seconds:
         return plan
     reason = (
         f"Tiny photographs, enlarged to {ENLARGED_PX} px: frozen EfficientNet-Lite0 features, for "
         "which there is time, instead of a small network from scratch."
     )
     return _because(reason, plan, larger, listener)
+
+
+SMALLER_PX = (160, 128, 96, 64)
+
+
+def afforded(
+    plan: Plan, options: Options, problem: Problem, *, seconds: float, listener: Listener
+) -> Plan:
+    """The plan with smaller images, where the features of so many would take most of the time.
+
+    What the user decided about the images stays as it is.
+
+    Args:
+        plan: The first recipe.
+        options: What the user asked for.
+        problem: On what.
+        seconds: That are left for everything.
+        listener: Told of decoding and the like.
+    """
+    recipe = plan.recipe
+    decided = options.recipe is not None or "data.size" in options.settings
+    if decided or frozen_trunk(recipe) in {"", "pixels"}:
+        return plan
+    available = _MOST_SHARE * seconds
+    needed = len(problem.dataset) / PHOTOS_PER_SECOND
+    if needed <= available:
+        needed = features_s(recipe, problem, listener=listener)
+    if needed <= available:
+        return plan
+    fitting = [px for px in SMALLER_PX if needed * (px / recipe.data.size) ** 2 <= available]
+    size = max(fitting, default=min(SMALLER_PX))
+    reason = (
+        f"Images of {size} px instead of {recipe.data.size}: the features of "
+        f"{len(problem.dataset)} would take most of the time."
+    )
+    return _because(reason, plan, recipe.changed({"data.size": size}), listener)
 
 
 def weighed(plan: Plan, options: Options, problem: Problem, *, listener: Listener) -> Plan:
