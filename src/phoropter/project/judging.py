@@ -26,6 +26,7 @@ from phoropter.improvement.trial import Judgement
 from phoropter.metrics import named
 from phoropter.project.collecting import measure_curve
 from phoropter.project.combination import ALPHA
+from phoropter.project.combination import CODE as ENSEMBLE
 from phoropter.project.experience import experience
 from phoropter.project.folder import Folder, locked, run_folder
 from phoropter.project.notebook import Notebook
@@ -235,7 +236,7 @@ def judge_ensemble(
 
     Ensembles have looks of their own to spend (see `combination.ALPHA`).
     """
-    asked = sum("predict.ensemble" in step.change for step in notebook.steps())
+    asked = sum(step.finding == ENSEMBLE for step in notebook.steps())
     judgement = judge(reference, replace(challenger, predictions=honest), notebook)
     return replace(judgement, threshold=threshold(asked + 1, ALPHA))
 
