@@ -110,7 +110,7 @@ def test_members_trained_for_the_purpose_spend_no_look_at_ensembles(bench):
     for finding in ("imbalance", "ensemble"):
         change = {"predict.ensemble": [{"seed": 1}]}
         notebook.record_step(replace(turn_with(runs[1].run), finding=finding, change=change))
-        limits.append(judge_ensemble(*sides, sides[1].predictions, notebook).threshold)
+        limits.append(judge_ensemble(*sides, notebook).threshold)
     assert limits == pytest.approx([0.01 / 2, 0.01 / 6])
 
 
