@@ -93,6 +93,8 @@ def run_project(options: Options, *, budget_s: float, listener: Listener) -> Pro
         bench.pins = read_pins(project.folder)
         baseline = make_baseline(bench, options, budget)
         reference = led_to(project, bench, baseline.run)
+        if reference.run != baseline.run:  # which has had its time
+            reference = gone_on(bench, reference)
         loop = improve_from(bench, reference, budget, own=None)
         return close_project(project, problem, bench, loop, spent_s=lambda: budget.spent_s)
 
@@ -114,7 +116,7 @@ def improve_project(
         problem = project.problem()
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
         bench.pins = keep_pins(folder, pin=steering.pin, unpin=steering.unpin)
-        reference = steered(bench, reference_so_far(project, bench), steering)
+        reference = gone_on(bench, steered(bench, reference_so_far(project, bench), steering))
         loop = improve_from(bench, reference, budget, own=own or None)
         return close_project(project, problem, bench, loop, spent_s=lambda: budget.spent_s)
 
@@ -163,6 +165,18 @@ def make_baseline(bench: ProjectBench, options: Options, budget: Budget) -> Tria
     trial = bench.run(recipe, role="baseline")
     listener(Note(f"Baseline {recipe.model.name}: {_score(trial)}."))
     return trial
+
+
+def gone_on(bench: ProjectBench, reference: Trial) -> Trial:
+    """The reference, which goes on if the end of an earlier budget cut it.
+
+    Nothing else would finish it: its recipe is no change of the reference.
+    """
+    same = run_id(reference.recipe, bench.problem) == reference.run
+    if not (reference.cut and same) or bench.seconds_left() <= 0:
+        return reference
+    first = reference.run == baseline_run(bench.project)
+    return bench.run(reference.recipe, role="baseline" if first else "candidate")
 
 
 def latest(bench: ProjectBench, role: str) -> Recipe | None:
