@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding, Metric, Prescription
 from phoropter.improvement.loop import CUT, Loop
-from phoropter.improvement.trial import Candidate, Searched, Trial
+from phoropter.improvement.trial import Candidate, Judgement, Searched, Trial
 from phoropter.testing.fake_bench import FakeBench
 
 
@@ -171,3 +173,30 @@ def test_what_was_trained_is_put_together_last_and_needs_no_new_lot() -> None:
     assert len(together.asked) == 1
     assert loop.reference.recipe.predict.ensemble
     assert "ensemble" not in [turn.candidate.finding for turn in loop.turns()]
+
+
+class Truer(FakeBench):
+    """Every challenger is surer with the same answers: enough where no lot was drawn."""
+
+    def judge(self, reference: Trial, challenger: Trial, *, among: int = 1) -> Judgement:
+        found = super().judge(reference, challenger, among=among)
+        return replace(found, score_delta=-0.1, score_p_value=0.0)
+
+
+def test_an_ensemble_that_is_trained_for_the_purpose_is_a_new_lot() -> None:
+    drawn = cure(train__epochs=40, predict__ensemble=[{"seed": 1}])
+    bench = Truer(score=lambda recipe: 0.5, found=lambda recipe: (overfit(drawn),))
+    own, found = (list(loop_on(bench).turns(change)) for change in (drawn.change, None))
+    assert [turn.decision.accepted for turn in (own[0], *found)] == [False, False]
+    seeds = {"predict.ensemble": [{"seed": 1}]}
+    assert not next(loop_on(bench).turns(seeds)).decision.accepted
+
+
+def test_what_was_trained_before_draws_no_new_lot() -> None:
+    bench = Truer(score=lambda recipe: 0.5, found=lambda recipe: ())
+    loop = loop_on(bench)
+    loop.combiner = Together()
+    assert [turn.decision.accepted for turn in loop.turns()] == [True]
+    for change in ({"predict.calibration": "temperature"}, {"predict.ensemble": []}):
+        again = next(loop.turns(change))  # of the ensemble, with the networks that it has
+        assert again.decision.accepted

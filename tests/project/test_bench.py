@@ -7,7 +7,7 @@ import pytest
 
 from phoropter.core.recipe import Recipe
 from phoropter.project.bench import ProjectBench
-from phoropter.project.judging import evidence_of
+from phoropter.project.judging import evidence_of, judge_ensemble
 from phoropter.project.opened import started
 from phoropter.project.options import Options
 from phoropter.project.results import Step
@@ -101,6 +101,17 @@ def test_a_trial_is_judged_once_and_diagnosed(bench):
     assert bench.judge(worst, better) == first
     assert bench.project.notebook.looks == 1
     assert all(finding.code for finding in bench.findings(better))
+
+
+def test_members_trained_for_the_purpose_spend_no_look_at_ensembles(bench):
+    runs = [bench.run(MLP.changed({"model.name": name})) for name in ("majority", "logistic")]
+    sides, notebook = [bench.of(trial) for trial in runs], bench.project.notebook
+    limits = []
+    for finding in ("imbalance", "ensemble"):
+        change = {"predict.ensemble": [{"seed": 1}]}
+        notebook.record_step(replace(turn_with(runs[1].run), finding=finding, change=change))
+        limits.append(judge_ensemble(*sides, notebook).threshold)
+    assert limits == pytest.approx([0.01 / 2, 0.01 / 6])
 
 
 def test_without_an_accepted_step_a_run_leads_to_itself(bench):

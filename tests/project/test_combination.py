@@ -10,12 +10,15 @@ from phoropter.bundle.load import load
 from phoropter.core.errors import UsageError
 from phoropter.core.predictions import read_predictions
 from phoropter.core.recipe import Recipe
+from phoropter.metrics import named
 from phoropter.models.build import build_trunk
 from phoropter.project.bench import ProjectBench
 from phoropter.project.combination import combination
 from phoropter.project.opened import started
 from phoropter.project.options import Options
+from phoropter.project.results import Step
 from phoropter.project.run_record import read_run
+from phoropter.project.steering import Steering, steered
 from phoropter.training.execute import predicted
 
 MLP = Recipe().changed(
@@ -155,6 +158,54 @@ def test_what_was_trained_anyway_is_put_together(made):
         record = bench.of(trial)
         assert combination(rivals, record, record.summary.schema).recipe == recipe
         assert combination(rivals, sure(record), record.summary.schema) is None
+
+
+def test_the_loop_and_the_user_compare_what_the_members_were_not_chosen_by(write_digits, tmp_path):
+    project = tmp_path / "p.phoropter"
+    with started(
+        Options(write_digits(tmp_path / "d", each=40), project), listener=lambda event: None
+    ) as opened:
+        bench = ProjectBench(opened, opened.problem(), lambda: 60.0, None)
+        first = bench.run(MLP, role="baseline")
+        for name in ("random_forest", "logistic", "knn"):
+            bench.run(MLP.changed({**FOREST, "model.name": name}), role="ladder")
+        candidate, recipe = bench.combined(first)
+        trial = bench.run(recipe)
+        judged = bench.judge(first, trial)
+        step = noted_step(candidate, judged.comparison)
+        opened.notebook.record_step(step)
+        # Another process knows the files alone.
+        again = ProjectBench(opened, opened.problem(), lambda: 60.0, None)
+        record = again.of(trial)
+        said = [named("log_loss")(one) for one in (record.honest, record.predictions)]
+        assert said[0] > said[1]  # the latter chose the members
+        assert judged.score_delta == pytest.approx(said[0] - first.loss)
+        assert again.judge(first, trial) == replace(judged, threshold=0.025 / 2)
+        taken = steered(again, first, Steering(accept=1))
+        assert taken.run == trial.run
+        assert opened.notebook.steps()[-1].delta == step.delta
+        warm = again.run(recipe.changed({"predict.calibration": "temperature"}))
+        flattered = [named("log_loss")(again.of(one).predictions) for one in (trial, warm)]
+        found = again.judge(trial, warm)  # the same networks
+        assert found.score_delta == pytest.approx(flattered[1] - flattered[0])
+    by_hand = phoropter.compare(first.run, trial.run, project=project)
+    assert (by_hand.delta, by_hand.looks) == (step.delta, 1)
+
+
+def noted_step(candidate, comparison):
+    """The turn of the loop that refused an ensemble."""
+    told = {key: getattr(comparison, key) for key in ("a", "b", "metric", "delta", "low", "high")}
+    return Step(
+        number=1,
+        finding=candidate.finding,
+        change=candidate.change,
+        advice=candidate.advice,
+        verdict=comparison.verdict,
+        accepted=False,
+        reason="",
+        seconds=0.0,
+        **told,
+    )
 
 
 def sure(record):

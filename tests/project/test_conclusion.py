@@ -73,6 +73,12 @@ def test_the_network_is_ahead(record, spoken, logistic):
     assert "+0.2000 [+0.1" in sentence
 
 
+def test_an_ensemble_is_ahead_by_what_did_not_choose_its_members(record, spoken, logistic):
+    flattered = replace(record("net", spoken(0.9)), honest=spoken(0.75))
+    _, sentence = conclude(flattered, logistic(0.7), ())
+    assert "accuracy +0.0500 [" in sentence
+
+
 def test_the_simple_model_is_ahead(record, spoken, logistic):
     _, sentence = conclude(record("net", spoken(0.7)), logistic(0.9), ())
     assert sentence.startswith("The simple model wins: logistic is ahead")

@@ -1,6 +1,7 @@
 """What was tried is read back from the notebook, and shared with other projects on request."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from phoropter.core.recipe import Recipe
 from phoropter.core.records import Metric
 from phoropter.project.experience import SHARED, experience, share_experience
 from phoropter.project.notebook import Notebook
-from phoropter.project.results import Step
+from phoropter.project.results import STEERING, Step
 
 
 @pytest.fixture
@@ -57,6 +58,18 @@ def test_a_step_is_a_share_of_the_error_that_was_left(notebook):
     assert (one.finding, one.kind, one.here) == ("undertrained", "train.epochs up", True)
     assert (one.share, one.gain) == pytest.approx((0.1, 0.02))
     assert one.variance == pytest.approx((0.02 / 0.2) ** 2)
+
+
+def test_the_users_word_on_a_step_leaves_its_outcome_known(notebook, monkeypatch, tmp_path):
+    place = tmp_path / "experience.json"
+    monkeypatch.setenv(SHARED, str(place))
+    book = notebook("p")
+    book.record_step(step("p"))
+    measured = experience(book)
+    book.record_step(replace(step("p"), number=2, finding=STEERING, accepted=True))
+    assert experience(book) == measured
+    share_experience(book)
+    assert [row["finding"] for row in json.loads(place.read_text()).values()] == ["undertrained"]
 
 
 def test_of_errors_a_fall_is_a_gain(notebook):

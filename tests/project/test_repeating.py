@@ -10,9 +10,17 @@ import pytest
 import phoropter
 from phoropter.cli.main import main
 from phoropter.core.errors import UsageError
+from phoropter.core.recipe import Recipe
 from phoropter.project.folder import Folder
 from phoropter.project.notebook import Notebook
-from phoropter.project.repeating import ROLE, Over, pooled_spread, read_over
+from phoropter.project.repeating import (
+    ROLE,
+    Over,
+    pooled_spread,
+    read_over,
+    repeated,
+    repeats_of,
+)
 from phoropter.project.run_record import read_run
 
 NETWORK = {
@@ -122,6 +130,31 @@ def test_a_run_is_not_compared_with_itself(compared):
     folder, (plain, _, _) = compared
     with pytest.raises(UsageError, match="not compared with itself"):
         phoropter.compare(plain.a, plain.a, project=folder / "p", over="seeds=2")
+
+
+def test_no_two_repetitions_share_a_training():
+    drawn = Recipe().changed({"predict.ensemble": [{"seed": 1}, {"seed": 4}, {"train.lr": 0.1}]})
+    for recipe in (drawn, Recipe().changed({"seed": 7})):
+        assert repeated(recipe, 0) == recipe
+        trained = [member for number in range(3) for member in repeated(recipe, number).members]
+        assert len({member.digest for member in trained}) == 3 * len(recipe.members)
+        assert trained[0].changed({"seed": 0}) == trained[-len(recipe.members)].changed({"seed": 0})
+
+
+def test_the_repetitions_of_an_ensemble_are_known_again(write_digits, tmp_path):
+    data, project = write_digits(tmp_path / "d", each=12), tmp_path / "p"
+    forest = {**NETWORK, "model.name": "random_forest"}
+    single, both = (
+        phoropter.train(data, project=project, settings={**forest, "predict.ensemble": others}).run
+        for others in ([], [{"seed": 1}])
+    )
+    found = phoropter.compare(single, both, project=project, over="seeds=3")
+    assert found.trainings == 3
+    runs = [read_run(path) for path in sorted((project / "runs").iterdir())]
+    sides = {name: read_run(project / "runs" / name) for name in (single, both)}
+    seeds = [sorted(one.recipe.seed for one in repeats_of(side, runs)) for side in sides.values()]
+    # What the ensembles are made of are runs as well: of seeds 0 to 5.
+    assert seeds == [[0, 1, 2, 3, 4, 5], [0, 2, 4]]
 
 
 def test_the_spread_is_pooled():

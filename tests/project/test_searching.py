@@ -59,13 +59,14 @@ def test_the_best_of_what_was_searched_is_told_trial_by_trial(told):
 
 def test_what_is_pinned_stays_and_without_time_nothing_is_run(told):
     bench, _ = told
-    reference = bench.run(MLP, role="baseline")
+    accepted = MLP.changed({"model.dropout": 0.4})
+    reference = bench.run(accepted, role="baseline")
     bench.pins = ("model", "train.epochs", "train.batch_size")
     ProjectSearcher(bench, MLP).searched(reference, seconds_left=lambda: 60.0)
     runs = {run for run, role, _ in bench.project.notebook.runs() if role == "candidate"}
     tried = [bench.trial(bench.project.folder.runs / run).recipe for run in runs]
     assert tried
-    assert {recipe.model for recipe in tried} == {MLP.model}
+    assert {recipe.model for recipe in tried} == {accepted.model}
     assert {(recipe.train.epochs, recipe.train.batch_size) for recipe in tried} == {(2, 64)}
     late = ProjectSearcher(bench, MLP.changed({"seed": 1}))
     assert late.searched(reference, seconds_left=lambda: 0.0) is None

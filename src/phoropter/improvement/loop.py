@@ -100,7 +100,7 @@ class Loop:
         self.tried.add(recipe.digest)
         challenger = self.bench.run(recipe)
         if not challenger.cut:
-            yield self._turn(candidate, challenger)
+            yield self._turn(candidate, challenger, trained_before=True)
 
     def _candidates(self) -> list[Candidate]:
         return ranked(
@@ -125,13 +125,20 @@ class Loop:
         self.stopped_by = "budget" if self._left_out else "nothing worth trying"
         return None
 
-    def _turn(self, candidate: Candidate, challenger: Trial, *, among: int = 1) -> Turn:
+    def _turn(
+        self,
+        candidate: Candidate,
+        challenger: Trial,
+        *,
+        among: int = 1,
+        trained_before: bool = False,
+    ) -> Turn:
         reference = self.reference
         judgement = self.bench.judge(reference, challenger, among=among)
         decision = decide(
             judgement,
             greater_is_better=self.greater_is_better,
-            retrained=_retrained(reference.recipe, challenger.recipe),
+            retrained=not trained_before and _retrained(reference.recipe, challenger.recipe),
         )
         if challenger.cut:
             # Its best pass is a network like any other, and may be better already.
@@ -142,7 +149,6 @@ class Loop:
 
 
 def _retrained(reference: Recipe, challenger: Recipe) -> bool:
-    """Whether a new lot was drawn; an ensemble averages what was drawn before."""
-    if challenger.predict.ensemble:
-        return False
-    return challenger.trained_as != reference.trained_as
+    """Whether a new lot was drawn: one of the networks is none of the reference's."""
+    known = [member.trained_as for member in reference.members]
+    return any(member.trained_as not in known for member in challenger.members)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from phoropter.core.events import Note
-from phoropter.core.predictions import Predictions
+from phoropter.core.predictions import Predictions, write_predictions
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding
 from phoropter.core.run_records import Epoch
@@ -34,7 +34,7 @@ from phoropter.project.judging import (
 from phoropter.project.opened import Project
 from phoropter.project.pins import covers, left_alone
 from phoropter.project.repeating import ROLE as REPEAT
-from phoropter.project.run_record import RunRecord, read_run
+from phoropter.project.run_record import HONEST, RunRecord, read_run
 from phoropter.training.estimate import LEAST_SHARE, shortened, views_s
 from phoropter.training.execute import execute, is_classic
 from phoropter.training.problem import Problem, run_id
@@ -109,6 +109,8 @@ class ProjectBench:
             losing=None if against is None else self._losing(recipe, against),
             listener=self.project.listener,
         )
+        if recipe.digest in self._honest:
+            write_predictions(path / HONEST, self._honest[recipe.digest])
         self._records.pop(path.name, None)  # it may have gone on since it was read
         record = self.record(path)
         facts = {"recipe": recipe.model_dump(), "score": record.score}
@@ -196,9 +198,8 @@ class ProjectBench:
     def judge(self, reference: Trial, challenger: Trial, *, among: int = 1) -> Judgement:
         """The paired comparison; counts as `among` looks, of which the challenger is the best."""
         sides = self.of(reference), self.of(challenger)
-        honest = self._honest.get(challenger.recipe.digest)
-        if honest is not None:
-            return judge_ensemble(*sides, honest, self.project.notebook)
+        if challenger.recipe.digest in self._honest:
+            return judge_ensemble(*sides, self.project.notebook)
         return judge(*sides, self.project.notebook, among=among)
 
     def combined(self, reference: Trial) -> tuple[Candidate, Recipe] | None:

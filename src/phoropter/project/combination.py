@@ -67,7 +67,7 @@ def combination(
     recipe = ensemble_recipe(chosen, like=reference.recipe)
     said = [run.predictions for run in groups[best]]
     honest = _decoded(cross_combined(said, seed=reference.recipe.seed), recipe, schema)
-    if _loss(honest) >= _loss(reference.predictions):
+    if _loss(honest) >= _loss(reference.compared):
         return None
     advice = f"Average the answers of models that are there anyway: {described(chosen)}."
     change = difference(reference.recipe, recipe)

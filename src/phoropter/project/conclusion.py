@@ -130,8 +130,8 @@ def _on_luck(count: int, flattered: Metric) -> str:
 def _against(simple: RunRecord, final: RunRecord) -> Comparison:
     """The paired difference; stated, not used to choose, and so no look."""
     return compare(
-        simple.predictions,
-        final.predictions,
+        simple.compared,
+        final.compared,
         final.summary.metric,
         names=(simple.summary.run, final.summary.run),
         looks=1,

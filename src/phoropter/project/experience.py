@@ -15,7 +15,7 @@ from phoropter.core.recipe import Recipe
 from phoropter.improvement.prescriptions.experience import Tried, kind_of
 from phoropter.metrics import named
 from phoropter.project.notebook import Notebook
-from phoropter.project.results import Step
+from phoropter.project.results import STEERING, Step
 
 SHARED = "PHOROPTER_EXPERIENCE"
 """Names the file in which all projects of a user keep what was tried; none is kept without it."""
@@ -62,13 +62,16 @@ def share_experience(notebook: Notebook) -> None:
 
 
 def _tried(notebook: Notebook) -> dict[str, Tried]:
-    """What the steps brought, by the pair of runs that were compared."""
+    """What the steps brought, by the pair of runs that were compared.
+
+    The user's word on a step is none: it compares the same pair again, or with another reference.
+    """
     facts: dict[str, Mapping[str, Any]] = {}
     for run, _, noted in notebook.runs():
         facts[run] = {**facts.get(run, {}), **noted}
     found: dict[str, Tried] = {}
     for step in notebook.steps():
-        one = _from_step(step, facts.get(step.a))
+        one = _from_step(step, facts.get(step.a)) if step.finding != STEERING else None
         if one is not None:
             found[f"{step.a}/{step.b}"] = one
     return found

@@ -26,6 +26,7 @@ from phoropter.improvement.trial import Judgement
 from phoropter.metrics import named
 from phoropter.project.collecting import measure_curve
 from phoropter.project.combination import ALPHA
+from phoropter.project.combination import CODE as ENSEMBLE
 from phoropter.project.experience import experience
 from phoropter.project.folder import Folder, locked, run_folder
 from phoropter.project.notebook import Notebook
@@ -228,15 +229,13 @@ def compare_runs(
     return within(spread_known(comparison, {**rivals, **own}), rope)
 
 
-def judge_ensemble(
-    reference: RunRecord, challenger: RunRecord, honest: Predictions, notebook: Notebook
-) -> Judgement:
-    """The same of an ensemble, by what it says of samples that did not choose its members.
+def judge_ensemble(reference: RunRecord, challenger: RunRecord, notebook: Notebook) -> Judgement:
+    """The same of an ensemble of finished runs.
 
-    Ensembles have looks of their own to spend (see `combination.ALPHA`).
+    Such have looks of their own to spend (see `combination.ALPHA`).
     """
-    asked = sum("predict.ensemble" in step.change for step in notebook.steps())
-    judgement = judge(reference, replace(challenger, predictions=honest), notebook)
+    asked = sum(step.finding == ENSEMBLE for step in notebook.steps())
+    judgement = judge(reference, challenger, notebook)
     return replace(judgement, threshold=threshold(asked + 1, ALPHA))
 
 
@@ -245,7 +244,8 @@ def judge(
 ) -> Judgement:
     """The paired tests of two runs; a pair that was compared before is no new look.
 
-    One that has gone on since then, with more time, is.
+    One that has gone on since then, with more time, is. Ensembles that were chosen on the
+    validation part are judged by what they say of samples that did not choose their members.
 
     Args:
         reference: To be beaten.
@@ -254,26 +254,29 @@ def judge(
         among: How many.
     """
     names = (reference.summary.run, challenger.summary.run)
+    sides = _said(reference, challenger)
     known = notebook.comparison(*names)
-    if known is not None and not _is_of(known, reference, challenger):
+    if known is not None and not _is_of(known, *sides):
         known = None
     looks = known.looks if known is not None else notebook.looks + among
-    comparison = known or compare(
-        reference.predictions,
-        challenger.predictions,
-        reference.summary.metric,
-        names=names,
-        looks=looks,
-    )
+    comparison = known or compare(*sides, reference.summary.metric, names=names, looks=looks)
     if known is None:
         notebook.record_comparison(comparison)
     limit = threshold(looks)
-    proper = proper_score_test(reference.predictions, challenger.predictions, decisive=limit)
+    proper = proper_score_test(*sides, decisive=limit)
     return Judgement(comparison, proper.delta, proper.p_value, limit)
 
 
-def _is_of(known: Comparison, reference: RunRecord, challenger: RunRecord) -> bool:
+def _said(reference: RunRecord, challenger: RunRecord) -> tuple[Predictions, Predictions]:
+    """What is compared of the two; the same networks are flattered alike, and may say all."""
+    networks = [[one.trained_as for one in run.recipe.members] for run in (reference, challenger)]
+    if networks[0] == networks[1]:
+        return reference.predictions, challenger.predictions
+    return reference.compared, challenger.compared
+
+
+def _is_of(known: Comparison, reference: Predictions, challenger: Predictions) -> bool:
     """Whether a comparison on record is of what the two runs say today."""
     metric = named(known.metric)
-    delta = metric(challenger.predictions) - metric(reference.predictions)
+    delta = metric(challenger) - metric(reference)
     return math.isclose(delta, known.delta, rel_tol=0.0, abs_tol=1e-9)

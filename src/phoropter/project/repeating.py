@@ -134,11 +134,34 @@ def repeats_of(record: RunRecord, runs: Iterable[RunRecord]) -> list[RunRecord]:
     own, ids = record.recipe, set(record.predictions.ids)
     found = {own.seed: record}
     for one in runs:
-        alike = one.recipe.changed({"seed": own.seed}) == own
+        earlier, later = sorted((own, one.recipe), key=lambda recipe: recipe.seed)
+        times, between = divmod(later.seed - earlier.seed, _seeds_taken(earlier))
+        alike = not between and repeated(earlier, times) == later
         measured = one.summary.metric == record.summary.metric and set(one.predictions.ids) == ids
         if alike and measured:
             found.setdefault(one.recipe.seed, one)
     return list(found.values())
+
+
+def repeated(recipe: Recipe, number: int) -> Recipe:
+    """The recipe with the seeds of its repetition of that number, which shares no training.
+
+    >>> ensemble = Recipe().changed({"predict.ensemble": [{"seed": 1}, {"train.lr": 0.1}]})
+    >>> [member.seed for member in repeated(ensemble, 2).members]
+    [4, 5, 4]
+    """
+    by = number * _seeds_taken(recipe)
+    members = [
+        {key: value + by if key == "seed" else value for key, value in change.items()}
+        for change in recipe.predict.ensemble
+    ]
+    return recipe.changed({"seed": recipe.seed + by, "predict.ensemble": members})
+
+
+def _seeds_taken(recipe: Recipe) -> int:
+    """From the lowest seed of the members to the highest; one where there is no ensemble."""
+    seeds = [member.seed for member in recipe.members]
+    return max(seeds) - min(seeds) + 1
 
 
 def pooled_spread(groups: Iterable[list[float]]) -> float | None:
@@ -182,7 +205,7 @@ def _trained(
     for number in range(count):
         project.listener(Progress("seeds", number, count))
         for record, said in zip(pair, spoken, strict=True):
-            recipe = record.recipe.changed({"seed": record.recipe.seed + number})
+            recipe = repeated(record.recipe, number)
             said.append(_made(project, problem, recipe).predictions)
     project.listener(Progress("seeds", count, count))
     return spoken

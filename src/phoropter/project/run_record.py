@@ -23,6 +23,10 @@ from phoropter.training.problem import Problem
 from phoropter.training.signals import read_signals
 from phoropter.training.summary import RECORDS, check_files, read_preprocessing, read_summary
 
+HONEST = "honest_predictions.parquet"
+"""Of an ensemble that was chosen on the validation part: what it says of samples that did not
+choose its members."""
+
 
 @dataclass(frozen=True, eq=False)
 class RunRecord:
@@ -41,6 +45,7 @@ class RunRecord:
         decoding: The temperature and the decision that follow the network.
         signals: What happened inside the network, one row a sampled pass.
         dynamics: How the samples of `train_predictions` fared in these passes.
+        honest: What is compared instead of `predictions`, where these choose the run's members.
     """
 
     path: Path
@@ -55,6 +60,12 @@ class RunRecord:
     decoding: Decoding = field(default_factory=Decoding)
     signals: tuple[PassSignals, ...] = ()
     dynamics: SampleDynamics | None = None
+    honest: Predictions | None = None
+
+    @property
+    def compared(self) -> Predictions:
+        """The predictions on the validation part by which the run is judged against others."""
+        return self.predictions if self.honest is None else self.honest
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
@@ -101,7 +112,7 @@ def read_run(path: Path) -> RunRecord:
         )
     summary = read_summary(path)
     check_files(path, RECORDS)
-    train = path / "train_predictions.parquet"
+    train, honest = path / "train_predictions.parquet", path / HONEST
     return RunRecord(
         path=path,
         summary=summary,
@@ -114,4 +125,5 @@ def read_run(path: Path) -> RunRecord:
         decoding=read_decoding(path),
         signals=read_signals(path),
         dynamics=read_dynamics(path),
+        honest=read_predictions(honest) if honest.exists() else None,
     )

@@ -45,7 +45,7 @@ class ProjectSearcher:
         unfit = 0
         while unfit < MOST_UNFIT and not _is_over(trials):
             asked = search.ask()
-            recipe = restored(asked, self.base, self.bench.pins)
+            recipe = restored(asked, reference.recipe, self.bench.pins)
             trial = self._tried(recipe, seconds_left())
             search.tell(asked, None if trial is None else trial.loss)
             if trial is None:

@@ -14,6 +14,7 @@ from typing import Any
 from phoropter.core.checksums import write_record
 from phoropter.core.errors import InputError
 from phoropter.core.events import Listener, Note
+from phoropter.core.recipe import Recipe, read_recipe
 from phoropter.improvement.loop import Loop, Turn
 from phoropter.improvement.search import has_search
 from phoropter.improvement.trial import Trial
@@ -33,7 +34,7 @@ from phoropter.project.searching import ProjectSearcher
 from phoropter.project.steering import Steering, steered
 from phoropter.project.tracking import tracked
 from phoropter.project.transfer import afforded, enlarged, sized, weighed
-from phoropter.training.problem import Problem
+from phoropter.training.problem import Problem, run_id
 
 _BASELINE_SHARE = 0.4
 """Share of the time left that the first network may take; the rest is the loop's."""
@@ -99,11 +100,12 @@ def run_project(options: Options, *, budget_s: float, listener: Listener) -> Pro
             budget_s=_FEATURES_SHARE * budget_s,
             deadline=budget.begun + _LOOKING_SHARE * budget_s,
         )
-        plan = planned_baseline(project, problem, options)
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
         bench.pins = read_pins(project.folder)
-        baseline = make_baseline(bench, plan, options, budget)
+        baseline = make_baseline(bench, options, budget)
         reference = led_to(project, bench, baseline.run)
+        if reference.run != baseline.run:  # which has had its time
+            reference = gone_on(bench, reference)
         loop = improve_from(bench, reference, budget, own=None)
         return close_project(project, problem, bench, loop, spent_s=lambda: budget.spent_s)
 
@@ -125,7 +127,7 @@ def improve_project(
         problem = project.problem()
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
         bench.pins = keep_pins(folder, pin=steering.pin, unpin=steering.unpin)
-        reference = steered(bench, reference_so_far(project, bench), steering)
+        reference = gone_on(bench, steered(bench, reference_so_far(project, bench), steering))
         loop = improve_from(bench, reference, budget, own=own or None)
         return close_project(project, problem, bench, loop, spent_s=lambda: budget.spent_s)
 
@@ -152,22 +154,60 @@ def planned_baseline(project: Project, problem: Problem, options: Options) -> Pl
     return Plan(plan.recipe.changed(options.settings), plan.reasons)
 
 
-def make_baseline(bench: ProjectBench, plan: Plan, options: Options, budget: Budget) -> Trial:
-    """The ladder of simple models, then the first recipe, shortened to its share of the time."""
+def make_baseline(bench: ProjectBench, options: Options, budget: Budget) -> Trial:
+    """The ladder of simple models, then the first recipe, shortened to its share of the time.
+
+    A project that has begun goes on from its own, however they would be planned today: what was
+    accepted since then follows on it.
+    """
     listener = bench.project.listener
-    for affordable in (sized, enlarged, afforded):
-        plan = affordable(plan, options, bench.problem, seconds=budget.left_s, listener=listener)
-    _climb(bench, plan, budget)
-    chosen = weighed(plan, options, bench.problem, listener=listener)
-    recipe = bench.planned_baseline(chosen.recipe, seconds=_BASELINE_SHARE * budget.left_s)
+    asked = options.recipe is not None or options.settings
+    recipe = None if asked else latest(bench, "baseline")
+    if recipe is not None:
+        listener(Note("The first recipe is the one that this project began with."))
+        _climb(bench, latest(bench, "ladder") or recipe, budget)
+    else:
+        plan = planned_baseline(bench.project, bench.problem, options)
+        for affordable in (sized, enlarged, afforded):
+            plan = affordable(
+                plan, options, bench.problem, seconds=budget.left_s, listener=listener
+            )
+        _climb(bench, plan.recipe, budget)
+        plan = weighed(plan, options, bench.problem, listener=listener)
+        recipe = bench.planned_baseline(plan.recipe, seconds=_BASELINE_SHARE * budget.left_s)
     trial = bench.run(recipe, role="baseline")
     listener(Note(f"Baseline {recipe.model.name}: {_score(trial)}."))
     return trial
 
 
-def _climb(bench: ProjectBench, plan: Plan, budget: Budget) -> None:
+def gone_on(bench: ProjectBench, reference: Trial) -> Trial:
+    """The reference, which goes on if the end of an earlier budget cut it.
+
+    Nothing else would finish it: its recipe is no change of the reference.
+    """
+    same = run_id(reference.recipe, bench.problem) == reference.run
+    if not (reference.cut and same) or bench.seconds_left() <= 0:
+        return reference
+    first = reference.run == baseline_run(bench.project)
+    return bench.run(reference.recipe, role="baseline" if first else "candidate")
+
+
+def latest(bench: ProjectBench, role: str) -> Recipe | None:
+    """The recipe of the project's latest run of this role, with its seed, on the same problem."""
+    project = bench.project
+    for run in reversed([run for run, known, _ in project.notebook.runs() if known == role]):
+        place = project.folder.runs / run / "recipe.yaml"
+        if not place.exists():
+            continue
+        recipe = read_recipe(place)
+        if recipe.seed == project.settings.seed and run_id(recipe, bench.problem) == run:
+            return recipe
+    return None
+
+
+def _climb(bench: ProjectBench, first: Recipe, budget: Budget) -> None:
     """Fits the simple models, two at least, while they take little of the time."""
-    simple = ladder(plan.recipe, samples=len(bench.problem.rows("train")))
+    simple = ladder(first, samples=len(bench.problem.rows("train")))
     end = time.monotonic()
     for at, recipe in enumerate(simple):
         trial = bench.run(recipe, role="ladder")
