@@ -5,7 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from phoropter.core.events import Note
 from phoropter.core.recipe import Recipe
+from phoropter.core.records import Finding, Prescription
+from phoropter.improvement.loop import Loop
 from phoropter.project.bench import ProjectBench
 from phoropter.project.judging import evidence_of
 from phoropter.project.opened import started
@@ -178,3 +181,19 @@ def test_the_evidence_has_what_was_recorded_inside_the_network(bench):
     classic = bench.of(bench.run(MLP.changed({"model.name": "majority"})))
     assert evidence_of(classic, {}).signals == ()
     assert evidence_of(classic, {}).dynamics is None
+
+
+def test_a_change_that_a_loss_of_ones_own_cannot_take_does_not_end_the_loop(bench, monkeypatch):
+    reference = bench.run(
+        MLP.changed({"train.loss": "torch.nn:MultiMarginLoss", "train.epochs": 1}), role="baseline"
+    )
+    changes = [{"train.class_weights": "balanced"}, {"model.name": "majority"}]
+    cures = [Prescription(change, "Change it.", 0.1, 1.0, "") for change in changes]
+    finding = Finding("imbalance", "warning", 1.0, "", {}, tuple(cures))
+    monkeypatch.setattr(ProjectBench, "findings", lambda self, trial: (finding,))
+    notes = []
+    loop = Loop(bench, reference, True, lambda: 60.0, listener=notes.append)
+    (turn,) = loop.turns()
+    assert turn.challenger.recipe.model.name == "majority"
+    (note,) = [event for event in notes if isinstance(event, Note)]
+    assert note.text.startswith("Left out: --set train.class_weights=balanced. The loss ")
