@@ -8,6 +8,7 @@ import pytest
 from phoropter.core.events import Note
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding, Prescription
+from phoropter.data.corrections import Correction, corrected, relabelled
 from phoropter.improvement.loop import Loop
 from phoropter.project.bench import ProjectBench
 from phoropter.project.judging import evidence_of
@@ -197,3 +198,20 @@ def test_a_change_that_a_loss_of_ones_own_cannot_take_does_not_end_the_loop(benc
     assert turn.challenger.recipe.model.name == "majority"
     (note,) = [event for event in notes if isinstance(event, Note)]
     assert note.text.startswith("Left out: --set train.class_weights=balanced. The loss ")
+
+
+def test_what_was_tried_on_labels_since_corrected_is_tried_again(bench):
+    opened = bench.project
+    tried = bench.run(MLP.changed({"model.name": "majority"}))
+    opened.notebook.record_step(turn_with(tried.run))
+    assert bench.tried_digests() == {tried.recipe.digest}
+    mended = corrected(opened.found, [relabelled_sample(bench.problem)])
+    opened = replace(opened, dataset=mended)
+    assert ProjectBench(opened, opened.problem(), lambda: 60.0, None).tried_digests() == set()
+
+
+def relabelled_sample(problem):
+    """A correction of the first sample of the validation part."""
+    name = problem.split.table.filter(part="val")["id"][0]
+    label = "eight" if name.startswith("three") else "three"
+    return Correction(name, "Wrong.", relabelled(label), accepted=True)
