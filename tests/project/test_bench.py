@@ -1,5 +1,6 @@
 """Runs made on an opened project, without the line around them."""
 
+import shutil
 import time
 from dataclasses import replace
 
@@ -215,3 +216,22 @@ def relabelled_sample(problem):
     name = problem.split.table.filter(part="val")["id"][0]
     label = "eight" if name.startswith("three") else "three"
     return Correction(name, "Wrong.", relabelled(label), accepted=True)
+
+
+@pytest.mark.parametrize("file", ["history.jsonl", "run.json", None])
+def test_a_judged_run_that_goes_on_or_is_gone_does_not_stand_in_the_way(bench, file):
+    """Stopped while it goes on, its history is longer than its summary says."""
+    bench.deadline = time.monotonic()
+    cut = bench.run(MLP)
+    bench.project.notebook.record_step(turn_with(cut.run))
+    folder = bench.of(cut).path
+    if file == "history.jsonl":
+        (folder / file).write_text((folder / file).read_text("utf-8") * 2, "utf-8")
+    elif file is None:
+        shutil.rmtree(folder)
+    else:
+        (folder / file).unlink()
+    anew = ProjectBench(bench.project, bench.problem, lambda: 60.0, None)
+    assert anew.tried_digests() == set()
+    assert not anew.run(MLP).cut
+    assert anew.tried_digests() == {MLP.digest}

@@ -41,7 +41,7 @@ from phoropter.training.estimate import LEAST_SHARE, shortened, views_s
 from phoropter.training.execute import execute, is_classic
 from phoropter.training.problem import Problem, run_id
 from phoropter.training.records import Losing
-from phoropter.training.summary import UNFINISHED, is_done
+from phoropter.training.summary import SUMMARY, UNFINISHED, is_done, read_summary
 from phoropter.training.twins import twin
 
 
@@ -224,7 +224,7 @@ class ProjectBench:
         The ladder's have yet to compete, runs that the budget cut have yet to be finished, and
         parts of the data and other seeds prove nothing about the whole. Those of a turn that was
         stopped before its verdict have yet to be judged. What was said of labels that have been
-        corrected since says nothing of these.
+        corrected since says nothing of these, and runs that were deleted may be made again.
         """
         runs, apart = self.project.folder.runs, {"ladder", ROLE, REPEAT}
         judged = {step.b for step in self.project.notebook.steps()}
@@ -237,7 +237,8 @@ class ProjectBench:
         return {
             recipe.digest
             for run, recipe in recipes.items()
-            if recipe and not _is_cut(self.record(runs / run).summary)
+            # Of a run that is going on only its summary is what it was.
+            if recipe and (runs / run / SUMMARY).exists() and not _is_cut(read_summary(runs / run))
         }
 
     def of(self, trial: Trial) -> RunRecord:
