@@ -71,7 +71,7 @@ def test_very_late_looks_are_not_paid_for(rivals):
     a, b = rivals(100, seed=0, edge=4.0)
     p_value = permutation_p(a, b, named("macro_f1"), decisive=1e-9, seed=0)
     assert p_value == 1 / (1 + MOST_DRAWS)
-    assert p_value < threshold(69)
+    assert threshold(71) < p_value <= threshold(70)  # the last look at which it decides
 
 
 def test_counting_kinds_together_changes_nothing(rivals):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
+from phoropter.core.errors import BrokenContractError, InputError, PhoropterError, UsageError
+from phoropter.core.events import Note
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding, Metric, Prescription
 from phoropter.improvement.loop import CUT, Loop
@@ -103,6 +105,52 @@ def test_the_users_own_change_is_tried_first() -> None:
     loop = loop_on(bench)
     turns = list(loop.turns({"train.lr": 0.5}))
     assert [turn.challenger.recipe.train.lr for turn in turns] == [0.5]
+
+
+@dataclass
+class Picky(FakeBench):
+    """Fails on 40 epochs, when the run is planned or when it is made."""
+
+    error: PhoropterError = UsageError("It does not fit.")  # noqa: RUF009 - never changed
+    when_made: bool = False
+
+    def planned(self, recipe: Recipe, *, seconds: float, like: Recipe) -> Recipe | None:
+        if recipe.train.epochs == 40 and not self.when_made:
+            raise self.error
+        return super().planned(recipe, seconds=seconds, like=like)
+
+    def run(self, recipe: Recipe, *, against: Trial | None = None) -> Trial:
+        if recipe.train.epochs == 40:
+            raise self.error
+        return super().run(recipe, against=against)
+
+
+@pytest.mark.parametrize("when_made", [False, True])
+@pytest.mark.parametrize("kind", [BrokenContractError, InputError])
+def test_a_change_that_does_not_fit_is_told_once_and_the_loop_goes_on(
+    kind: type[PhoropterError], when_made: bool
+) -> None:
+    bench = Picky(
+        score=lambda recipe: 0.5,
+        found=lambda recipe: (overfit(cure(train__epochs=40), cure(0.01, train__lr=0.01)),),
+        error=kind("The network takes 224 px alone.", hint="Give it a size."),
+        when_made=when_made,
+    )
+    told: list[object] = []
+    loop = loop_on(bench)
+    loop.listener = told.append
+    (turn,) = loop.turns()
+    assert turn.challenger.recipe.train.lr == 0.01
+    why = "The network takes 224 px alone. Give it a size."
+    assert told == [Note(f"Left out: --set train.epochs=40. {why}")]
+    assert loop.reference.recipe.changed({"train.epochs": 40}).digest in loop.tried
+    assert loop.stopped_by == "nothing worth trying"
+
+
+def test_the_users_own_change_must_fit() -> None:
+    bench = Picky(score=lambda recipe: 0.5, found=lambda recipe: ())
+    with pytest.raises(UsageError, match="It does not fit"):
+        list(loop_on(bench).turns({"train.epochs": 40}))
 
 
 @pytest.mark.parametrize("gain", [0.001, 0.2])

@@ -78,3 +78,16 @@ def test_classic_models_are_told_of_no_training():
         if is_classic(recipe.model.name):
             assert recipe.train == PHOTOS.train
         search.tell(recipe, 0.0)
+
+
+@pytest.mark.parametrize("base", [TINY, PHOTOS.changed({"model.name": "resnet18"})])
+def test_a_file_of_weights_is_not_put_into_another_network(base):
+    search = Search(base.changed({"model.weights": "mine.pt"}))
+    asked = [search.ask() for _ in range(20)]
+    assert {recipe.model.weights for recipe in asked} == {None}
+
+
+def test_a_file_of_weights_stays_with_its_network():
+    search = Search(PHOTOS.changed({"model.weights": "mine.pt"}))
+    asked = [search.ask() for _ in range(20)]
+    assert {recipe.model.weights for recipe in asked} == {"mine.pt"}

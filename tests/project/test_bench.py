@@ -1,11 +1,16 @@
 """Runs made on an opened project, without the line around them."""
 
+import shutil
 import time
 from dataclasses import replace
 
 import pytest
 
+from phoropter.core.events import Note
 from phoropter.core.recipe import Recipe
+from phoropter.core.records import Finding, Prescription
+from phoropter.data.corrections import Correction, corrected, relabelled
+from phoropter.improvement.loop import Loop
 from phoropter.project.bench import ProjectBench
 from phoropter.project.judging import evidence_of, judge_ensemble
 from phoropter.project.opened import started
@@ -189,3 +194,55 @@ def test_the_evidence_has_what_was_recorded_inside_the_network(bench):
     classic = bench.of(bench.run(MLP.changed({"model.name": "majority"})))
     assert evidence_of(classic, {}).signals == ()
     assert evidence_of(classic, {}).dynamics is None
+
+
+def test_a_change_that_a_loss_of_ones_own_cannot_take_does_not_end_the_loop(bench, monkeypatch):
+    reference = bench.run(
+        MLP.changed({"train.loss": "torch.nn:MultiMarginLoss", "train.epochs": 1}), role="baseline"
+    )
+    changes = [{"train.class_weights": "balanced"}, {"model.name": "majority"}]
+    cures = [Prescription(change, "Change it.", 0.1, 1.0, "") for change in changes]
+    finding = Finding("imbalance", "warning", 1.0, "", {}, tuple(cures))
+    monkeypatch.setattr(ProjectBench, "findings", lambda self, trial: (finding,))
+    notes = []
+    loop = Loop(bench, reference, True, lambda: 60.0, listener=notes.append)
+    (turn,) = loop.turns()
+    assert turn.challenger.recipe.model.name == "majority"
+    (note,) = [event for event in notes if isinstance(event, Note)]
+    assert note.text.startswith("Left out: --set train.class_weights=balanced. The loss ")
+
+
+def test_what_was_tried_on_labels_since_corrected_is_tried_again(bench):
+    opened = bench.project
+    tried = bench.run(MLP.changed({"model.name": "majority"}))
+    opened.notebook.record_step(turn_with(tried.run))
+    assert bench.tried_digests() == {tried.recipe.digest}
+    mended = corrected(opened.found, [relabelled_sample(bench.problem)])
+    opened = replace(opened, dataset=mended)
+    assert ProjectBench(opened, opened.problem(), lambda: 60.0, None).tried_digests() == set()
+
+
+def relabelled_sample(problem):
+    """A correction of the first sample of the validation part."""
+    name = problem.split.table.filter(part="val")["id"][0]
+    label = "eight" if name.startswith("three") else "three"
+    return Correction(name, "Wrong.", relabelled(label), accepted=True)
+
+
+@pytest.mark.parametrize("file", ["history.jsonl", "run.json", None])
+def test_a_judged_run_that_goes_on_or_is_gone_does_not_stand_in_the_way(bench, file):
+    """Stopped while it goes on, its history is longer than its summary says."""
+    bench.deadline = time.monotonic()
+    cut = bench.run(MLP)
+    bench.project.notebook.record_step(turn_with(cut.run))
+    folder = bench.of(cut).path
+    if file == "history.jsonl":
+        (folder / file).write_text((folder / file).read_text("utf-8") * 2, "utf-8")
+    elif file is None:
+        shutil.rmtree(folder)
+    else:
+        (folder / file).unlink()
+    anew = ProjectBench(bench.project, bench.problem, lambda: 60.0, None)
+    assert anew.tried_digests() == set()
+    assert not anew.run(MLP).cut
+    assert anew.tried_digests() == {MLP.digest}

@@ -10,6 +10,7 @@ from phoropter.bundle.load import load
 from phoropter.core.errors import UsageError
 from phoropter.core.predictions import read_predictions
 from phoropter.core.recipe import Recipe
+from phoropter.data.corrections import Correction, corrected, relabelled
 from phoropter.metrics import named
 from phoropter.models.build import build_trunk
 from phoropter.project.bench import ProjectBench
@@ -206,6 +207,30 @@ def noted_step(candidate, comparison):
         seconds=0.0,
         **told,
     )
+
+
+def test_what_was_trained_on_labels_since_corrected_is_left_out(write_digits, tmp_path):
+    """The truth of such runs is another one, so they cannot even be compared."""
+    names = ("logistic", "knn", "random_forest")
+    others = [MLP.changed({**FOREST, "model.name": name}) for name in names]
+    options = Options(write_digits(tmp_path / "d", each=40), tmp_path / "p.phoropter")
+    with started(options, listener=lambda event: None) as project:
+        problem = project.problem()
+        bench = ProjectBench(project, problem, lambda: 60.0, None)
+        trials = [bench.run(recipe) for recipe in (MLP, *others)]
+        assert bench.combined(trials[0]) is not None
+        name = problem.split.table.filter(part="val")["id"][0]
+        label = relabelled("eight" if name.startswith("three") else "three")
+        mended = corrected(project.found, [Correction(name, "Wrong.", label, accepted=True)])
+        today = replace(project, dataset=mended)
+        bench = ProjectBench(today, today.problem(), lambda: 60.0, None)
+        reference = bench.run(MLP.changed({"train.epochs": 1}))
+        assert bench.combined(reference) is None
+        for recipe in others:
+            bench.run(recipe)
+        found = bench.combined(reference)
+        assert found is not None
+        assert bench.judge(reference, bench.run(found[1])).score_delta < 0
 
 
 def sure(record):

@@ -122,3 +122,28 @@ def test_a_damaged_file_is_refused(notebook, monkeypatch, tmp_path, content):
     monkeypatch.setenv(SHARED, str(place))
     with pytest.raises(CorruptFileError, match=r"experience\.json"):
         experience(notebook("p"))
+
+
+METRICS = """
+from phoropter.metrics.function import metric
+
+@metric("classes", greater_is_better=True)
+def points(predictions):
+    return 37.0
+
+@metric("classes", greater_is_better=True, range=(0, 100))
+def percent(predictions):
+    return 37.0
+"""
+
+
+def test_the_error_is_what_is_left_to_the_end_of_the_metrics_range(notebook, tmp_path):
+    (tmp_path / "mine.py").write_text(METRICS)
+    percent, points = (f"{tmp_path / 'mine.py'}:{name}" for name in ("percent", "points"))
+    book = notebook("p", metric=percent, value=37.0)
+    book.record_step(step("p", delta=6.3, metric=percent))
+    (one,) = experience(book)
+    assert (one.share, one.gain) == pytest.approx((0.1, 6.3))
+    endless = notebook("q", metric=points, value=0.37)
+    endless.record_step(step("q", metric=points))
+    assert experience(endless) == ()

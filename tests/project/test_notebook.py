@@ -2,6 +2,7 @@ import os
 import sqlite3
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from phoropter.core.errors import CorruptFileError, StorageError
@@ -127,6 +128,22 @@ def test_a_pair_that_was_compared_before_is_no_new_look(notebook, record, speake
     assert reverse.comparison.delta == -first.comparison.delta
     assert reverse.threshold < first.threshold
     assert judge(poor, good, notebook) == first
+
+
+def test_a_pair_is_compared_once_where_its_metric_is_not_defined(notebook, record, speakers):
+    """Of a single class there is no ranking."""
+    sides = []
+    for name, spoken in speakers.items():
+        one_class = spoken.take(np.flatnonzero(spoken.truth == 0))
+        sides.append(record(name, one_class, metric="roc_auc"))
+    first = judge(*sides, notebook)
+    again = judge(*sides, notebook)
+    assert np.isnan([again.comparison.delta, again.comparison.low, again.comparison.high]).all()
+    assert again.comparison.verdict == first.comparison.verdict == "undecided"
+    assert notebook.looks == 1
+    defined = [record(side.path.name, speakers[side.path.name], metric="roc_auc") for side in sides]
+    assert judge(*defined, notebook).comparison.delta < 0
+    assert notebook.looks == 2
 
 
 def test_looks_are_counted_across_openings(reopened, record, speakers):

@@ -70,3 +70,13 @@ def test_what_is_pinned_stays_and_without_time_nothing_is_run(told):
     assert {(recipe.train.epochs, recipe.train.batch_size) for recipe in tried} == {(2, 64)}
     late = ProjectSearcher(bench, MLP.changed({"seed": 1}))
     assert late.searched(reference, seconds_left=lambda: 0.0) is None
+
+
+def test_what_does_not_fit_is_left_out_and_told(told):
+    bench, notes = told
+    reference = bench.run(MLP, role="baseline")
+    bench.pins = ("model",)
+    base = MLP.changed({"model.weights": "gone.safetensors"})
+    assert ProjectSearcher(bench, base).searched(reference, seconds_left=lambda: 60.0) is None
+    texts = [note.text for note in notes if isinstance(note, Note)]
+    assert any(text.startswith("Left out of the search: There is no file of") for text in texts)

@@ -27,7 +27,7 @@ enough; only smaller ones, which later looks need, are worth more draws."""
 DRAWS_BEYOND_DECISION = 2.0
 """The p-value at which the decision falls is twice the smallest that so many draws can give."""
 MOST_DRAWS = 200_000
-"""Enough for a verdict at look 99; later ones then stay undecided, which is the safe side."""
+"""Enough for a verdict at look 70; later ones then stay undecided, which is the safe side."""
 
 
 def permutation_p(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from phoropter.core.change import settings
+from phoropter.core.errors import InputError, UsageError
+from phoropter.core.events import Listener, Note, silent
 from phoropter.core.recipe import Recipe
 from phoropter.improvement.candidates import own_idea, ranked
 from phoropter.improvement.decide import Decision, decide
@@ -44,6 +48,7 @@ class Loop:
         searcher: Tries recipes where no finding has a prescription left; None: the loop ends then.
         combiner: Puts finished runs together when no more are made; None: they stay single.
         unsearched: Whether there was time to search, and no searcher.
+        listener: Told of changes that were left out because they do not fit.
     """
 
     bench: Bench
@@ -55,7 +60,9 @@ class Loop:
     searcher: Searcher | None = None
     combiner: Combiner | None = None
     unsearched: bool = False
+    listener: Listener = silent
     _left_out: bool = False
+    _own: Candidate | None = None
 
     def turns(self, own: Mapping[str, Any] | None = None) -> Iterator[Turn]:
         """Turn after turn; `own` is a change of the user's, tried first.
@@ -69,17 +76,18 @@ class Loop:
         yield from self._combination()
 
     def _changes(self, own: Mapping[str, Any] | None) -> Iterator[Turn]:
-        candidates = [own_idea(dict(own))] if own else self._candidates()
+        self._own = own_idea(dict(own)) if own else None
+        candidates = [self._own] if self._own else self._candidates()
         while True:
             chosen = self._affordable(candidates)
             if chosen is None:
                 return
-            candidate, recipe = chosen
-            challenger = self.bench.run(recipe, against=self.reference)
-            yield self._turn(candidate, challenger)
-            if challenger.cut:
-                self.stopped_by = "budget"
-                return
+            challenger = self._made(*chosen)
+            if challenger is not None:
+                yield self._turn(chosen[0], challenger)
+                if challenger.cut:
+                    self.stopped_by = "budget"
+                    return
             candidates = self._candidates()
 
     def _search(self) -> Iterator[Turn]:
@@ -114,16 +122,35 @@ class Loop:
     def _affordable(self, candidates: list[Candidate]) -> tuple[Candidate, Recipe] | None:
         for candidate in candidates:
             wanted = self.reference.recipe.changed(candidate.change)
-            planned = self.bench.planned(
-                wanted, seconds=self.seconds_left(), like=self.reference.recipe
-            )
             self.tried.add(wanted.digest)
-            if planned is not None:
-                self.tried.add(planned.digest)
-                return candidate, planned
-            self._left_out = True
+            with self._unfit_told(candidate):
+                planned = self.bench.planned(
+                    wanted, seconds=self.seconds_left(), like=self.reference.recipe
+                )
+                if planned is not None:
+                    self.tried.add(planned.digest)
+                    return candidate, planned
+                self._left_out = True
         self.stopped_by = "budget" if self._left_out else "nothing worth trying"
         return None
+
+    def _made(self, candidate: Candidate, recipe: Recipe) -> Trial | None:
+        with self._unfit_told(candidate):
+            return self.bench.run(recipe, against=self.reference)
+        return None
+
+    @contextmanager
+    def _unfit_told(self, candidate: Candidate) -> Iterator[None]:
+        """Tells of a change that does not fit a network, a loss or a file of the user's.
+
+        What was reached without it is not lost by that; only what the user asked for must go well.
+        """
+        try:
+            yield
+        except (UsageError, InputError) as error:
+            if candidate is self._own:
+                raise
+            self.listener(Note(f"Left out: {settings(candidate.change)}. {error}"))
 
     def _turn(
         self,

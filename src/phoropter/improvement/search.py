@@ -10,7 +10,7 @@ from phoropter.core.errors import MissingExtraError
 from phoropter.core.recipe import Recipe
 from phoropter.core.seed import derive
 from phoropter.improvement.prescriptions.changes import PRESETS
-from phoropter.models.catalog import offline_weights_installed
+from phoropter.models.catalog import is_classic, offline_weights_installed
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -100,6 +100,7 @@ def _scratch(trial: Trial) -> dict[str, Any]:
     return {
         "model.name": "cnn",
         "model.pretrained": False,
+        "model.weights": None,
         "model.transfer": "finetune",
         "model.width": trial.suggest_categorical("width", [16, 32, 64]),
         "model.depth": trial.suggest_int("depth", 2, 4),
@@ -125,6 +126,8 @@ def _on_weights(trial: Trial, kind: str, sizes: Sequence[int], base: Recipe) -> 
         "data.normalize": "weights",
         "data.augment.preset": "none",
     }
+    if trunk != (base.model.backbone if is_classic(base.model.name) else base.model.name):
+        change["model.weights"] = None  # a file of another network's
     if kind == "finetune":
         change |= {
             "data.augment.preset": trial.suggest_categorical("tuned_augment", PRESETS[:3]),

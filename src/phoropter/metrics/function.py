@@ -57,6 +57,11 @@ class MetricFunction:
     ends: Callable[[Any], tuple[float, float]] | None = None
     contributions: Callable[[Any], Weighted] | None = None
 
+    @property
+    def best(self) -> float:
+        """The value that none is better than; infinite where the range does not end there."""
+        return self.range[1] if self.greater_is_better else self.range[0]
+
     def __call__(self, predictions: Predictions) -> float:
         """The metric's value; NaN where it is not defined.
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from phoropter.core.errors import InputError, UsageError
 from phoropter.core.events import Note
 from phoropter.core.predictions import Predictions, write_predictions
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding
-from phoropter.core.run_records import Epoch
+from phoropter.core.run_records import Epoch, RunSummary
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.improvement.aim import aimed
 from phoropter.improvement.candidates import rebased
@@ -39,7 +41,7 @@ from phoropter.training.estimate import LEAST_SHARE, shortened, views_s
 from phoropter.training.execute import execute, is_classic
 from phoropter.training.problem import Problem, run_id
 from phoropter.training.records import Losing
-from phoropter.training.summary import is_done
+from phoropter.training.summary import SUMMARY, UNFINISHED, is_done, read_summary
 from phoropter.training.twins import twin
 
 
@@ -141,7 +143,7 @@ class ProjectBench:
             record.recipe,
             record.score,
             record.summary.seconds,
-            cut=_is_cut(record),
+            cut=_is_cut(record.summary),
             loss=loss(record.predictions),
         )
 
@@ -208,7 +210,8 @@ class ProjectBench:
             return None
         runs = self.project.folder.runs
         rows, apart = self.project.notebook.runs(), {ROLE, REPEAT}
-        names = dict.fromkeys(run for run, role, _ in rows if role not in apart)
+        known = {run: facts for run, role, facts in rows if role not in apart}
+        names = [run for run, facts in known.items() if _made_by(facts, run, self.problem)]
         done = [self.record(runs / name) for name in names if is_done(runs / name)]
         found = combination(done, self.of(reference), self.problem.schema)
         if found is None:
@@ -221,17 +224,23 @@ class ProjectBench:
 
         The ladder's have yet to compete, runs that the budget cut have yet to be finished, and
         parts of the data and other seeds prove nothing about the whole. Those of a turn that was
-        stopped before its verdict have yet to be judged.
+        stopped before its verdict have yet to be judged. What was said of labels that have been
+        corrected since says nothing of these, and runs that were deleted may be made again.
         """
         runs, apart = self.project.folder.runs, {"ladder", ROLE, REPEAT}
         judged = {step.b for step in self.project.notebook.steps()}
-        known = (
-            runs / run
-            for run, role, _ in self.project.notebook.runs()
+        known = {
+            run: facts
+            for run, role, facts in self.project.notebook.runs()
             if role not in apart and (role != "candidate" or run in judged)
-        )
-        records = [self.record(path) for path in known]
-        return {record.recipe.digest for record in records if not _is_cut(record)}
+        }
+        recipes = {run: _made_by(facts, run, self.problem) for run, facts in known.items()}
+        return {
+            recipe.digest
+            for run, recipe in recipes.items()
+            # Of a run that is going on only its summary is what it was.
+            if recipe and (runs / run / SUMMARY).exists() and not _is_cut(read_summary(runs / run))
+        }
 
     def of(self, trial: Trial) -> RunRecord:
         """The full record behind a trial."""
@@ -244,9 +253,21 @@ class ProjectBench:
         return self._records[path.name]
 
 
-def _is_cut(record: RunRecord) -> bool:
+def _is_cut(summary: RunSummary) -> bool:
     """Whether the budget ended the run, so that it may go on."""
-    return not is_done(record.path) and record.summary.stopped_by != "losing"
+    return summary.stopped_by in UNFINISHED and summary.stopped_by != "losing"
+
+
+def _made_by(facts: Mapping[str, Any], run: str, problem: Problem) -> Recipe | None:
+    """The recipe noted of a run; None if it would be another run today.
+
+    That is so where labels were corrected, or the code or a file that the recipe names has changed.
+    """
+    try:
+        recipe = Recipe.model_validate(facts["recipe"])
+        return recipe if run_id(recipe, problem) == run else None
+    except (UsageError, InputError, ValueError):
+        return None  # such a file is gone, or the recipe has keys of another version
 
 
 def _learns_as(recipe: Recipe) -> tuple[str, bool, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,15 +84,16 @@ def _from_step(step: Step, facts: Mapping[str, Any] | None) -> Tried | None:
     if facts is None or "score" not in facts or None in values or facts["score"]["value"] is None:
         return None
     try:
-        greater = named(step.metric).greater_is_better
+        metric = named(step.metric)
         kind = kind_of(step.change, Recipe.model_validate(facts["recipe"]))
     except (UsageError, ValueError):
         return None  # a metric of the user's own, or recipes of a version that had other keys
     value = float(facts["score"]["value"])
-    error = 1.0 - value if greater else value
-    if error <= 0:
+    gain, error = step.delta, metric.best - value
+    if not metric.greater_is_better:
+        gain, error = -gain, -error
+    if error <= 0 or not math.isfinite(error):
         return None
-    gain = step.delta if greater else -step.delta
     deviation = (step.high - step.low) / _TO_ERROR / error
     return Tried(step.finding, kind, gain / error, deviation**2, gain, here=True)
 

@@ -279,4 +279,6 @@ def _is_of(known: Comparison, reference: Predictions, challenger: Predictions) -
     """Whether a comparison on record is of what the two runs say today."""
     metric = named(known.metric)
     delta = metric(challenger) - metric(reference)
+    if math.isnan(delta) or math.isnan(known.delta):
+        return math.isnan(delta) and math.isnan(known.delta)
     return math.isclose(delta, known.delta, rel_tol=0.0, abs_tol=1e-9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from phoropter.project.database import (
 from phoropter.project.results import Step
 
 _DATA = "data"
+_UNDEFINED = ("delta", "low", "high")
+"""Numbers of a comparison that are NaN where its metric is not defined; JSON has no word for it."""
 
 
 class Notebook:
@@ -90,7 +93,7 @@ class Notebook:
         Those of their recipes, which were trained again for it, are others.
         """
         query = select(COMPARISONS.c.facts).where(COMPARISONS.c.a == a, COMPARISONS.c.b == b)
-        found = [Comparison(**row) for row in self._database.rows(query)]
+        found = [Comparison(**_with_nan(row)) for row in self._database.rows(query)]
         models = [comparison for comparison in found if comparison.trainings == 1]
         return models[-1] if models else None
 
@@ -126,3 +129,7 @@ class Notebook:
             cures = tuple(Prescription(**cure) for cure in facts.pop("prescriptions"))
             latest[facts["message"]] = Finding(**facts, prescriptions=cures)
         return tuple(latest.values())
+
+
+def _with_nan(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {**facts, **{name: math.nan for name in _UNDEFINED if facts[name] is None}}

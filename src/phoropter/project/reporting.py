@@ -7,6 +7,8 @@ from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
+from phoropter.core.errors import CorruptFileError
+from phoropter.core.events import Note
 from phoropter.core.recipe import difference
 from phoropter.data.decode import decode
 from phoropter.metrics import named
@@ -166,7 +168,11 @@ def _runs(project: Project, outcome: Outcome) -> Iterable[ReportRun]:
         path = project.folder.runs / run
         if not (path / "run.json").exists():
             continue
-        record = read_run(path)
+        try:
+            record = read_run(path)
+        except CorruptFileError as error:  # it may be going on, and is not what the page is about
+            project.listener(Note(f"Left out of the report: {error}"))
+            continue
         first = first or record
         yield report_run(record, outcome.ladder, difference(first.recipe, record.recipe))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from phoropter.core.errors import UsageError
+from phoropter.core.errors import InputError, UsageError
 from phoropter.core.events import Note
 from phoropter.core.recipe import Recipe, difference
 from phoropter.improvement.search import Search
@@ -75,7 +75,7 @@ class ProjectSearcher:
                 self._too_dear.add(kind)
                 return None
             trial = self.bench.run(planned)
-        except UsageError as error:
+        except (UsageError, InputError) as error:
             self.bench.project.listener(Note(f"Left out of the search: {error}"))
             return None
         return None if trial.cut else trial

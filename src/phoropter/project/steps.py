@@ -234,6 +234,7 @@ def improve_from(
         tried=bench.tried_digests(),
         searcher=ProjectSearcher(bench, first) if has_search() else None,
         combiner=bench,
+        listener=project.listener,
     )
     begun = time.monotonic()
     for turn in loop.turns(own):

@@ -140,7 +140,8 @@ def chosen_among(
         return None
     names = dict.fromkeys(run for run, role, _ in notebook.runs() if role not in {ROLE, REPEAT})
     finished = [folder.runs / run for run in names if (folder.runs / run / SUMMARY).exists()]
-    rivals = [read_run(path).predictions for path in finished]
+    # Of a run that is going on these are still what its summary is about; its history is not.
+    rivals = [read_predictions(path / "predictions.parquet") for path in finished]
     losses = np.array([mistakes(item) for item in rivals if np.array_equal(item.ids, own.ids)])
     losses = losses * class_weights(own.truth, record.summary.metric)
     mine = (mistakes(own) * class_weights(own.truth, record.summary.metric)).mean()

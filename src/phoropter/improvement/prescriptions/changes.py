@@ -216,10 +216,13 @@ def pretrained_trunk(evidence: RunEvidence) -> Iterator[Prescription]:
     recipe = evidence.recipe
     if not is_small_net(recipe) or recipe.data.size < PATCH_PX or weights_file() is None:
         return
+    change = on_pretrained(size=max(recipe.data.size, WIDE_ENOUGH_PX))
+    if recipe.model.weights is not None:
+        change["model.weights"] = None  # a file of the small network's
     yield prescription(
         evidence,
         "pretrained",
-        on_pretrained(size=max(recipe.data.size, WIDE_ENOUGH_PX)),
+        change,
         "Put a linear layer on the features of a pretrained network instead of training a small "
         "one from scratch.",
         cost=2.0,

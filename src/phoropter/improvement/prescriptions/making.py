@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from typing import Any
 
+from phoropter.core.errors import UsageError
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
@@ -49,11 +50,25 @@ def advice(text: str, *, why: str, cost: float = 1.0) -> Prescription:
 
 
 def remaining_error(evidence: RunEvidence) -> float | None:
-    """How far the primary metric is from its best value, in its own unit; None if not measured."""
+    """How far the primary metric is from its best value, in its own unit.
+
+    None if it was not measured, or has no best value that is known.
+    """
     value = primary_value(evidence)
-    if value is None or not isfinite(value):
+    if value is None:
         return None
-    return max(1.0 - value, 0.0) if evidence.greater_is_better else max(value, 0.0)
+    best = _best(evidence)
+    error = best - value if evidence.greater_is_better else value - best
+    return error if isfinite(error) and error >= 0 else None
+
+
+def _best(evidence: RunEvidence) -> float:
+    from phoropter.metrics import named
+
+    try:
+        return named(evidence.metric).best
+    except UsageError:  # somebody else's curves have names of their own
+        return 1.0 if evidence.greater_is_better else 0.0
 
 
 def is_classic(recipe: Recipe) -> bool:
