@@ -88,10 +88,10 @@ def _severity(rise: _Rise | None, *, wide: bool, notable: bool) -> Severity:
 
 def _rise(evidence: RunEvidence) -> _Rise | None:
     losses, fitted = curve(evidence, "val_loss"), curve(evidence, "train_loss")
-    # Loops of others may know the training loss of the start, and not the validation loss.
-    known = fitted.values[np.isin(fitted.epochs, losses.epochs)]
-    if len(losses) < 4 or len(known) != len(losses):
+    if len(losses) < 4 or len(fitted) < 4:
         return None
+    # Loops of others may know the training loss of fewer passes, or of the start besides.
+    known = np.interp(losses.epochs, fitted.epochs, fitted.values)
     best = int(losses.values.argmin())
     lowest = float(curves.smooth(losses.values).min())  # the lowest of many points is low by luck
     end = float(np.median(losses.values[-3:]))
@@ -102,9 +102,9 @@ def _rise(evidence: RunEvidence) -> _Rise | None:
     if lowest > 0:
         least = min(RISE * lowest, least)
     noise = curves.noise(losses.values[max(0, min(best, len(losses) - NOISE_POINTS)) :])
-    clear = (
-        end - lowest >= max(least, RISE_NOISES * noise) and best < len(losses) - 3 and learnt >= 0
-    )
+    later = fitted.epochs[-1] > losses.epochs[best]  # else nobody knows whether it fell on
+    rose = end - lowest >= max(least, RISE_NOISES * noise) and best < len(losses) - 3
+    clear = bool(rose and later and learnt >= 0)
     return _Rise(lowest, end, int(losses.epochs[best]), clear, by_heart)
 
 
