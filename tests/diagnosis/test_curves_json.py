@@ -3,6 +3,7 @@ import json
 import pytest
 
 from phoropter.core.errors import InputError
+from phoropter.core.registry import load
 from phoropter.diagnosis.curves_file import read_curves
 
 HISTORY = {
@@ -83,3 +84,18 @@ def test_a_broken_file_is_refused(tmp_path):
     (tmp_path / "x.json").write_text("{", encoding="utf-8")
     with pytest.raises(InputError, match="Cannot read"):
         read_curves(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(("logged_until", "told"), [(6000, 1), (2500, 0)])
+def test_a_loss_that_is_logged_in_some_passes_only_shows_overfitting(tmp_path, logged_until, told):
+    """Every 500 steps, of 300 a pass: 12 training losses beside 20 of validation."""
+    log = [
+        {"epoch": step / 300, "loss": 0.02 + 0.8 ** (step / 300), "step": step}
+        for step in range(500, logged_until + 1, 500)
+    ]
+    log += [
+        {"epoch": float(n), "eval_loss": 0.5 + 0.08 * abs(n - 10), "step": 300 * n}
+        for n in range(1, 21)
+    ]
+    made = read_curves(written(tmp_path / "trainer_state.json", {"log_history": log}))
+    assert len(list(load("phoropter.rules", "overfit")(made))) == told

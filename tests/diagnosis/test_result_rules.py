@@ -335,6 +335,15 @@ def test_waiting_for_data_is_told_where_it_costs_something(evidence, waiting, se
         assert found[0].evidence["fastest"] == pytest.approx(1 / (1 - waiting))
 
 
+@pytest.mark.parametrize(("waited", "told"), [(8.0, 0), (12.0, 1)])
+def test_waiting_is_counted_in_seconds_of_training(evidence, waited, told):
+    """Four fifths of a short training; validation took most of the ten minutes."""
+    plain = evidence(train_loss=[2.3, 1.0], val_loss=[2.3, 1.1])
+    summary = replace(plain.summary, waiting=0.8, seconds=600.0, waited_s=waited)
+    found = _run("slow-input", replace(plain, summary=summary))
+    assert [item.evidence["waited_s"] for item in found] == [waited] * told
+
+
 def _learnt_by_heart(evidence, predictions, *, train_loss=0.01, val_loss=None, **fields):
     """A loop of others that is right in 80 % of its validation part, and told no training score."""
     truth = np.arange(400) % 10

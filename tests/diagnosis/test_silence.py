@@ -199,6 +199,23 @@ def test_labels_that_are_only_learnt_by_heart_have_nothing_to_do_with_the_input(
     assert not list(rule(evidence(val_loss=held, change=balanced, **common)))
 
 
+def test_an_error_for_a_metric_does_not_hide_that_the_answers_are_of_use(evidence, predictions):
+    """Training learns, the validation loss rises from its start, and most answers are right."""
+    truth = np.arange(200) % 2
+    rule = load("phoropter.rules", "input-ignored")
+    for wrong, told in ((6, 0), (100, 1)):
+        made = evidence(
+            train_loss=np.linspace(0.69, 0.05, 9),
+            val_loss=np.linspace(0.69, 0.9, 9),
+            val_metric=np.linspace(0.69, 0.9, 9),
+            predictions=predictions(truth, np.where(np.arange(200) < wrong, 1 - truth, truth), 2),
+            counts=(100, 100),
+            metric="log_loss",
+            greater_is_better=False,
+        )
+        assert len(list(rule(made))) == told
+
+
 def test_exchanging_the_inputs_of_one_class_says_nothing(evidence, predictions):
     gate = Gate("input-ignored", 0.0, 0.01, passed=False)
     rule = load("phoropter.rules", "input-ignored")

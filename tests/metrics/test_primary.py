@@ -1,8 +1,9 @@
 import pytest
 
 from phoropter.core.records import TargetSchema
-from phoropter.metrics import named
-from phoropter.metrics.primary import choose_primary
+from phoropter.core.registry import names
+from phoropter.metrics import GROUP, named
+from phoropter.metrics.primary import choose_primary, is_greater_better
 
 
 def schema(*counts):
@@ -36,3 +37,10 @@ def test_the_reason_has_the_numbers():
 
 def test_numbers():
     assert choose_primary(TargetSchema("values", ("age",))).name == "rmse"
+
+
+def test_the_direction_of_others_numbers():
+    for name in names(GROUP):
+        assert is_greater_better(name) == named(name).greater_is_better
+    for name, greater in (("top1_acc", True), ("huber_loss", False), ("word_error_rate", False)):
+        assert is_greater_better(name) == greater

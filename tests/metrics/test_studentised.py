@@ -68,13 +68,15 @@ def test_ends_as_a_bootstrap_t_written_out(regressor):
     assert interval(named("mse"), table, resamples=20_000) == pytest.approx(expected, rel=0.02)
 
 
-def test_a_unit_changes_nothing_but_the_unit(regressor):
+@pytest.mark.parametrize("unit", [1e-7, 1000, 1e7])
+def test_a_unit_changes_nothing_but_the_unit(regressor, unit):
     table = regressor(80)
-    scaled = replace(table, truth=1000 * table.truth, values=1000 * table.values)
-    for name in ("mae", "rmse"):
+    scaled = replace(table, truth=unit * table.truth, values=unit * table.values)
+    for name, power in (("mae", 1), ("rmse", 1), ("mse", 2), ("mape", 0), ("r2", 0)):
         low, high = interval(named(name), table)
-        assert interval(named(name), scaled) == pytest.approx((1000 * low, 1000 * high))
-    assert interval(named("r2"), scaled) == pytest.approx(interval(named("r2"), table))
+        assert low < high
+        expected = (unit**power * low, unit**power * high)
+        assert interval(named(name), scaled) == pytest.approx(expected)
 
 
 def test_the_ends_stay_within_the_range(from_values):

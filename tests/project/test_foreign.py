@@ -10,6 +10,7 @@ from torch.nn import functional
 
 import phoropter
 from phoropter.cli.main import main
+from phoropter.diagnosis.falling import LONGEST
 
 
 def trained(folder, *, clear=True, predictions=True, passes=8):
@@ -66,6 +67,17 @@ def test_a_dictionary_of_curves_is_diagnosed():
     result = phoropter.diagnose(curves={"loss": falling, "val_loss": rising})
     assert [finding.code for finding in result.findings] == ["overfit"]
     assert result.unjudged["no-gradient"]
+
+
+def test_unfinished_curves_are_told_how_much_longer_than_they_were():
+    """Six passes of an unknown number of steps, which are not taken for few."""
+    curves = {"loss": [1.0, 0.9, 0.8, 0.7, 0.6, 0.5]}
+    curves["val_loss"] = [loss + 0.05 for loss in curves["loss"]]
+    found = {item.code: item for item in phoropter.diagnose(curves=curves).findings}
+    times = found["undertrained"].evidence["times_longer"]
+    assert 2 <= times <= LONGEST
+    advice = found["undertrained"].prescriptions[0].advice
+    assert advice == f"Train for {6 * times} epochs instead of 6."
 
 
 @pytest.mark.parametrize("damage", ["{", "{}", '{"schema": 3}'])

@@ -235,7 +235,7 @@ def test_a_summary_of_something_else_is_damaged(tmp_path, content):
 def test_a_summary_that_lacks_a_field_is_damaged(problem, tiny, runs):
     folder = execute(tiny(model__name="majority"), problem, runs=runs)
     facts = json.loads((folder / "run.json").read_text())
-    for name in ("own", "waiting", "kept", "members", "made_of", "files", "checksum"):
+    for name in ("own", "waiting", "waited_s", "kept", "members", "made_of", "files", "checksum"):
         del facts[name]  # runs of older versions lack them, and can be read
     (folder / "run.json").write_text(json.dumps(facts))
     restored(folder)

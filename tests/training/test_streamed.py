@@ -128,3 +128,4 @@ def test_the_time_in_which_the_network_waits_is_recorded(trained, tmp_path):
     assert outcome.waiting == pytest.approx(3 / 4)
     *_, last = (tmp_path / "slow" / TIMING).read_text(encoding="utf-8").splitlines()
     assert json.loads(last)["waited_s"] == pytest.approx(3.0 * outcome.steps)
+    assert outcome.waited_s == pytest.approx(3.0 * outcome.steps)

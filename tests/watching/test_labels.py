@@ -76,3 +76,22 @@ def test_a_healthy_loop_is_not_suspected(make_loop, tmp_path):
 def test_without_classes_nobody_knows_what_guessing_costs(make_loop, tmp_path):
     loop = shuffled(make_loop(make=wide, samples=320, passes=20, batch=16, told={"classes": None}))
     assert "input-ignored" not in codes(told_losses(loop), tmp_path)
+
+
+@pytest.mark.parametrize("noise", [0.1, 3.0])  # whatever the last pass is worth
+def test_values_that_were_learnt_in_the_first_pass_are_no_shuffled_ones(tmp_path, noise):
+    """Validation is best after pass 1, and nobody asked it before the first step."""
+    truth = torch.linspace(-1, 1, 200)[:, None]
+    said = truth + noise * torch.randn(truth.shape, generator=torch.Generator().manual_seed(0))
+    network = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-3)
+    watch = phoropter.watch(network, optimizer, folder=tmp_path)
+    for at, held in enumerate([0.1, 0.101, 0.102, 0.104, 0.105]):
+        for _ in range(4):
+            network(truth).mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            watch.step(1.0 if at == 0 else 0.2 / at)
+        watch.epoch(val_loss=held, predictions=said, targets=truth)
+    watch.close()
+    assert "input-ignored" not in {f.code for f in phoropter.diagnose(tmp_path).findings}

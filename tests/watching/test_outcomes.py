@@ -1,7 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 
+import phoropter
 from phoropter.core.errors import UsageError
 from phoropter.watching.outcomes import as_predictions, class_names, metric_of, schema_of
 
@@ -29,6 +32,31 @@ def test_one_number_of_two_classes():
     assert np.allclose(logit.probabilities[:, 1], torch.tensor([-2.0, 0.0, 3.0]).sigmoid())
     share = as_predictions([0.25, 0.5, 1.0], labels, ("no", "yes"))
     assert share.probabilities.tolist() == [[0.75, 0.25], [0.5, 0.5], [0.0, 1.0]]
+
+
+@pytest.mark.parametrize("rest", [[math.nan], [0.25, 0.75], [-3.0, math.inf]])
+def test_answers_that_are_lost_are_even_odds(rest):
+    made = as_predictions([math.nan, *rest], [0] * (1 + len(rest)), ())
+    assert made.probabilities[0].tolist() == [0.5, 0.5]
+    assert np.isfinite(made.probabilities).all()
+    if rest == [0.25, 0.75]:
+        assert made.probabilities[1:, 1].tolist() == rest
+
+
+@pytest.mark.parametrize("columns", [(), (1,), (2,)])
+def test_a_diverged_classifier_is_diagnosed(tmp_path, columns):
+    network = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    watch = phoropter.watch(network, optimizer, folder=tmp_path)
+    for loss in (0.69, 0.6, math.nan, math.nan):
+        network(torch.ones(4, 2)).mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        watch.step(loss)
+        said = torch.full((60, *columns), math.nan)
+        watch.epoch(val_loss=loss, predictions=said, targets=torch.arange(60) % 2)
+    watch.close()
+    assert "diverged" in {finding.code for finding in phoropter.diagnose(tmp_path).findings}
 
 
 def test_values_and_their_metric():

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 import phoropter
 from phoropter.core.errors import UsageError
+from phoropter.diagnosis.signals import learning_times
 from phoropter.training.history import read_history
 from phoropter.training.signals import read_signals
 from phoropter.watching.folder import read_watched
@@ -86,6 +87,33 @@ def test_the_history_is_what_the_loop_did(make_loop, tmp_path):
     )
     right = (outputs.argmax(1) == loop.y[-500:]).float().mean()
     assert second.val_metric == pytest.approx(float(right), rel=1e-6)
+
+
+def test_the_wait_for_data_is_recorded_in_seconds(make_loop, tmp_path):
+    """That of training alone; a record of an older version lacks it."""
+    loop = make_loop(passes=2)
+    validate = loop.validate
+    loop.validate = lambda watch: (time.sleep(0.5), validate(watch))
+    loop.run(tmp_path).close()
+    summary = read_watched(tmp_path).summary
+    last = (tmp_path / "timing.jsonl").read_text(encoding="utf-8").splitlines()[-1]
+    assert summary.waited_s == json.loads(last)["waited_s"]
+    assert 0 < summary.waited_s < summary.seconds - 1
+    facts = json.loads((tmp_path / "watch.json").read_text(encoding="utf-8"))
+    del facts["waited_s"]
+    (tmp_path / "watch.json").write_text(json.dumps(facts), encoding="utf-8")
+    assert read_watched(tmp_path).summary.waited_s is None
+
+
+def test_the_learning_time_of_a_watched_loop_follows_its_rates(make_loop, tmp_path):
+    """A rate that halves after each pass, over passes of 15 steps."""
+    loop = make_loop(passes=3, samples=480, batch=32)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(loop.optimizer, 0.5)
+    validate = loop.validate
+    loop.validate = lambda watch: (validate(watch), schedule.step())
+    loop.run(tmp_path).close()
+    times = learning_times(read_watched(tmp_path).history)
+    assert times.tolist() == pytest.approx([0.0, 15.0, 15.0 * 1.75, 15.0 * 2.125])
 
 
 def test_signals_are_those_of_the_gradients(make_loop, tmp_path):

@@ -150,6 +150,7 @@ class RunSummary:
         features: Where the classic models' or the head's inputs came from ("pixels",
             "efficientnet_lite0", ...), or "" for a network on images.
         waiting: Share of the training time in which the network waited for its next batch.
+        waited_s: The seconds of that; None in records of older versions.
         own: Hash of the source of each part of the user's own, by its recipe key.
         kept: The passes whose weights were kept, the best first; empty for classic models.
         members: The runs whose answers an ensemble averages, one as often as it counts.
@@ -170,6 +171,7 @@ class RunSummary:
     features: str
     own: Mapping[str, str] = field(default_factory=dict)
     waiting: float = 0.0
+    waited_s: float | None = None
     kept: tuple[KeptPass, ...] = ()
     members: tuple[str, ...] = ()
     made_of: Mapping[str, str] = field(default_factory=dict)

@@ -77,8 +77,8 @@ def by_epoch(columns: Columns) -> dict[str, list[float | None]]:
 def evidence_from(columns: Columns, *, name: str) -> RunEvidence:
     """The evidence in curves whose columns have their standard names.
 
-    The recipe is unknown and stands at its defaults; the run has no identifier, by which
-    prescriptions know to give advice instead of recipe keys.
+    The recipe is unknown and stands at its defaults, but for passes and rate; the run has no
+    identifier, by which prescriptions know to give advice instead of recipe keys.
 
     Args:
         columns: `epoch` and `train_loss` at least.
@@ -94,11 +94,13 @@ def evidence_from(columns: Columns, *, name: str) -> RunEvidence:
     metrics = [key[4:] for key in columns if key.startswith("val_") and key != "val_loss"]
     metric = metrics[0] if metrics else "loss"
     known = [rate for rate in columns.get("lr", ()) if rate is not None and 0 < rate < math.inf]
+    history = tuple(_row(columns, at, metric) for at in range(len(columns["epoch"])))
+    made = min(max(history[-1].epoch, 1), 100_000)  # the most that a recipe may have
     recipe = Recipe().changed(
         {"model.pretrained": False, "model.transfer": "finetune", "data.augment.preset": "none"}
+        | {"train.epochs": made}
         | ({"train.lr": max(known)} if known else {})
     )
-    history = tuple(_row(columns, at, metric) for at in range(len(columns["epoch"])))
     return RunEvidence(
         summary=_summary(history, metric),
         recipe=recipe,

@@ -72,12 +72,14 @@ class Falling:
 
 
 def times_from_few(steps: int) -> int:
-    """How many times as many steps are safe ones, from 1 to `FARTHEST`.
+    """How many times as many steps are safe ones, from 1 to `FARTHEST`; 1 where nobody counted (0).
 
-    >>> times_from_few(2), times_from_few(100), times_from_few(5000)
-    (32, 12, 1)
+    >>> [times_from_few(steps) for steps in (2, 100, 5000, 0)]
+    [32, 12, 1, 1]
     """
-    return min(FARTHEST, max(1, SAFE_STEPS // max(steps, 1)))
+    if steps <= 0:
+        return 1
+    return min(FARTHEST, max(1, SAFE_STEPS // steps))
 
 
 def falling(losses: Curve) -> Falling | None:

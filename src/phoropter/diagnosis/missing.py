@@ -29,6 +29,7 @@ def _gate(name: str, words: str) -> Record:
 
 
 TRAIN_LOSS = _curve("train_loss", "the training loss of three passes")
+STEPS = Record("how many steps were made", lambda evidence: evidence.summary.steps > 0)
 VAL_LOSS = _curve("val_loss", "the validation loss of three passes")
 NORMS = Record("gradient norms", lambda evidence: len(curve(evidence, "grad_norm")) > 0)
 LAYERS = Record("gradients of each layer", lambda evidence: bool(evidence.signals))
@@ -102,7 +103,7 @@ NEEDS: Mapping[str, tuple[Record, ...]] = {
     "noise-limited": (ANSWERS, FLOOR),
     "overfit": (TRAIN_LOSS, VAL_LOSS),
     "overfit-to-validation": (CHOICE,),
-    "plateau": (TRAIN_LOSS,),
+    "plateau": (TRAIN_LOSS, STEPS),
     "preprocessing-mismatch": (
         _gate("preprocessing-mismatch", "what reaches the network, and what its weights expect"),
     ),

@@ -69,10 +69,10 @@ def learning_times(history: tuple[Epoch, ...]) -> NDArray[np.float64]:
     if not history or np.ptp(steps) == 0:  # curves of foreign loops have no steps
         return np.array([row.epoch for row in history], dtype=np.float64)
     rates = np.array([row.lr for row in history], dtype=np.float64)
-    if not np.all(np.isfinite(rates)) or rates.max() <= 0:
-        return steps
     if history[0].step == 0:
         rates[0] = rates[1]  # before the first step there is no rate
+    if not np.all(np.isfinite(rates)) or rates.max() <= 0:
+        return steps
     between = (rates[1:] + rates[:-1]) / 2 / rates.max()
     return np.concatenate([steps[:1], steps[0] + np.cumsum(np.diff(steps) * between)])
 

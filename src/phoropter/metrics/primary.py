@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from phoropter.core.records import TargetSchema
+from phoropter.core.registry import names
+from phoropter.metrics import GROUP, named
 
 MILD_IMBALANCE = 3.0
 """Largest class over smallest. At 3 to 1, always naming the larger of two classes already scores
@@ -14,11 +16,13 @@ _OF_ERRORS = ("loss", "mse", "mae", "rmse", "mape", "error", "perplexity")
 
 
 def is_greater_better(name: str) -> bool:
-    """The direction of a number of somebody else's, by its name.
+    """The direction of a number of somebody else's: a registered metric's own, else by its name.
 
-    >>> is_greater_better("top1_accuracy"), is_greater_better("val_rmse")
-    (True, False)
+    >>> [is_greater_better(name) for name in ("top1_accuracy", "val_rmse", "brier")]
+    [True, False, False]
     """
+    if name in names(GROUP):
+        return named(name).greater_is_better
     return not any(word in name.lower() for word in _OF_ERRORS)
 
 

@@ -100,7 +100,8 @@ class Studentised:
         if math.isnan(value):
             return math.nan, math.nan
         center, spread = (float(part[0]) for part in self._scaled(everyone))
-        if not spread > NO_SPREAD * abs(value):
+        # Logarithms have no unit: their spread is a share of the value already.
+        if not spread > NO_SPREAD * (abs(value) if math.isnan(self.bound) else 1.0):
             return value, value
         defined = pivots[~np.isnan(pivots)]
         if len(defined) <= LEAST_DEFINED * len(pivots):

@@ -140,6 +140,7 @@ def _summary(folder: Path, places: Sequence[Path]) -> RunSummary:
         numerics={},
         features="",
         waiting=0.0,
+        waited_s=0.0,
         kept=(),
         members=tuple(path.name for path in places),
     )

@@ -384,6 +384,7 @@ def _write_summary(carried: Carried, outcome: FitOutcome, *, seconds: float) -> 
         schema=carried.problem.schema,
         features=carried.source.features,
         waiting=outcome.waiting,
+        waited_s=outcome.waited_s,
         own=own_sources(carried.recipe),
         kept=outcome.kept,
         made_of=conditions(carried.recipe, carried.problem),

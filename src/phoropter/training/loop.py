@@ -181,6 +181,7 @@ def _closed(run: Run) -> FitOutcome:
             **asdict(parts.numerics),
         },
         waiting=run.waited_s / run.training_s if run.training_s > 0 else 0.0,
+        waited_s=run.waited_s,
     )
     if not parts.team.lead:
         return outcome

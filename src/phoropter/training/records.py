@@ -120,6 +120,7 @@ class FitOutcome:
         stopped_by: "finished", "patience", "budget", "losing" or "diverged".
         numerics: What was chosen, why, and the measurements behind it.
         waiting: Share of the training time in which the network waited for its next batch.
+        waited_s: The seconds of that.
         kept: The passes whose weights are on disk, the best first.
     """
 
@@ -132,4 +133,5 @@ class FitOutcome:
     stopped_by: str
     numerics: Mapping[str, Any] = field(default_factory=dict)
     waiting: float = 0.0
+    waited_s: float = 0.0
     kept: tuple[KeptPass, ...] = ()

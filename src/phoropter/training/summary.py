@@ -21,7 +21,7 @@ from phoropter.training.history import HISTORY
 from phoropter.training.signals import FILE as SIGNALS
 
 SUMMARY = "run.json"
-_LATER = ("own", "waiting", "kept", "members", "made_of")
+_LATER = ("own", "waiting", "waited_s", "kept", "members", "made_of")
 """Fields that the records of older versions lack."""
 
 RECORDS = (

@@ -39,6 +39,7 @@ class Facts:
         waiting: Share of the training time in which the loop waited for its next batch.
         ended: Whether the loop came to its end.
         partial: The pass under way, as a row of the history; None right after the end of one.
+        waited_s: The seconds of that wait; None in records of older versions.
     """
 
     recipe: Mapping[str, Any]
@@ -50,6 +51,7 @@ class Facts:
     waiting: float
     ended: bool
     partial: Epoch | None = None
+    waited_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +84,7 @@ class WatchedRun:
             schema=self.facts.schema,
             features="",
             waiting=self.facts.waiting,
+            waited_s=self.facts.waited_s,
         )
 
 

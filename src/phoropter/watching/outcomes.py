@@ -131,8 +131,10 @@ def _probabilities(said: NDArray[Any]) -> NDArray[np.float64]:
         )
     table = said.reshape(len(said), -1)
     if table.shape[1] == 1:  # of the second of two classes
-        known = bool(np.all((table >= 0) & (table <= 1)))
+        lost = np.isnan(table)
+        known = bool(np.all(lost | ((table >= 0) & (table <= 1))))
         second = table if known else 1 / (1 + np.exp(-np.clip(table, -700, 700)))
+        second = np.where(lost, 0.5, second)
         return np.concatenate([1 - second, second], axis=1)
     if np.all(table >= 0) and np.all(np.abs(table.sum(axis=1) - 1) < _SUMS):
         return np.asarray(table / table.sum(axis=1, keepdims=True))

@@ -265,6 +265,7 @@ class Recording:
             seconds=pace.seconds,
             samples_per_second=self._samples / working if working > 0 else 0.0,
             waiting=pace.waited_s / working if working > 0 else 0.0,
+            waited_s=pace.waited_s,
             ended=ended,
             partial=self._row() if hearing.position else None,
         )

@@ -100,10 +100,13 @@ def _one_class_fills(evidence: RunEvidence) -> bool:
 
 
 def _by_heart(evidence: RunEvidence) -> Iterator[Finding]:
-    """Training samples were learnt, and no pass did better on others than before the first step."""
+    """Training samples were learnt, and no pass did better on others than before the first step.
+
+    Loops of others may not have validated then: that their first pass was the best proves nothing.
+    """
     level, held = chance_loss(evidence), score(evidence, evidence.predictions)
     fitted, losses = curve(evidence, "train_loss"), curve(evidence, "val_loss")
-    if level is None or held is None or len(losses) <= LEAST_PASSES:
+    if level is None or held is None or len(losses) <= LEAST_PASSES or losses.epochs[0] > 0:
         return
     if evidence.recipe.train.class_weights != "none":  # they trade the plain loss for balance
         return
@@ -112,7 +115,7 @@ def _by_heart(evidence: RunEvidence) -> Iterator[Finding]:
     best = float(metrics.max()) if len(metrics) and evidence.greater_is_better else 0.0
     if int(losses.values.argmin()) > 0 or not (fell >= BY_HEART * level or _fitted(evidence, fell)):
         return
-    if best > held.chance + ERRORS * held.error:
+    if max(best, held.value) > held.chance + ERRORS * held.error:
         return
     yield Finding(
         "input-ignored",

@@ -37,10 +37,16 @@ SAME_LOSS = 0.02  # relative difference up to which a loss counts as the mean cr
 class _Rise:
     """How the validation loss left its minimum while the training loss fell on."""
 
-    share: float
+    lowest: float
+    end: float
     best_epoch: int
     clear: bool
     by_heart: bool
+
+    @property
+    def share(self) -> float:
+        """Of the lowest loss, where that is above zero."""
+        return (self.end - self.lowest) / self.lowest
 
 
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
@@ -82,23 +88,36 @@ def _severity(rise: _Rise | None, *, wide: bool, notable: bool) -> Severity:
 
 def _rise(evidence: RunEvidence) -> _Rise | None:
     losses, fitted = curve(evidence, "val_loss"), curve(evidence, "train_loss")
-    # Loops of others may know the training loss of the start, and not the validation loss.
-    known = fitted.values[np.isin(fitted.epochs, losses.epochs)]
-    if len(losses) < 4 or len(known) != len(losses):
+    if len(losses) < 4 or len(fitted) < 4:
         return None
+    # Loops of others may know the training loss of fewer passes, or of the start besides.
+    known = np.interp(losses.epochs, fitted.epochs, fitted.values)
     best = int(losses.values.argmin())
     lowest = float(curves.smooth(losses.values).min())  # the lowest of many points is low by luck
     end = float(np.median(losses.values[-3:]))
-    share = (end - lowest) / lowest if lowest > 0 else 0.0
-    level = chance_loss(evidence) or lowest
+    level = _unit(evidence, lowest)
     learnt = float(known[best] - np.median(known[-3:]))
     by_heart = lowest >= USELESS * level and learnt >= BY_HEART * level
-    least = min(RISE * lowest, (RISE_BY_HEART if by_heart else RISE_OF_CHANCE) * level)
+    least = (RISE_BY_HEART if by_heart else RISE_OF_CHANCE) * level
+    if lowest > 0:
+        least = min(RISE * lowest, least)
     noise = curves.noise(losses.values[max(0, min(best, len(losses) - NOISE_POINTS)) :])
-    clear = (
-        end - lowest >= max(least, RISE_NOISES * noise) and best < len(losses) - 3 and learnt >= 0
-    )
-    return _Rise(share, int(losses.epochs[best]), clear, by_heart)
+    later = fitted.epochs[-1] > losses.epochs[best]  # else nobody knows whether it fell on
+    rose = end - lowest >= max(least, RISE_NOISES * noise) and best < len(losses) - 3
+    clear = bool(rose and later and learnt >= 0)
+    return _Rise(lowest, end, int(losses.epochs[best]), clear, by_heart)
+
+
+def _unit(evidence: RunEvidence, lowest: float) -> float:
+    """What a rise is measured by besides the lowest loss: the loss of a constant prediction.
+
+    Below zero (densities of values) there is no share of a loss, and the first one recorded says
+    little: the unit is then as large as the lowest loss at least.
+    """
+    level = chance_loss(evidence)
+    if lowest > 0:
+        return level or lowest
+    return max(level or 0.0, -lowest)
 
 
 def _proved(evidence: RunEvidence) -> Gap | None:
@@ -162,6 +181,9 @@ def _message(found: Gap | None, rise: _Rise | None, *, proved: bool) -> str:
         parts.append(
             f"after epoch {rise.best_epoch} the validation loss rose by {rise.share:.0%} while "
             "the training loss fell"
+            if rise.lowest > 0
+            else f"after epoch {rise.best_epoch} the validation loss rose from {rise.lowest:.3g} "
+            f"to {rise.end:.3g} while the training loss fell"
         )
         if rise.by_heart:
             parts.append("what it learns by heart says nothing about other samples")
@@ -178,5 +200,6 @@ def _numbers(found: Gap | None, rise: _Rise | None) -> Mapping[str, float]:
             "gap_error": found.error,
         }
     if rise is not None:
-        numbers |= {"val_loss_rise": rise.share, "mark_epoch": rise.best_epoch}
+        how = {"val_loss_rise": rise.share} if rise.lowest > 0 else {}
+        numbers |= {**how, "mark_epoch": rise.best_epoch}
     return numbers

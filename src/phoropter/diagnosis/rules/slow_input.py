@@ -15,7 +15,9 @@ LEAST_S = 10.0  # of waiting; nobody minds less
 def rule(evidence: RunEvidence) -> Iterator[Finding]:
     """Speaks if batches came so slowly that the network stood still for a third of the time."""
     summary = evidence.summary
-    waited_s = summary.waiting * summary.seconds
+    waited_s = summary.waited_s
+    if waited_s is None:  # records of older versions: at most so many, for validation took some
+        waited_s = summary.waiting * summary.seconds
     if summary.waiting < NOTED or waited_s < LEAST_S:
         return
     yield Finding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -54,20 +55,22 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         return
     if _knows_its_samples(evidence) or too_narrow(evidence):
         return
-    share = val.gain / val.last
+    # Losses below zero (densities of values) have no floor there, and there is no share of them.
+    floor = 0.0 if min(losses.values.min(), held_out.values.min()) >= 0 else -math.inf
+    whole = val.last if val.last > 0 and floor == 0 else max(abs(val.last), level)
     times = val.times_longer(evidence.summary.steps)
     yield Finding(
         "undertrained",
         "warning" if val.gain - _feigned(held_out, val) >= CLEAR * level else "info",
-        min(0.95, 0.6 + share),
+        min(0.95, 0.6 + val.gain / whole),
         f"Training ended too early, after {evidence.summary.epochs} epochs: the validation loss "
         f"was still falling ({val.last:.3g}; twice the time should bring about "
-        f"{max(val.last - val.gain, 0.0):.3g}).",
+        f"{max(val.last - val.gain, floor):.3g}).",
         {
             "val_loss": val.last,
             "expected_fall": val.gain,
             "times_longer": times,
-            "fall_if_so": min(val.fall(times), val.last),
+            "fall_if_so": min(val.fall(times), val.last - floor),
             "best_position": place,
             "epochs": evidence.summary.epochs,
             "mark_epoch": int(held_out.epochs[-1]),
@@ -101,7 +104,8 @@ def _knows_its_samples(evidence: RunEvidence) -> bool:
     """Whether the kept weights do by their score, or the last ones by their loss."""
     fitted, level = score(evidence, evidence.train_predictions), chance_loss(evidence)
     losses = curve(evidence, "train_loss")
-    by_heart = level is not None and len(losses) > 0 and losses.values[-1] < FITTED * level
+    # A mean loss below zero is that of a density, which may become as low as it likes.
+    by_heart = level is not None and len(losses) > 0 and 0 <= losses.values[-1] < FITTED * level
     return by_heart or (fitted is not None and 1 - fitted.value < FITTED)
 
 
@@ -132,9 +136,9 @@ def _few_steps(evidence: RunEvidence) -> Finding | None:
             "steps": steps,
             "epochs": evidence.summary.epochs,
             "val_loss": loss,
-            "expected_fall": UNSEEN * loss,
+            "expected_fall": UNSEEN * abs(loss),
             "times_longer": times,
-            "fall_if_so": 4 * UNSEEN * loss,
+            "fall_if_so": 4 * UNSEEN * abs(loss),
             "mark_epoch": int(losses.epochs[-1]),
         },
     )

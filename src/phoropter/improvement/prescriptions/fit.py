@@ -33,6 +33,8 @@ def undertrained(finding: Finding, evidence: RunEvidence) -> Iterator[Prescripti
     loss, twice = told.get("val_loss"), told.get("expected_fall")
     times, fall = int(told.get("times_longer", 2)), told.get("fall_if_so", twice)
     share = min(float(fall) / float(loss), MOST_OF_A_RUN) if loss and fall else None
+    if loss is not None and loss < 0:  # of which there are no shares
+        share = None
     if evidence.recipe.model.activation == "sigmoid":
         yield from depth.passing(evidence, share=share)
     yield from changes.longer(evidence, factor=times, share=share)
