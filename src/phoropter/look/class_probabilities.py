@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phoropter.core.records import Rows
-from phoropter.core.seed import derive, generator
+from phoropter.core.seed import generator
+from phoropter.look.components import principal
 from phoropter.look.detail import blocks
 from phoropter.look.evidence import LookEvidence, described
 from phoropter.look.neighbours import fitted_units
@@ -74,11 +75,8 @@ def described_rows(evidence: LookEvidence, rows: NDArray[np.int64]) -> NDArray[n
     columns /= max(float(columns.std()), 1e-12)
     if min(columns.shape) <= COMPONENTS:
         return np.asarray(columns, dtype=np.float32)
-    from sklearn.decomposition import PCA
-
-    seed = derive(evidence.seed, "described-rows") % 2**32
-    reduction = PCA(COMPONENTS, svd_solver="randomized", random_state=seed)
-    return np.asarray(reduction.fit_transform(columns), dtype=np.float32)
+    reduction = principal(columns, COMPONENTS, seed=evidence.seed, name="described-rows")
+    return np.asarray(reduction.transform(columns), dtype=np.float32)
 
 
 def _described_in_blocks(evidence: LookEvidence, rows: NDArray[np.int64]) -> NDArray[np.float32]:

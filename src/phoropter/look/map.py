@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phoropter.core.seed import derive, generator
+from phoropter.look.components import principal
 from phoropter.look.evidence import LookEvidence, described
 from phoropter.look.neighbours import unit_vectors
 from phoropter.look.threads import one_thread
@@ -79,14 +80,12 @@ def map_of(evidence: LookEvidence, *, most: int = MOST_POINTS) -> DataMap | None
     """
     if len(evidence.dataset) < FEWEST_POINTS:
         return None
-    from sklearn.decomposition import PCA
-
     rows = drawn(evidence, most)
     vectors = unit_vectors(described(evidence, rows), seed=evidence.seed)
     count = min(COMPONENTS, len(rows) - 1, vectors.shape[1])
     seed = derive(evidence.seed, "map") % 2**32
-    reduction = PCA(count, svd_solver="randomized", random_state=seed)
-    points = reduction.fit_transform(vectors).astype(np.float64)
+    reduction = principal(vectors, count, seed=evidence.seed, name="map-components")
+    points = reduction.transform(vectors).astype(np.float64)
     shares = np.append(np.nan_to_num(reduction.explained_variance_ratio_), 0.0)
     pca = np.concatenate([points, np.zeros((len(points), 1))], axis=1)[:, :2]
     with one_thread():

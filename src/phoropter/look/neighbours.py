@@ -9,7 +9,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from phoropter.core.seed import derive, generator
+from phoropter.core.seed import generator
+from phoropter.look.components import principal
 from phoropter.look.detail import blocks
 
 WHOLE_SEARCH_ROWS = 10_000
@@ -78,10 +79,8 @@ def unit_vectors(features: Vectors, *, seed: int, most: int = FEATURE_DIMENSIONS
     units = np.asarray(features / np.maximum(length, 1e-12), dtype=np.float32)
     if min(units.shape) <= most:
         return units
-    from sklearn.decomposition import PCA
-
-    reduction = PCA(most, svd_solver="randomized", random_state=derive(seed, "unit") % 2**32)
-    return np.asarray(reduction.fit_transform(units), dtype=np.float32)
+    reduction = principal(units, most, seed=seed, name="unit")
+    return np.asarray(reduction.transform(units), dtype=np.float32)
 
 
 def fitted_units(
@@ -97,7 +96,6 @@ def fitted_units(
     Returns:
         Gives the reduced vectors of some rows.
     """
-    from sklearn.decomposition import PCA
 
     def units(rows: NDArray[np.int64]) -> Vectors:
         features = describe(rows)
@@ -108,8 +106,7 @@ def fitted_units(
     sample = units(np.sort(drawn))
     if min(sample.shape) <= FEATURE_DIMENSIONS:
         return units
-    draw = derive(seed, "unit") % 2**32
-    reduction = PCA(FEATURE_DIMENSIONS, svd_solver="randomized", random_state=draw).fit(sample)
+    reduction = principal(sample, FEATURE_DIMENSIONS, seed=seed, name="unit")
     return lambda rows: np.asarray(reduction.transform(units(rows)), dtype=np.float32)
 
 

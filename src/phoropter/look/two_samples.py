@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phoropter.core.seed import derive, generator
+from phoropter.look.components import principal
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.families import joined, links
 from phoropter.look.permutation import areas, largest_gaps, out_of_fold, p_value, shuffles
@@ -142,16 +143,14 @@ def told_apart(evidence: LookEvidence, samples: TwoSamples) -> ToldApart:
     The components are fitted on both samples together, without their labels, so the shuffles
     remain exchangeable.
     """
-    from sklearn.decomposition import PCA
-
     small = evidence.thumbnails[samples.rows].astype(np.float64) / 255
     described = small.reshape(len(small), 16, 2, 16, 2).mean(axis=(2, 4)).reshape(len(small), -1)
     if evidence.feature_table is not None:
         described = evidence.feature_table[samples.rows].astype(np.float64)
     components = max(2, min(COMPONENTS, len(described) // 10, described.shape[1]))
-    reduction = PCA(components, svd_solver="randomized", random_state=samples.seed % 2**32)
+    reduction = principal(described, components, seed=samples.seed, name="told-apart")
     properties = np.stack(list(light(evidence.thumbnails[samples.rows]).values()), axis=1)
-    inputs = np.concatenate([reduction.fit_transform(described), properties], axis=1)
+    inputs = np.concatenate([reduction.transform(described), properties], axis=1)
     targets = samples.drawn.astype(np.float64)
     scores = out_of_fold(inputs, targets, generator(samples.seed, "folds"))
     area = areas(scores, samples.drawn)
