@@ -1,9 +1,8 @@
-"""Columns of somebody else's learning curves: what they are called, and the evidence in them."""
+"""Columns of somebody else's learning curves: one row an epoch, and the evidence in them."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,44 +14,7 @@ from phoropter.core.run_records import Epoch, RunSummary
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.metrics.primary import is_greater_better
 
-_VAL = frozenset({"val", "valid", "validation", "eval", "evaluation", "test", "dev"})
-_TRAIN = frozenset({"train", "training"})
-_EMPTY = frozenset({"epoch", "step", "mean", "avg"})
-_OF_TIME = frozenset({"runtime", "second", "seconds", "time"})
-
 Columns = Mapping[str, Sequence[float | None]]
-
-
-def standard_name(name: str, part: str = "") -> str | None:
-    """What a column or tag is: train_X, val_X, lr, grad_norm, epoch or step; None if unknown.
-
-    Without a part, "loss" and other numbers are of training, as Keras has it.
-
-    Args:
-        name: As it was logged.
-        part: Of the data, where the name does not say it ("train", "validation").
-
-    >>> [standard_name(name) for name in ("loss", "valid/Accuracy", "lr-AdamW", "eval_loss")]
-    ['train_loss', 'val_accuracy', 'lr', 'val_loss']
-    """
-    words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
-    if words == ["epoch"]:
-        return "epoch"
-    if words in (["step"], ["global", "step"]):
-        return "step"
-    if "lr" in words or "learning_rate" in "_".join(words):
-        return "lr"
-    if "norm" in words and words[0].startswith("grad"):
-        return "grad_norm"
-    known = [*words, part.lower()]
-    of_val = not _VAL.isdisjoint(known)
-    rest = [word for word in words if word not in _VAL | _TRAIN | _EMPTY]
-    what = "_".join(rest)
-    if not _OF_TIME.isdisjoint(words):
-        return None
-    if not what or (not of_val and _TRAIN.isdisjoint(known) and len(words) > 2):
-        return None
-    return f"{'val' if of_val else 'train'}_{what}"
 
 
 def by_epoch(columns: Columns) -> dict[str, list[float | None]]:
