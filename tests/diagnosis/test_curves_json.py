@@ -71,6 +71,17 @@ def test_the_log_of_lightning_is_read(tmp_path):
     assert rows(evidence) == [(1, 1.5, 1.4, 0.3), (2, 1.0, 1.1, 0.5)]
 
 
+def test_a_row_without_an_epoch_belongs_to_the_next_one_that_has_one(tmp_path):
+    lines = ["epoch,lr-Adam,step,train_loss,val_loss", ",0.001,0,,", "0,,9,1.5,1.4"]
+    lines += [",0.0005,10,,", "1,,19,1.0,1.1", ",0.0001,20,,"]
+    (tmp_path / "metrics.csv").write_text("\n".join(lines), encoding="utf-8")
+    history = read_curves(tmp_path / "metrics.csv").history
+    assert [(row.epoch, row.train_loss, row.val_loss) for row in history] == [
+        (1, 1.5, 1.4),
+        (2, 1.0, 1.1),
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -57,6 +57,7 @@ def _csv_columns(path: Path) -> dict[str, list[float | None]]:
         raise InputError(f"{str(path)!r} has no rows.", hint=hint)
     series = {raw: _column(table[raw], path, standard_name(raw)) for raw in known}
     columns = {name: series[raw] for name, raw in chosen(series).items()}
+    columns["epoch"] = _epochs(columns["epoch"], path, stepwise="step" in columns)
     # Keras and Lightning count epochs from 0; for us 0 is the state before the first one.
     of_logger = "loss" in {raw.strip() for raw in known} or "step" in columns
     if of_logger and min(epoch or 0.0 for epoch in columns["epoch"]) == 0:
@@ -72,6 +73,14 @@ def _column(words: pl.Series, path: Path, name: str | None) -> list[float | None
             f"{str(path)!r}: {wrong[0]!r} in the column {name!r} is no number.",
             hint="Leave a cell empty where nothing was measured.",
         )
-    if name == "epoch" and (numbers.is_null().any() or not numbers.is_finite().all()):
-        raise InputError(f"{str(path)!r} has a row without an epoch.", hint="Number the epochs.")
     return numbers.to_list()
+
+
+def _epochs(known: Sequence[float | None], path: Path, *, stepwise: bool) -> list[float | None]:
+    """The epoch of each row; Lightning logs rates by step alone, ahead of their epoch's losses."""
+    epochs = pl.Series(known, dtype=pl.Float64)
+    if stepwise:
+        epochs = epochs.fill_null(strategy="backward").fill_null(strategy="forward")
+    if epochs.is_null().any() or not epochs.is_finite().all():
+        raise InputError(f"{str(path)!r} has a row without an epoch.", hint="Number the epochs.")
+    return epochs.to_list()
