@@ -25,7 +25,7 @@ def test_rows_are_validations_and_training_losses_are_averaged_between_them(tmp_
             "train/loss": training,
             "eval/loss": [(49, 1.5), (99, 1.2)],
             "eval/accuracy": [(49, 0.5), (99, 0.75)],
-            "train/learning_rate": [(0, 0.01), (60, 0.001)],
+            "train/learning_rate": [(0, 0.01), (40, 0.005), (60, 0.001)],
         },
     )
     evidence = read_curves(tmp_path)

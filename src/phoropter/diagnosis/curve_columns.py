@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,35 +13,53 @@ from phoropter.core.recipe import Recipe
 from phoropter.core.records import TargetSchema
 from phoropter.core.run_records import Epoch, RunSummary
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.norms import likely_optimizer
 from phoropter.metrics.primary import is_greater_better
 
+PEAK = "peak_lr"
+"""The column of each row's highest rate, beside its last one in `lr`, which learning time needs."""
+
+T = TypeVar("T")
 Columns = Mapping[str, Sequence[float | None]]
 
 
 def by_epoch(columns: Columns) -> dict[str, list[float | None]]:
-    """One row an epoch, rising: the mean of training's numbers, the last of all others."""
+    """One row an epoch, rising (see `of_row`)."""
     epochs = np.array([math.nan if value is None else value for value in columns["epoch"]])
     rows = np.ceil(epochs - 1e-9)
     order = np.unique(rows)
     merged: dict[str, list[float | None]] = {"epoch": [float(row) for row in order]}
-    for name, values in columns.items():
+    for name, values in with_peak(columns).items():
         if name == "epoch":
             continue
         merged[name] = []
         for row in order:
             here = [values[at] for at in np.flatnonzero(rows == row).tolist()]
-            numbers = [value for value in here if value is not None]
-            mean = name.startswith("train_") and len(numbers) > 1
-            last = numbers[-1] if numbers else None
-            merged[name].append(math.fsum(numbers) / len(numbers) if mean else last)
+            merged[name].append(of_row(name, [value for value in here if value is not None]))
     return merged
+
+
+def with_peak(columns: Mapping[str, T]) -> dict[str, T]:
+    """The columns, with the rates a second time: for the highest one of each row."""
+    return {**columns, PEAK: columns["lr"]} if "lr" in columns else dict(columns)
+
+
+def of_row(name: str, numbers: Sequence[float]) -> float | None:
+    """What a row keeps of a column: training's mean, the highest rate, else the last number."""
+    if not numbers:
+        return None
+    if name == PEAK:
+        return max(numbers)
+    mean = name.startswith("train_") and len(numbers) > 1
+    return math.fsum(numbers) / len(numbers) if mean else numbers[-1]
 
 
 def evidence_from(columns: Columns, *, name: str) -> RunEvidence:
     """The evidence in curves whose columns have their standard names.
 
-    The recipe is unknown and stands at its defaults; the run has no identifier, by which
-    prescriptions know to give advice instead of recipe keys.
+    The recipe is unknown and stands at its defaults, but for the highest rate and an optimiser that
+    would stand it; the run has no identifier, by which prescriptions know to give advice instead
+    of recipe keys.
 
     Args:
         columns: `epoch` and `train_loss` at least.
@@ -55,10 +74,14 @@ def evidence_from(columns: Columns, *, name: str) -> RunEvidence:
         )
     metrics = [key[4:] for key in columns if key.startswith("val_") and key != "val_loss"]
     metric = metrics[0] if metrics else "loss"
-    known = [rate for rate in columns.get("lr", ()) if rate is not None and 0 < rate < math.inf]
+    rates = columns.get(PEAK, columns.get("lr", ()))
+    known = [rate for rate in rates if rate is not None and 0 < rate < math.inf]
+    peak = (
+        {"train.lr": max(known), "train.optimizer": likely_optimizer(max(known))} if known else {}
+    )
     recipe = Recipe().changed(
         {"model.pretrained": False, "model.transfer": "finetune", "data.augment.preset": "none"}
-        | ({"train.lr": max(known)} if known else {})
+        | peak
     )
     history = tuple(_row(columns, at, metric) for at in range(len(columns["epoch"])))
     return RunEvidence(
@@ -70,6 +93,9 @@ def evidence_from(columns: Columns, *, name: str) -> RunEvidence:
         train_predictions=None,
         metric=metric,
         greater_is_better=is_greater_better(metric),
+        unknown=frozenset(
+            {"model.pretrained", "train.optimizer"} | (set() if known else {"train.lr"})
+        ),
     )
 
 

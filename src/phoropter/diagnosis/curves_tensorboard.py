@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from phoropter.core.errors import InputError, MissingExtraError
+from phoropter.diagnosis.curve_columns import of_row, with_peak
 from phoropter.diagnosis.curve_names import chosen
 
 EVENTS = "*tfevents*"
@@ -59,19 +60,12 @@ def _rows(series: dict[str, Points], *, shift: int, path: Path) -> dict[str, lis
         "epoch": [float(first + at) for at in range(len(steps))],
         "step": [float(step + shift) for step in steps],
     }
-    for name, points in series.items():
+    for name, points in with_peak(series).items():
         columns[name] = [
-            _between(points, low, high, mean=name.startswith("train_"))
+            of_row(name, [value for step, value in points if low < step <= high])
             for low, high in pairwise([-math.inf, *steps])
         ]
     return columns
-
-
-def _between(points: Points, low: float, high: float, *, mean: bool) -> float | None:
-    values = [value for step, value in points if low < step <= high]
-    if not values:
-        return None
-    return math.fsum(values) / len(values) if mean else values[-1]
 
 
 def _places(path: Path) -> Iterator[tuple[str, dict[str, Points]]]:
