@@ -57,3 +57,9 @@ def test_bad_files_are_refused_with_the_reason(tmp_path, content, words):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="Cannot read"):
         read_curves(tmp_path / "none.csv")
+
+
+def test_the_test_part_is_not_taken_for_validation(tmp_path):
+    header = "epoch,train_loss,val_loss,test_loss"
+    made = read_curves(_write(tmp_path / "c.csv", ["1,1.0,1.1,7.0", "2,0.5,0.6,8.0"], header))
+    assert [row.val_loss for row in made.history] == [1.1, 0.6]

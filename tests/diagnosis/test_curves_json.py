@@ -57,11 +57,30 @@ def test_the_state_of_the_trainer_is_read(tmp_path):
     assert evidence.history[0].grad_norm == 1.0
 
 
+def test_the_test_part_is_not_taken_for_validation(tmp_path):
+    kept = {**HISTORY, "test_loss": [7.0, 8.0]}
+    assert rows(read_curves(kept)) == rows(read_curves(HISTORY))
+    log = [{"epoch": 1.0, "loss": 1.0}, {"epoch": 1.0, "eval_loss": 0.9, "test_loss": 7.0}]
+    evidence = read_curves(written(tmp_path / "trainer_state.json", {"log_history": log}))
+    assert rows(evidence) == [(1, 1.0, 0.9, 0.9)]  # without a metric the loss stands for it
+
+
 def test_the_log_of_lightning_is_read(tmp_path):
     lines = ["epoch,step,train_loss,val_loss,val_acc", "0,9,1.5,,", "0,9,,1.4,0.3", "1,19,1.0,,"]
     (tmp_path / "metrics.csv").write_text("\n".join([*lines, "1,19,,1.1,0.5"]), encoding="utf-8")
     evidence = read_curves(tmp_path / "metrics.csv")
     assert rows(evidence) == [(1, 1.5, 1.4, 0.3), (2, 1.0, 1.1, 0.5)]
+
+
+def test_a_row_without_an_epoch_belongs_to_the_next_one_that_has_one(tmp_path):
+    lines = ["epoch,lr-Adam,step,train_loss,val_loss", ",0.001,0,,", "0,,9,1.5,1.4"]
+    lines += [",0.0005,10,,", "1,,19,1.0,1.1", ",0.0001,20,,"]
+    (tmp_path / "metrics.csv").write_text("\n".join(lines), encoding="utf-8")
+    history = read_curves(tmp_path / "metrics.csv").history
+    assert [(row.epoch, row.train_loss, row.val_loss) for row in history] == [
+        (1, 1.5, 1.4),
+        (2, 1.0, 1.1),
+    ]
 
 
 @pytest.mark.parametrize(

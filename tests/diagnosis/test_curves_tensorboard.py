@@ -25,7 +25,7 @@ def test_rows_are_validations_and_training_losses_are_averaged_between_them(tmp_
             "train/loss": training,
             "eval/loss": [(49, 1.5), (99, 1.2)],
             "eval/accuracy": [(49, 0.5), (99, 0.75)],
-            "train/learning_rate": [(0, 0.01), (60, 0.001)],
+            "train/learning_rate": [(0, 0.01), (40, 0.005), (60, 0.001)],
         },
     )
     evidence = read_curves(tmp_path)
@@ -55,6 +55,39 @@ def test_tensors_of_tensorflow_two_are_read(tmp_path):
             writer.add_scalar("train_loss", value, step, new_style=True)
             writer.add_scalar("val_loss", value + 0.25, step, new_style=True)
     assert [row.val_loss for row in read_curves(tmp_path).history] == [1.25, 0.75]
+
+
+def test_a_finished_run_of_the_trainer_is_read(tmp_path):
+    write(
+        tmp_path,
+        {
+            "train/loss": [(10, 1.0), (20, 0.5)],
+            "train/grad_norm": [(10, 3.0), (20, 2.0)],
+            "eval/loss": [(10, 1.25), (20, 0.75)],
+            "train/train_loss": [(20, 0.8)],
+        },
+    )
+    rows = read_curves(tmp_path).history
+    assert [(row.train_loss, row.val_loss, row.grad_norm) for row in rows] == [
+        (1.0, 1.25, 3.0),
+        (0.5, 0.75, 2.0),
+    ]
+
+
+def test_steps_passes_and_groups_of_lightning_are_told_apart(tmp_path):
+    write(
+        tmp_path,
+        {
+            "lr-Adam/pg1": [(0, 1e-4)],
+            "lr-Adam/pg2": [(0, 1e-3)],
+            "train_loss_epoch": [(9, 1.0), (19, 0.5)],
+            "train_loss_step": [(4, 5.0), (9, 6.0), (19, 7.0)],
+            "val_loss": [(9, 1.25), (19, 0.75)],
+        },
+    )
+    evidence = read_curves(tmp_path)
+    assert [row.train_loss for row in evidence.history] == [1.0, 0.5]
+    assert evidence.recipe.train.lr == pytest.approx(1e-3)
 
 
 def test_several_runs_are_refused(tmp_path):

@@ -13,13 +13,13 @@ from phoropter.cli.main import main
 from phoropter.diagnosis.falling import LONGEST
 
 
-def trained(folder, *, clear=True, predictions=True, passes=8):
+def trained(folder, *, clear=True, predictions=True, passes=8, rate=3e-3):
     """A plain loop on digits, watched."""
     bunch = load_digits()
     x, y = torch.tensor(bunch.data / 16, dtype=torch.float32), torch.tensor(bunch.target)
     torch.default_generator.manual_seed(0)
     network = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
-    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     watch = phoropter.watch(network, optimizer, folder=folder, classes=10)
     for _ in range(passes):
         for batch in torch.randperm(1200).split(32):
@@ -78,6 +78,40 @@ def test_unfinished_curves_are_told_how_much_longer_than_they_were():
     assert 2 <= times <= LONGEST
     advice = found["undertrained"].prescriptions[0].advice
     assert advice == f"Train for {6 * times} epochs instead of 6."
+
+
+def test_no_advice_names_a_rate_beside_one_that_nobody_recorded():
+    losses = [1.0, 0.9, 5.0, float("nan")]
+    told = {"loss": losses, "val_loss": losses}
+    [found] = phoropter.diagnose(curves=told).findings[:1]
+    advice = [item.advice for item in found.prescriptions]
+    assert found.code == "diverged"
+    assert "Lower the learning rate to a third." in advice
+    assert not any("instead of" in words for words in advice)
+    [found] = phoropter.diagnose(curves={**told, "lr": [0.01] * 4}).findings[:1]
+    advice = [item.advice for item in found.prescriptions]
+    assert "Set the learning rate to 0.0033 instead of 0.01." in advice
+
+
+def test_a_rate_of_fine_tuning_is_too_low_for_a_network_that_goes_on_guessing(tmp_path):
+    trained(tmp_path / "run", rate=2e-5)
+    found = phoropter.diagnose(tmp_path / "run").findings[0]
+    assert found.code == "lr-too-low"
+    assert found.prescriptions[0].advice == "Set the learning rate to 0.001 instead of 2e-05."
+
+
+def test_weights_of_a_watched_loop_may_have_been_trained_before(tmp_path):
+    network = nn.Linear(64, 10)
+    optimizer = torch.optim.Adam(network.parameters(), lr=2e-5)
+    watch = phoropter.watch(network, optimizer, folder=tmp_path, classes=10)
+    for train, val in ((0.45, 0.30), (0.25, 0.26), (0.15, 0.25)):
+        for _ in range(20):
+            optimizer.step()
+            watch.step(train)
+        watch.epoch(val_loss=val)
+    watch.close()
+    codes = {finding.code for finding in phoropter.diagnose(tmp_path).findings}
+    assert "lr-too-low" not in codes
 
 
 @pytest.mark.parametrize("damage", ["{", "{}", '{"schema": 3}'])

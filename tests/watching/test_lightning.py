@@ -49,8 +49,9 @@ def fitted(folder, **options):
     x = torch.randn(320, 8, generator=generator)
     data = TensorDataset(x, (x[:, 0] > 0).long())
     accumulate = options.pop("accumulate", 1)
+    passes = options.pop("passes", {"max_epochs": 3})
     trainer = lightning.Trainer(
-        max_epochs=3,
+        **passes,
         accelerator="cpu",
         logger=False,
         enable_checkpointing=False,
@@ -75,6 +76,19 @@ def test_a_fit_is_recorded(tmp_path):
     assert watched.signals[-1].blocks == ("network.0", "network.3")
     assert {gate.name for gate in watched.gates} >= {"no-gradient", "stale-gradient", "mode-mixup"}
     assert all(gate.passed for gate in watched.gates)
+
+
+def test_numbers_of_an_earlier_validation_are_not_recorded_again(tmp_path):
+    fitted(tmp_path, told=True, passes={"max_epochs": 5, "check_val_every_n_epoch": 2})
+    rows = read_watched(tmp_path).history[1:]
+    validated = [row.epoch for row in rows if row.val_loss is not None]
+    assert validated == [row.epoch for row in rows if row.val_metric is not None] == [2, 4]
+    assert len({row.val_loss for row in rows}) == 3
+
+
+def test_validations_within_a_pass_are_recorded_at_its_end(tmp_path):
+    fitted(tmp_path, passes={"max_epochs": 2, "val_check_interval": 0.5})
+    assert all(row.val_loss is not None for row in read_watched(tmp_path).history[1:])
 
 
 def test_a_part_in_eval_mode_is_diagnosed(tmp_path):

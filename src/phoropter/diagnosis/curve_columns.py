@@ -1,10 +1,10 @@
-"""Columns of somebody else's learning curves: what they are called, and the evidence in them."""
+"""Columns of somebody else's learning curves: one row an epoch, and the evidence in them."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,72 +13,53 @@ from phoropter.core.recipe import Recipe
 from phoropter.core.records import TargetSchema
 from phoropter.core.run_records import Epoch, RunSummary
 from phoropter.diagnosis.evidence import RunEvidence
+from phoropter.diagnosis.norms import likely_optimizer
 from phoropter.metrics.primary import is_greater_better
 
-_VAL = frozenset({"val", "valid", "validation", "eval", "evaluation", "test", "dev"})
-_TRAIN = frozenset({"train", "training"})
-_EMPTY = frozenset({"epoch", "step", "mean", "avg"})
-_OF_TIME = frozenset({"runtime", "second", "seconds", "time"})
+PEAK = "peak_lr"
+"""The column of each row's highest rate, beside its last one in `lr`, which learning time needs."""
 
+T = TypeVar("T")
 Columns = Mapping[str, Sequence[float | None]]
 
 
-def standard_name(name: str, part: str = "") -> str | None:
-    """What a column or tag is: train_X, val_X, lr, grad_norm, epoch or step; None if unknown.
-
-    Without a part, "loss" and other numbers are of training, as Keras has it.
-
-    Args:
-        name: As it was logged.
-        part: Of the data, where the name does not say it ("train", "validation").
-
-    >>> [standard_name(name) for name in ("loss", "valid/Accuracy", "lr-AdamW", "eval_loss")]
-    ['train_loss', 'val_accuracy', 'lr', 'val_loss']
-    """
-    words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
-    if words == ["epoch"]:
-        return "epoch"
-    if words in (["step"], ["global", "step"]):
-        return "step"
-    if "lr" in words or "learning_rate" in "_".join(words):
-        return "lr"
-    if "norm" in words and words[0].startswith("grad"):
-        return "grad_norm"
-    known = [*words, part.lower()]
-    of_val = not _VAL.isdisjoint(known)
-    rest = [word for word in words if word not in _VAL | _TRAIN | _EMPTY]
-    what = "_".join(rest)
-    if not _OF_TIME.isdisjoint(words):
-        return None
-    if not what or (not of_val and _TRAIN.isdisjoint(known) and len(words) > 2):
-        return None
-    return f"{'val' if of_val else 'train'}_{what}"
-
-
 def by_epoch(columns: Columns) -> dict[str, list[float | None]]:
-    """One row an epoch, rising: the mean of training's numbers, the last of all others."""
+    """One row an epoch, rising (see `of_row`)."""
     epochs = np.array([math.nan if value is None else value for value in columns["epoch"]])
     rows = np.ceil(epochs - 1e-9)
     order = np.unique(rows)
     merged: dict[str, list[float | None]] = {"epoch": [float(row) for row in order]}
-    for name, values in columns.items():
+    for name, values in with_peak(columns).items():
         if name == "epoch":
             continue
         merged[name] = []
         for row in order:
             here = [values[at] for at in np.flatnonzero(rows == row).tolist()]
-            numbers = [value for value in here if value is not None]
-            mean = name.startswith("train_") and len(numbers) > 1
-            last = numbers[-1] if numbers else None
-            merged[name].append(math.fsum(numbers) / len(numbers) if mean else last)
+            merged[name].append(of_row(name, [value for value in here if value is not None]))
     return merged
+
+
+def with_peak(columns: Mapping[str, T]) -> dict[str, T]:
+    """The columns, with the rates a second time: for the highest one of each row."""
+    return {**columns, PEAK: columns["lr"]} if "lr" in columns else dict(columns)
+
+
+def of_row(name: str, numbers: Sequence[float]) -> float | None:
+    """What a row keeps of a column: training's mean, the highest rate, else the last number."""
+    if not numbers:
+        return None
+    if name == PEAK:
+        return max(numbers)
+    mean = name.startswith("train_") and len(numbers) > 1
+    return math.fsum(numbers) / len(numbers) if mean else numbers[-1]
 
 
 def evidence_from(columns: Columns, *, name: str) -> RunEvidence:
     """The evidence in curves whose columns have their standard names.
 
-    The recipe is unknown and stands at its defaults, but for passes and rate; the run has no
-    identifier, by which prescriptions know to give advice instead of recipe keys.
+    The recipe is unknown and stands at its defaults, but for the passes, the highest rate and an
+    optimiser that would stand it; the run has no identifier, by which prescriptions know to give
+    advice instead of recipe keys.
 
     Args:
         columns: `epoch` and `train_loss` at least.
@@ -93,13 +74,17 @@ def evidence_from(columns: Columns, *, name: str) -> RunEvidence:
         )
     metrics = [key[4:] for key in columns if key.startswith("val_") and key != "val_loss"]
     metric = metrics[0] if metrics else "loss"
-    known = [rate for rate in columns.get("lr", ()) if rate is not None and 0 < rate < math.inf]
+    rates = columns.get(PEAK, columns.get("lr", ()))
+    known = [rate for rate in rates if rate is not None and 0 < rate < math.inf]
+    peak = (
+        {"train.lr": max(known), "train.optimizer": likely_optimizer(max(known))} if known else {}
+    )
     history = tuple(_row(columns, at, metric) for at in range(len(columns["epoch"])))
     made = min(max(history[-1].epoch, 1), 100_000)  # the most that a recipe may have
     recipe = Recipe().changed(
         {"model.pretrained": False, "model.transfer": "finetune", "data.augment.preset": "none"}
         | {"train.epochs": made}
-        | ({"train.lr": max(known)} if known else {})
+        | peak
     )
     return RunEvidence(
         summary=_summary(history, metric),
@@ -110,6 +95,9 @@ def evidence_from(columns: Columns, *, name: str) -> RunEvidence:
         train_predictions=None,
         metric=metric,
         greater_is_better=is_greater_better(metric),
+        unknown=frozenset(
+            {"model.pretrained", "train.optimizer"} | (set() if known else {"train.lr"})
+        ),
     )
 
 

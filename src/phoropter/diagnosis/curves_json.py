@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from phoropter.core.errors import InputError
-from phoropter.diagnosis.curve_columns import by_epoch, standard_name
+from phoropter.diagnosis.curve_columns import by_epoch
+from phoropter.diagnosis.curve_names import chosen, standard_name
 
 _OF_THE_WHOLE = "train_runtime"
 """In the Trainer's last entry, which is about the whole training."""
@@ -41,14 +42,15 @@ def keras_columns(
     Raises:
         InputError: If the lists are not of one length, or hold something else than numbers.
     """
-    columns = {}
+    series = {}
     for key, values in history.items():
         known = standard_name(key)
         if known is None or known in {"epoch", "step"}:
             continue
         if not isinstance(values, list | tuple):
             raise InputError(f"{name}: {key!r} is no list of numbers.", hint=_HINT)
-        columns[known] = [_number(value, key, name) for value in values]
+        series[key] = [_number(value, key, name) for value in values]
+    columns = {known: series[key] for known, key in chosen(series).items()}
     lengths = {len(values) for values in columns.values()}
     if len(lengths) != 1 or 0 in lengths:
         raise InputError(f"{name} has lists of {sorted(lengths)} numbers.", hint=_HINT)
@@ -60,18 +62,15 @@ _HINT = "Expected Keras' history ({'loss': [...], 'val_loss': [...]}) or the Tra
 
 def _of_trainer(entries: Sequence[Any], name: str) -> dict[str, list[float | None]]:
     rows = [row for row in entries if isinstance(row, dict) and _OF_THE_WHOLE not in row]
-    keys = {key: standard_name(key) for row in rows for key in row}
-    if not rows or "epoch" not in keys:
+    keys = dict.fromkeys(key for row in rows for key in row if standard_name(key) is not None)
+    if "epoch" not in keys:
         raise InputError(f"{name}: the log history is empty.", hint=_HINT)
-    columns: dict[str, list[float | None]] = {
-        known: [None] * len(rows) for known in keys.values() if known is not None
-    }
-    for at, row in enumerate(rows):
-        for key, value in row.items():
-            known = keys[key]
-            if known is not None and isinstance(value, int | float):
-                columns[known][at] = float(value)
-    return by_epoch(columns)
+    series = {key: [_logged(row.get(key)) for row in rows] for key in keys}
+    return by_epoch({known: series[key] for known, key in chosen(series).items()})
+
+
+def _logged(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _number(value: Any, key: str, name: str) -> float | None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from phoropter.core.errors import InputError, MissingExtraError
-from phoropter.diagnosis.curve_columns import standard_name
+from phoropter.diagnosis.curve_columns import of_row, with_peak
+from phoropter.diagnosis.curve_names import chosen
 
 EVENTS = "*tfevents*"
 _BY_EPOCH = "epoch_"
@@ -32,17 +33,18 @@ def tensorboard_columns(path: Path) -> dict[str, list[float | None]]:
     """
     series: dict[str, Points] = {}
     keras = False
-    for part, tag, points in _tags(path):
-        known = standard_name(tag.rpartition("/")[2] if part else tag, part)
-        if known is None or known in {"epoch", "step"}:
-            continue
-        if known in series:
-            raise InputError(
-                f"{str(path)!r} has {known!r} more than once.",
-                hint="Name the folder of one run, and log each curve once.",
-            )
-        series[known] = points
-        keras = keras or tag.startswith(_BY_EPOCH)
+    for part, logged in _places(path):
+        numbers = {tag: [value for _, value in points] for tag, points in logged.items()}
+        for known, tag in chosen(numbers, part).items():
+            if known in {"epoch", "step"}:
+                continue
+            if known in series:
+                raise InputError(
+                    f"{str(path)!r} has {known!r} more than once.",
+                    hint="Name the folder of one run.",
+                )
+            series[known] = logged[tag]
+            keras = keras or tag.startswith(_BY_EPOCH)
     return _rows(series, shift=int(keras), path=path)
 
 
@@ -58,23 +60,16 @@ def _rows(series: dict[str, Points], *, shift: int, path: Path) -> dict[str, lis
         "epoch": [float(first + at) for at in range(len(steps))],
         "step": [float(step + shift) for step in steps],
     }
-    for name, points in series.items():
+    for name, points in with_peak(series).items():
         columns[name] = [
-            _between(points, low, high, mean=name.startswith("train_"))
+            of_row(name, [value for step, value in points if low < step <= high])
             for low, high in pairwise([-math.inf, *steps])
         ]
     return columns
 
 
-def _between(points: Points, low: float, high: float, *, mean: bool) -> float | None:
-    values = [value for step, value in points if low < step <= high]
-    if not values:
-        return None
-    return math.fsum(values) / len(values) if mean else values[-1]
-
-
-def _tags(path: Path) -> Iterator[tuple[str, str, Points]]:
-    """Part of the data (of Keras' folders), tag and points of everything that was logged."""
+def _places(path: Path) -> Iterator[tuple[str, dict[str, Points]]]:
+    """Of each folder the part of the data (as Keras names it), and what was logged, by its tag."""
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
         from tensorboard.util.tensor_util import make_ndarray
@@ -85,10 +80,11 @@ def _tags(path: Path) -> Iterator[tuple[str, str, Points]]:
     for place in places:
         seen: Any = EventAccumulator(str(place), size_guidance={"scalars": 0, "tensors": 0})
         seen.Reload()
-        part = place.name if place.name in {"train", "validation"} else ""
+        logged: dict[str, Points] = {}
         for tag in seen.Tags()["scalars"]:
-            yield part, tag, [(item.step, float(item.value)) for item in seen.Scalars(tag)]
+            logged[tag] = [(item.step, float(item.value)) for item in seen.Scalars(tag)]
         for tag in seen.Tags()["tensors"]:
             arrays = [(item.step, make_ndarray(item.tensor_proto)) for item in seen.Tensors(tag)]
             if all(array.size == 1 and array.dtype.kind == "f" for _, array in arrays):
-                yield part, tag, [(step, float(array)) for step, array in arrays]
+                logged[tag] = [(step, float(array)) for step, array in arrays]
+        yield place.name if place.name in {"train", "validation"} else "", logged

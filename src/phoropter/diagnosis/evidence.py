@@ -50,6 +50,7 @@ class RunEvidence:
         dynamics: How the samples of `train_predictions` fared in these passes.
         test_predictions: On the sealed test part, once it was opened for this run.
         images: Whether the samples are images, which augmentation can vary.
+        unknown: Keys of the recipe that are a guess, because a loop of others does not tell them.
     """
 
     summary: RunSummary
@@ -72,3 +73,4 @@ class RunEvidence:
     dynamics: SampleDynamics | None = None
     test_predictions: Predictions | None = None
     images: bool = True
+    unknown: frozenset[str] = frozenset()

@@ -31,6 +31,7 @@ def _gate(name: str, words: str) -> Record:
 TRAIN_LOSS = _curve("train_loss", "the training loss of three passes")
 STEPS = Record("how many steps were made", lambda evidence: evidence.summary.steps > 0)
 VAL_LOSS = _curve("val_loss", "the validation loss of three passes")
+RATE = Record("the learning rate", lambda evidence: "train.lr" not in evidence.unknown)
 NORMS = Record("gradient norms", lambda evidence: len(curve(evidence, "grad_norm")) > 0)
 LAYERS = Record("gradients of each layer", lambda evidence: bool(evidence.signals))
 NOISE = Record(
@@ -95,7 +96,7 @@ NEEDS: Mapping[str, tuple[Record, ...]] = {
         _gate("loss-at-init", "the loss before the first step, and the number of classes"),
     ),
     "lr-too-high": (TRAIN_LOSS,),
-    "lr-too-low": (TRAIN_LOSS, VAL_LOSS),
+    "lr-too-low": (TRAIN_LOSS, VAL_LOSS, RATE),
     "majority-collapse": (ANSWERS,),
     "miscalibrated": (ANSWERS,),
     "mode-mixup": (_gate("mode-mixup", _LOOP),),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from phoropter.core.recipe import Recipe
+from phoropter.diagnosis.evidence import RunEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +68,24 @@ def usual_rates(recipe: Recipe) -> Range:
         times = {_ADAM: 1, _ADAMAX: 2}.get(found)
         return found if times is None else replace(found, usual=times * _SMALL_LR)
     return found
+
+
+def usual_rates_of(evidence: RunEvidence) -> Range:
+    """The usual learning rates for a run.
+
+    Where nobody tells whether its weights were trained before, those of fine-tuning are usual too.
+    """
+    found = usual_rates(evidence.recipe)
+    if "model.pretrained" in evidence.unknown:
+        return replace(found, low=found.low / FINE_TUNING)
+    return found
+
+
+def likely_optimizer(rate: float) -> str:
+    """The first of the common optimisers that usually stands a rate, where nobody tells which.
+
+    >>> [likely_optimizer(rate) for rate in (2e-5, 1e-2, 0.1, 30.0)]
+    ['adamw', 'adamw', 'momentum', 'sgd']
+    """
+    common = ("adamw", "momentum", "sgd")
+    return next((name for name in common if rate <= _RANGES[name].high), common[-1])

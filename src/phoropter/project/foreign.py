@@ -62,6 +62,8 @@ def evidence_of_watched(watched: WatchedRun) -> RunEvidence:
         metric=summary.metric,
         greater_is_better=is_greater_better(summary.metric),
         signals=watched.signals,
+        # What the weights were before cannot be seen, and without a step no rate.
+        unknown=frozenset({"model.pretrained"} | ({"train.lr"} - watched.facts.recipe.keys())),
     )
 
 

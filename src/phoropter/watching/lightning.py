@@ -56,10 +56,12 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         self._folder, self._classes, self._metric = folder, classes, metric
         self._recording: Recording | None = None
         self._answers: list[tuple[Tensor, Tensor]] = []
+        self._validated = False
 
     @override
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Hooks are placed once the optimisers exist."""
+        self._validated = False
         if trainer.is_global_zero:
             self._recording = watch(
                 pl_module,
@@ -94,6 +96,11 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
             self._answers.append((pair[0].detach(), pair[1].detach()))
 
     @override
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        """There are new numbers; where no pass is validated Lightning still has the old ones."""
+        self._validated = not trainer.sanity_checking
+
+    @override
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -107,13 +114,14 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """The pass is over, and its validation too."""
         if self._recording is not None:
-            logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+            logged = trainer.callback_metrics if self._validated else {}
+            numbers = {name: float(value) for name, value in logged.items()}
             self._recording.epoch(
-                val_loss=logged.get("val_loss"),
-                val_metric=self._metric_of(logged),
+                val_loss=numbers.get("val_loss"),
+                val_metric=self._metric_of(numbers),
                 **together(self._answers),
             )
-            self._answers = []
+            self._answers, self._validated = [], False
 
     @override
     def on_fit_end(self, trainer: Any, pl_module: Any) -> None:

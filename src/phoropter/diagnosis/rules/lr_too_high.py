@@ -84,21 +84,22 @@ def _by_curves(evidence: RunEvidence) -> Iterator[Finding]:
     level = chance_loss(evidence)
     if level is None or level <= 0 or not evidence.history:
         return
+    lr = {} if "train.lr" in evidence.unknown else {"lr": evidence.recipe.train.lr}
     epoch = not_finite_at(evidence)
     if epoch is not None or evidence.summary.stopped_by == "diverged":
         yield _finding(
             "warning",
             0.7,
             "Steps that are too long are the usual reason for a loss that is no longer a number.",
-            {"lr": evidence.recipe.train.lr, "mark_epoch": epoch or evidence.history[-1].epoch},
+            {**lr, "mark_epoch": epoch or evidence.history[-1].epoch},
         )
         return
     signs = _signs(evidence, level)
     if signs is None:
         return
     numbers = {
-        "lr": evidence.recipe.train.lr,
-        "usual_high": usual_rates(evidence.recipe).high,
+        **lr,
+        **({"usual_high": usual_rates(evidence.recipe).high} if lr else {}),
         "rise": signs.rise,
         "jitter": signs.jitter,
         "turning_points": signs.turns,
@@ -133,11 +134,17 @@ def _absurd(evidence: RunEvidence) -> Finding | None:
     lr, high = evidence.recipe.train.lr, usual_rates(evidence.recipe).high
     if not evidence.history or lr < ABSURD * high * (1 - 1e-9):
         return None
-    message = (
-        f"A learning rate of {lr:g} is {lr / high:.0f} times the highest that "
-        f"{evidence.recipe.train.optimizer} usually stands ({high:g}); this run put up with it, "
-        "others will not."
-    )
+    if "train.optimizer" in evidence.unknown:
+        message = (
+            f"A learning rate of {lr:g} is {lr / high:.0f} times the highest that any common "
+            f"optimiser usually stands ({high:g}); this run put up with it, others will not."
+        )
+    else:
+        message = (
+            f"A learning rate of {lr:g} is {lr / high:.0f} times the highest that "
+            f"{evidence.recipe.train.optimizer} usually stands ({high:g}); this run put up with "
+            "it, others will not."
+        )
     return _finding("warning", 0.6, message, {"lr": lr, "usual_high": high})
 
 

@@ -12,7 +12,7 @@ from phoropter.diagnosis import curves
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.falling import Falling, falling
 from phoropter.diagnosis.narrow import too_narrow
-from phoropter.diagnosis.norms import usual_rates
+from phoropter.diagnosis.norms import Range, usual_rates, usual_rates_of
 from phoropter.diagnosis.signals import Curve, chance_loss, curve
 
 LITTLE = 0.25  # of the loss of a constant prediction: what a slow run has gained at most
@@ -30,13 +30,14 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
 
     A curve that is still falling, or hardly moves at all, also counts if the rate lies far below
     its optimiser's range; thirty times below it, anything that leaves half of the loss. A rate
-    beyond what is a safe start for it is not too low.
+    beyond what is a safe start for it is not too low, and of one that nobody recorded nothing can
+    be said.
     """
     level = chance_loss(evidence)
     losses, held_out = curve(evidence, "train_loss"), curve(evidence, "val_loss")
-    if level is None or len(losses) < 3 or len(held_out) < 3:
+    if level is None or len(losses) < 3 or len(held_out) < 3 or "train.lr" in evidence.unknown:
         return
-    lr, usual = evidence.recipe.train.lr, usual_rates(evidence.recipe)
+    lr, usual = evidence.recipe.train.lr, _usual(evidence, losses, level)
     if lr < usual.low / FAR_BELOW and np.ptp(losses.values) < UNMOVED * level:
         yield _unmoved(evidence, losses, usual.low)
         return
@@ -66,6 +67,16 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
             "mark_epoch": int(losses.epochs[-1]),
         },
     )
+
+
+def _usual(evidence: RunEvidence, losses: Curve, level: float) -> Range:
+    """The usual rates, without those of fine-tuning where what is learnt is known to be little.
+
+    Weights that were trained before do not go on guessing.
+    """
+    known = bool(evidence.summary.schema.names)
+    guessing = known and losses.values[-1] > (1 - LITTLE) * level
+    return usual_rates(evidence.recipe) if guessing else usual_rates_of(evidence)
 
 
 def _slow(

@@ -20,7 +20,8 @@ def prescribe(finding: Finding, evidence: RunEvidence) -> Finding:
     """The finding with what may cure it, best first; unchanged if nothing is registered for it.
 
     Only changes that apply to the run's recipe and alter it are kept. Curves of a foreign loop
-    have no recipe of ours, so there the advice stands alone.
+    have no recipe of ours, so there the advice stands alone, and none that names a rate where the
+    present one is not known.
     """
     if finding.code not in names(GROUP):
         return finding
@@ -40,6 +41,8 @@ def sensible(
     for item in prescriptions:
         if not item.change:
             kept.setdefault(item.advice, item)
+        elif "train.lr" in item.change and "train.lr" in evidence.unknown:
+            continue
         elif not evidence.summary.run:
             kept.setdefault(item.advice, replace(item, change={}))
         else:

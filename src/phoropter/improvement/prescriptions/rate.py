@@ -27,6 +27,8 @@ def too_high(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     elif lr / 10 >= usual.low:
         yield _rate(evidence, "lower-rate", lr / 10, share=0.25)
     yield _rate(evidence, "lower-rate", lr / 3)
+    if "train.lr" in evidence.unknown:
+        yield prescription(evidence, "lower-rate", {}, "Lower the learning rate to a third.")
     yield from _warmup(evidence)
     yield from _clip(evidence)
     if finding.code == "lr-too-high" and recipe.train.schedule == "constant":
@@ -39,7 +41,7 @@ def too_high(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
         yield from averaged_weights(evidence)
 
 
-def too_low(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
+def too_low(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     """For "lr-too-low": a usual rate if this one is below them all, else ten times, three times.
 
     Unnormalised sigmoids learn slowly at any rate.
@@ -47,7 +49,7 @@ def too_low(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     if evidence.recipe.model.activation == "sigmoid":
         yield from passing(evidence)
     lr, usual = evidence.recipe.train.lr, usual_rates(evidence.recipe)
-    if lr < usual.low:
+    if lr < finding.evidence.get("usual_low", usual.low):
         yield _rate(evidence, "usual-rate", usual.usual)
     elif lr * 10 <= usual.high:
         yield _rate(evidence, "higher-rate", lr * 10, share=0.35)
