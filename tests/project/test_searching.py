@@ -1,5 +1,7 @@
 """A search on an opened project: real runs of small recipes."""
 
+from dataclasses import replace
+
 import pytest
 
 from phoropter.core.events import Note
@@ -77,6 +79,7 @@ def test_what_does_not_fit_is_left_out_and_told(told):
     reference = bench.run(MLP, role="baseline")
     bench.pins = ("model",)
     base = MLP.changed({"model.weights": "gone.safetensors"})
-    assert ProjectSearcher(bench, base).searched(reference, seconds_left=lambda: 60.0) is None
+    pinned = replace(reference, recipe=base)
+    assert ProjectSearcher(bench, base).searched(pinned, seconds_left=lambda: 60.0) is None
     texts = [note.text for note in notes if isinstance(note, Note)]
     assert any(text.startswith("Left out of the search: There is no file of") for text in texts)

@@ -33,6 +33,7 @@ SILENT = {
     # words of evidence and of `issues.csv`, regular expressions, joints
     "line \\d+: ", "file name", "file order", "unseen categories", ", ...", "; ...",
     "none at all",  # a class without samples cannot be trained on
+    "Left out: ",  # before an error, on the screen
 }  # fmt: skip
 HANGUL = re.compile("[가-힣]")
 
