@@ -158,3 +158,18 @@ def test_handcrafted_blocks_see_what_they_say():
     assert np.abs(described(red)[:48] - described(blue)[:48]).max() > 0.1
     assert np.linalg.norm(described(red)[:48]) == pytest.approx(1.0)
     assert np.isfinite(described(np.full((3, 64, 64), 255, np.uint8))).all()
+
+
+def test_the_time_of_what_is_missing_is_measured_without_decoding_any(
+    deep, dataset, tmp_path, monkeypatch
+):
+    """Calls of 32 images last eight seconds, and five."""
+    features, every = deep(), np.arange(12)
+    clock = iter([0.0, 8.0, 10.0, 15.0])
+    monkeypatch.setattr(module.time, "perf_counter", lambda: next(clock))
+    assert features.waiting_s(dataset, every[:6]) == pytest.approx(6 * 5 / 32)
+    monkeypatch.undo()
+    assert not list((tmp_path / "cache").glob("*.npy")), "decoded"
+    features(dataset, every[:4])
+    assert len(features.missing(dataset, every[:4])) == 0
+    assert features.waiting_s(dataset, every[:4]) == 0.0

@@ -6,6 +6,7 @@ from PIL import Image
 
 import phoropter
 from phoropter.core.events import silent
+from phoropter.prediction.features import DeepFeatures
 from phoropter.project import looking
 from phoropter.project.opened import started
 from phoropter.project.options import Options
@@ -55,19 +56,25 @@ def test_a_network_describes_pictures_where_its_measured_time_fits(
     calls = []
     real = looking.lite0_classifier
     monkeypatch.setattr(looking, "lite0_classifier", lambda: (calls.append(1), real())[1])
-    monkeypatch.setattr(looking, "computing_s", lambda *_: needed_s)
+    monkeypatch.setattr(DeepFeatures, "waiting_s", lambda *_: needed_s)
     with started(Options(data, tmp_path / "p"), listener=silent) as project:
         found = looking.look_and_note(project, project.split(), budget_s=budget_s)
     assert found.features == features
     assert bool(calls) == (features == "efficientnet_lite0"), "colours are asked about with it"
 
 
-def test_too_many_pictures_for_any_cpu_are_not_even_timed(tmp_path, monkeypatch):
-    """Of 24 images a quick CPU has the features in .24 s."""
-    data = write_noise(tmp_path / "data", count=12, side=170)
-    monkeypatch.setattr(looking, "computing_s", lambda *_: pytest.fail("timed"))
+@pytest.mark.parametrize(
+    ("budget_s", "name", "size"),
+    [(96.0, "efficientnet_lite0", 96), (95.0, "efficientnet_lite0", 64), (63.0, "handcrafted", 0)],
+)
+def test_tiny_ones_are_shown_to_it_smaller_where_there_is_less_time(
+    tmp_path, monkeypatch, budget_s, name, size
+):
+    data = write_noise(tmp_path / "data", count=6, side=32)
+    monkeypatch.setattr(DeepFeatures, "waiting_s", lambda self, *_: float(self.size))
     with started(Options(data, tmp_path / "p"), listener=silent) as project:
-        assert looking.features_for(project, budget_s=0.2).name == "handcrafted"
+        features = looking.features_for(project, budget_s=budget_s)
+    assert (features.name, getattr(features, "size", 0)) == (name, size)
 
 
 @pytest.mark.parametrize(("side", "resize"), [(32, "stretch"), (170, "crop")])
@@ -75,9 +82,10 @@ def test_the_first_recipe_finds_the_features_that_were_looked_at(tmp_path, side,
     data = write_noise(tmp_path / "data", count=12, side=side)
     with started(Options(data, tmp_path / "p"), listener=silent) as project:
         problem = project.problem()
-        looking.look_and_note(project, problem.split)
+        looking.features_for(project, budget_s=None)(project.dataset, np.arange(24))
         plan = planned_baseline(project, problem, Options(data))
-        plan = enlarged(plan, Options(data), problem, seconds=1e6, listener=silent)
+        # What is there already is taken, however little time is left.
+        plan = enlarged(plan, Options(data), problem, seconds=-1.0, listener=silent)
         features = frozen(plan.recipe, problem, listener=silent)
         assert plan.recipe.data.resize == resize
         assert len(features.missing(project.dataset, np.arange(24))) == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -30,15 +29,11 @@ from phoropter.prediction.views import PLAIN, ExchangedColours, View
 from phoropter.project.look_report import write_page_of
 from phoropter.project.opened import Project
 from phoropter.project.results import LookResult
-from phoropter.project.transfer import ENLARGED_PX, PHOTOS_PER_SECOND
-from phoropter.training.estimate import computing_s
+from phoropter.project.transfer import ENLARGED_PX
 
 _NETWORK = "efficientnet_lite0"
 
 _TINY_PX = 64
-
-_TINY_PER_SECOND = 1_000.0
-"""As `PHOTOS_PER_SECOND`, at `ENLARGED_PX`."""
 
 _KNOWN_FROM_PX = 160
 """Side below which the network hardly knows what it sees, in whatever colours."""
@@ -120,22 +115,18 @@ def features_for(project: Project, *, budget_s: float | None) -> FeatureFunction
     coloured = dataset.table.select((pl.col("mode") == "RGB").mean()).item() > _COLOURED
     if (tiny and not coloured) or not offline_weights_installed():
         return HandcraftedFeatures()
-    deep = _deep(project, PLAIN, tiny=tiny)
-    if budget_s is None:
-        return deep
-    if len(dataset) / (_TINY_PER_SECOND if tiny else PHOTOS_PER_SECOND) > budget_s:
-        return HandcraftedFeatures()
-    begun = time.monotonic()
     every = np.arange(len(dataset), dtype=np.int64)
-    needed = computing_s(deep, dataset, every) + time.monotonic() - begun
-    return deep if needed <= budget_s else HandcraftedFeatures()
+    for size in ENLARGED_PX if tiny else (card(_NETWORK).input_px,):
+        deep = _deep(project, PLAIN, size=size)
+        if budget_s is None or deep.waiting_s(dataset, every) <= budget_s:
+            return deep
+    return HandcraftedFeatures()
 
 
-def _deep(project: Project, view: View, *, tiny: bool) -> DeepFeatures:
+def _deep(project: Project, view: View, *, size: int) -> DeepFeatures:
     """As the first recipe of a head on frozen features wants them, which then finds them there."""
-    small = {"data.size": ENLARGED_PX, "data.resize": "stretch"}
-    large = {"data.size": card(_NETWORK).input_px}
-    recipe = Recipe().changed({"model.name": _NETWORK, **(small if tiny else large)})
+    how = {"data.resize": "stretch"} if size in ENLARGED_PX else {}
+    recipe = Recipe().changed({"model.name": _NETWORK, "data.size": size, **how})
     return DeepFeatures(
         _NETWORK,
         folder=project.folder.cache,
@@ -152,7 +143,7 @@ def _classifier(project: Project, features: FeatureFunction) -> Classifier | Non
     """
     if not isinstance(features, DeepFeatures) or features.size < _KNOWN_FROM_PX:
         return None
-    exchanged = _deep(project, ExchangedColours(), tiny=False)
+    exchanged = _deep(project, ExchangedColours(), size=features.size)
 
     def told(dataset: Dataset, rows: Rows) -> tuple[Features, Features]:
         weight, bias = (part.numpy() for part in lite0_classifier())

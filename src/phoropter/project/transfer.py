@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from phoropter.core.events import Listener, Note
 from phoropter.core.recipe import Recipe
 from phoropter.improvement.prescriptions.changes import PATCH_PX, fine_tuning, on_pretrained
 from phoropter.models.catalog import frozen_trunk, is_classic, offline_weights_installed
+from phoropter.models.preprocessing import preprocessing
+from phoropter.prediction.features import DeepFeatures
 from phoropter.project.baseline import Plan
 from phoropter.project.options import Options
-from phoropter.training.estimate import features_s, forward_s
+from phoropter.training.estimate import forward_s
 from phoropter.training.problem import Problem
 
 MEASURED = 200
@@ -29,10 +33,6 @@ _FEATURES_SHARE = 0.25
 
 _MOST_SHARE = 0.55
 """Of the time left, that any features of a first recipe may take: what follows takes seconds."""
-
-PHOTOS_PER_SECOND = 100.0
-"""Of which a quick CPU has decoded and computed the features at 224 px: where even it would be too
-slow, nothing is timed, for that decodes the whole set first."""
 
 
 def sized(
@@ -55,10 +55,7 @@ def sized(
     if decided or trunk in {"", "pixels"} or recipe.data.size >= LARGER_PX:
         return plan
     larger = recipe.changed({"data.size": LARGER_PX})
-    quickly_s = len(problem.dataset) / PHOTOS_PER_SECOND
-    if quickly_s > _FEATURES_SHARE * seconds:
-        return plan
-    if features_s(larger, problem, listener=listener) > _FEATURES_SHARE * seconds:
+    if _waiting_s(larger, problem) > _FEATURES_SHARE * seconds:
         return plan
     reason = (
         f"Images of {LARGER_PX} px instead of {recipe.data.size}: there is time, and the network "
@@ -67,11 +64,12 @@ def sized(
     return _because(reason, plan, larger, listener)
 
 
-ENLARGED_PX = 96
-"""Side to which tiny images in colour are enlarged for a network trained on photographs. On 8,889
-training images of CIFAR-10 a head on its features, asked twice (mirrored), was right on .760 of the
-test part at 96 and on .762 at 128 px; four passes of the upper layers at 96 px, for which there is
-time then, were right on .845 of the validation part, where the head was on .761."""
+ENLARGED_PX = (96, 64)
+"""Sides to which tiny images in colour are enlarged for a network trained on photographs; the
+second where there is no time for the first. On 8,889 training images of CIFAR-10 a head on its
+features, asked twice (mirrored), was right on .760 of the test part at 96 and on .762 at 128 px;
+four passes of the upper layers at 96 px, for which there is time then, were right on .845 of the
+validation part, where the head was on .761."""
 
 _ENLARGED_PATIENCE = 5
 
@@ -98,15 +96,17 @@ def enlarged(
     fitting = recipe.model.name == "cnn" and recipe.data.channels == 3
     if decided or not fitting or recipe.data.size < PATCH_PX or not offline_weights_installed():
         return plan
-    change = {**on_pretrained(size=ENLARGED_PX), "train.patience": _ENLARGED_PATIENCE}
-    larger = recipe.changed(change)
-    if features_s(larger, problem, listener=listener) > _MOST_SHARE * seconds:
-        return plan
-    reason = (
-        f"Tiny photographs, enlarged to {ENLARGED_PX} px: frozen EfficientNet-Lite0 features, for "
-        "which there is time, instead of a small network from scratch."
-    )
-    return _because(reason, plan, larger, listener)
+    for size in ENLARGED_PX:
+        change = {**on_pretrained(size=size), "train.patience": _ENLARGED_PATIENCE}
+        larger = recipe.changed(change)
+        needed = _waiting_s(larger, problem)
+        if not needed or needed <= _MOST_SHARE * seconds:
+            reason = (
+                f"Tiny photographs, shown at {size} px: frozen EfficientNet-Lite0 features, for "
+                "which there is time, instead of a small network from scratch."
+            )
+            return _because(reason, plan, larger, listener)
+    return plan
 
 
 SMALLER_PX = (160, 128, 96, 64)
@@ -131,10 +131,8 @@ def afforded(
     if decided or frozen_trunk(recipe) in {"", "pixels"}:
         return plan
     available = _MOST_SHARE * seconds
-    needed = len(problem.dataset) / PHOTOS_PER_SECOND
-    if needed <= available:
-        needed = features_s(recipe, problem, listener=listener)
-    if needed <= available:
+    needed = _waiting_s(recipe, problem)
+    if not needed or needed <= available:
         return plan
     fitting = [px for px in SMALLER_PX if needed * (px / recipe.data.size) ** 2 <= available]
     size = max(fitting, default=min(SMALLER_PX))
@@ -178,6 +176,17 @@ def weighed(plan: Plan, options: Options, problem: Problem, *, listener: Listene
             f"{epochs * pass_s:.0f} s here ({epochs} passes of {pass_s:.1f} s)."
         )
     return _because(reason, plan, recipe, listener)
+
+
+def _waiting_s(recipe: Recipe, problem: Problem) -> float:
+    """Seconds that the features of a pretrained network will take; 0.0 where they are kept."""
+    deep = DeepFeatures(
+        frozen_trunk(recipe),
+        folder=problem.cache,
+        preprocessing=preprocessing(recipe, pixel_mean=(0.0,), pixel_std=(1.0,)),
+        like=recipe.model,
+    )
+    return deep.waiting_s(problem.dataset, np.arange(len(problem.dataset), dtype=np.int64))
 
 
 def _because(reason: str, plan: Plan, recipe: Recipe, listener: Listener) -> Plan:

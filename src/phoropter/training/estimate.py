@@ -10,7 +10,7 @@ from torch import nn
 
 from phoropter.core.events import Listener
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Dataset, Rows
+from phoropter.core.records import Rows
 from phoropter.data.memory import MemoryInputs
 from phoropter.models.build import build, build_trunk, untrained
 from phoropter.models.catalog import frozen_trunk
@@ -152,21 +152,12 @@ def features_s(
     deep, missing = max(lacking, key=lambda pair: len(pair[1]))
     if len(missing) <= 2 * _PROBED:
         return 0.0
-    loading_s, each_s = _loading_and_each_s(deep, problem.dataset, missing)
+    loading_s, each_s = _loading_and_each_s(deep, problem, missing)
     waiting = [len(rows) for _, rows in lacking if len(rows)]
     return len(waiting) * loading_s + sum(waiting) * each_s
 
 
-def computing_s(deep: DeepFeatures, dataset: Dataset, rows: Rows) -> float:
-    """Seconds until a network's features of these rows are there, measured as by `features_s`."""
-    missing = deep.missing(dataset, rows)
-    if len(missing) <= 2 * _PROBED:
-        return 0.0
-    loading_s, each_s = _loading_and_each_s(deep, dataset, missing)
-    return loading_s + len(missing) * each_s
-
-
-def _loading_and_each_s(deep: DeepFeatures, dataset: Dataset, missing: Rows) -> tuple[float, float]:
+def _loading_and_each_s(deep: DeepFeatures, problem: Problem, missing: Rows) -> tuple[float, float]:
     """Seconds until the network is there, and for the features of one image, from a few of them.
 
     The difference of two calls leaves out what each spends on loading the network; so the last
@@ -176,7 +167,7 @@ def _loading_and_each_s(deep: DeepFeatures, dataset: Dataset, missing: Rows) -> 
 
     def timed(rows: Rows) -> float:
         begun = time.perf_counter()
-        deep(dataset, rows)
+        deep(problem.dataset, rows)
         return time.perf_counter() - begun
 
     few_s = timed(missing[:_PROBED])
