@@ -89,7 +89,8 @@ def test_each_content_is_computed_once(dataset, deep, computed):
 
 
 def test_what_was_finished_survives_a_kill(dataset, deep, computed, monkeypatch):
-    monkeypatch.setattr(module, "_SHARD", 4)
+    monkeypatch.setattr(module, "cpu_batch", lambda numbers: 4)
+    monkeypatch.setattr(module, "_SHARD", 1)
 
     class KilledError(Exception):
         pass
@@ -163,11 +164,12 @@ def test_handcrafted_blocks_see_what_they_say():
 def test_the_time_of_what_is_missing_is_measured_without_decoding_any(
     deep, dataset, tmp_path, monkeypatch
 ):
-    """Calls of 32 images last eight seconds, and five."""
+    """Calls of 96 images last eight seconds, and five."""
+    monkeypatch.setattr(module, "cpu_batch", lambda numbers: 12)
     features, every = deep(), np.arange(12)
     clock = iter([0.0, 8.0, 10.0, 15.0])
     monkeypatch.setattr(module.time, "perf_counter", lambda: next(clock))
-    assert features.waiting_s(dataset, every[:6]) == pytest.approx(6 * 5 / 32)
+    assert features.waiting_s(dataset, every[:6]) == pytest.approx(6 * 5 / 96)
     monkeypatch.undo()
     assert not list((tmp_path / "cache").glob("*.npy")), "decoded"
     features(dataset, every[:4])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -24,13 +25,13 @@ from phoropter.models.build import build_trunk
 from phoropter.models.weights_file import weights_digest
 from phoropter.prediction.feature_store import FeatureStore
 from phoropter.prediction.handcrafted import FEATURE_COUNT, NAME, described_file
-from phoropter.prediction.run import answers, hastened
+from phoropter.prediction.run import answers, cpu_batch, hastened
 from phoropter.prediction.views import PLAIN, View, ViewedInputs
 
 _VERSION = 1  # raise when the features of the same name change
-_BATCH = 4  # see prediction.run
-_TIMED = 32
-_SHARD = 128  # images whose features are written at once: what a kill may cost
+_FEWEST_AT_ONCE = 4
+_TIMED = 8  # times as many images as a core answers at once
+_SHARD = 32  # times as many whose features are written at once: what a kill may cost
 
 
 class DeepFeatures:
@@ -104,21 +105,27 @@ class DeepFeatures:
         missing = len(self.missing(dataset, rows))
         if not missing:
             return 0.0
-        how, trunk, spent = self._preprocessing, self._trunk(), []
-        blank = StoredInputs(np.zeros((_TIMED, *square_shape(how)), dtype=np.uint8))
+        count, trunk, spent = _TIMED * self._at_once, self._trunk(), []
+        blank = StoredInputs(np.zeros((count, *square_shape(self._preprocessing)), dtype=np.uint8))
         for _ in range(2):
             begun = time.perf_counter()
-            self._outputs(trunk, blank, list(range(_TIMED)))
+            self._outputs(trunk, blank, list(range(count)))
             spent.append(time.perf_counter() - begun)
-        return missing * min(spent) / _TIMED
+        return missing * min(spent) / count
+
+    @property
+    def _at_once(self) -> int:
+        """Images that a core answers at once."""
+        return max(_FEWEST_AT_ONCE, cpu_batch(math.prod(square_shape(self._preprocessing))))
 
     def _computed(self, dataset: Dataset, missing: dict[str, int]) -> dict[str, Features]:
         trunk = self._trunk()
         inputs = self._inputs(dataset)
         digests = list(missing)
         found: dict[str, Features] = {}
-        for first in range(0, len(digests), _SHARD):
-            names = digests[first : first + _SHARD]
+        size = _SHARD * self._at_once
+        for first in range(0, len(digests), size):
+            names = digests[first : first + size]
             shard = self._outputs(trunk, inputs, [missing[name] for name in names])
             part = dict(zip(names, shard, strict=True))
             self._store.add(part)
@@ -146,7 +153,7 @@ class DeepFeatures:
         return hastened(trunk, torch.zeros(1, how.channels, how.size, how.size))
 
     def _outputs(self, trunk: nn.Module, inputs: Inputs, rows: list[int]) -> Features:
-        blocks = np.array_split(np.asarray(rows, dtype=np.int64), -(-len(rows) // _BATCH))
+        blocks = np.array_split(np.asarray(rows, dtype=np.int64), -(-len(rows) // self._at_once))
         return answers(trunk, inputs, blocks, normalization=self._preprocessing.normalization)
 
     def _key(self) -> str:

@@ -159,9 +159,12 @@ def _single_threads() -> Iterator[None]:
 
 
 def _batch_size(example: Tensor) -> int:
-    if example.device.type != "cpu":
-        return _GPU_BATCH
-    return min(_CPU_MOST, max(1, _CPU_NUMBERS // example.numel()))
+    return cpu_batch(example.numel()) if example.device.type == "cpu" else _GPU_BATCH
+
+
+def cpu_batch(numbers: int) -> int:
+    """Samples of so many numbers that one core answers at a time: few enough for its cache."""
+    return min(_CPU_MOST, max(1, _CPU_NUMBERS // numbers))
 
 
 def _device_of(network: nn.Module) -> torch.device:
