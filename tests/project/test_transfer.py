@@ -108,7 +108,7 @@ def with_time(monkeypatch):
     return choose
 
 
-@pytest.mark.parametrize(("at_224", "side"), [(15.0, LARGER_PX), (16.0, 224)])
+@pytest.mark.parametrize(("at_224", "side"), [(24.0, LARGER_PX), (25.0, 224)])
 def test_features_of_larger_images_where_they_take_little_of_the_time(at_224, side, with_time):
     made = with_time(sized, FROZEN, at_224=at_224)
     assert made.recipe == FROZEN.recipe.changed({"data.size": side})

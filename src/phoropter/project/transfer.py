@@ -28,7 +28,7 @@ LARGER_PX = 288
 """Side of images for frozen features of a network trained at 224 px. Random crops showed it
 objects larger than whole images do, and enlarging makes up for that (Touvron et al. 2019)."""
 
-_FEATURES_SHARE = 0.25
+_FEATURES_SHARE = 0.4
 """Of the time left, that the features at the larger size may take."""
 
 _MOST_SHARE = 0.55
