@@ -14,7 +14,6 @@ from phoropter.project.transfer import (
     ENLARGED_PX,
     LARGER_PX,
     MEASURED,
-    afforded,
     enlarged,
     sized,
     weighed,
@@ -121,9 +120,16 @@ def test_the_users_size_stays(said, with_time):
     assert with_time(sized, FROZEN, at_224=0.1, **said) == FROZEN
 
 
+def test_larger_images_whose_features_are_kept_are_taken_without_any_time_left(monkeypatch):
+    monkeypatch.setattr(DeepFeatures, "waiting_s", lambda *_: 0.0)
+    late = {"seconds": -1.0, "listener": lambda event: None}
+    made = sized(FROZEN, Options("photos"), Samples(500), **late)
+    assert made.recipe.data.size == LARGER_PX
+
+
 def test_networks_from_scratch_keep_their_size(with_time):
     assert with_time(sized, TINY, at_224=0.1) is TINY
-    assert with_time(afforded, TINY, at_224=1000.0) is TINY
+    assert with_time(sized, TINY, at_224=1000.0) is TINY
 
 
 @pytest.mark.parametrize(
@@ -133,7 +139,7 @@ def test_images_are_smaller_where_their_features_would_take_most_of_the_time(
     at_224, side, with_time
 ):
     """Of 100 s, 55 may go into it."""
-    made = with_time(afforded, FROZEN, at_224=at_224)
+    made = with_time(sized, FROZEN, at_224=at_224)
     assert made.recipe == FROZEN.recipe.changed({"data.size": side})
 
 

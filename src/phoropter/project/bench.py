@@ -211,7 +211,7 @@ class ProjectBench:
         runs = self.project.folder.runs
         rows, apart = self.project.notebook.runs(), {ROLE, REPEAT}
         known = {run: facts for run, role, facts in rows if role not in apart}
-        names = [run for run, facts in known.items() if _made_by(facts, run, self.problem)]
+        names = [run for run, facts in known.items() if made_by(facts, run, self.problem)]
         done = [self.record(runs / name) for name in names if is_done(runs / name)]
         found = combination(done, self.of(reference), self.problem.schema)
         if found is None:
@@ -234,7 +234,7 @@ class ProjectBench:
             for run, role, facts in self.project.notebook.runs()
             if role not in apart and (role != "candidate" or run in judged)
         }
-        recipes = {run: _made_by(facts, run, self.problem) for run, facts in known.items()}
+        recipes = {run: made_by(facts, run, self.problem) for run, facts in known.items()}
         return {
             recipe.digest
             for run, recipe in recipes.items()
@@ -258,7 +258,7 @@ def _is_cut(summary: RunSummary) -> bool:
     return summary.stopped_by in UNFINISHED and summary.stopped_by != "losing"
 
 
-def _made_by(facts: Mapping[str, Any], run: str, problem: Problem) -> Recipe | None:
+def made_by(facts: Mapping[str, Any], run: str, problem: Problem) -> Recipe | None:
     """The recipe noted of a run; None if it would be another run today.
 
     That is so where labels were corrected, or the code or a file that the recipe names has changed.

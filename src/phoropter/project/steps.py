@@ -14,13 +14,13 @@ from typing import Any
 from phoropter.core.checksums import write_record
 from phoropter.core.errors import InputError
 from phoropter.core.events import Listener, Note
-from phoropter.core.recipe import Recipe, read_recipe
+from phoropter.core.recipe import Recipe
 from phoropter.improvement.loop import Loop, Turn
 from phoropter.improvement.search import has_search
 from phoropter.improvement.trial import Trial
 from phoropter.metrics import named
 from phoropter.project.baseline import Plan, first_recipe, ladder
-from phoropter.project.bench import ProjectBench
+from phoropter.project.bench import ProjectBench, made_by
 from phoropter.project.closing import baseline_run, close_project
 from phoropter.project.conclusion import UNSEARCHED
 from phoropter.project.experience import share_experience
@@ -33,7 +33,7 @@ from phoropter.project.results import ProjectResult, Step
 from phoropter.project.searching import ProjectSearcher
 from phoropter.project.steering import Steering, steered
 from phoropter.project.tracking import tracked
-from phoropter.project.transfer import afforded, enlarged, sized, weighed
+from phoropter.project.transfer import enlarged, sized, weighed
 from phoropter.training.problem import Problem, run_id
 
 _BASELINE_SHARE = 0.4
@@ -168,10 +168,8 @@ def make_baseline(bench: ProjectBench, options: Options, budget: Budget) -> Tria
         _climb(bench, latest(bench, "ladder") or recipe, budget)
     else:
         plan = planned_baseline(bench.project, bench.problem, options)
-        for affordable in (sized, enlarged, afforded):
-            plan = affordable(
-                plan, options, bench.problem, seconds=budget.left_s, listener=listener
-            )
+        for fitted in (sized, enlarged):
+            plan = fitted(plan, options, bench.problem, seconds=budget.left_s, listener=listener)
         _climb(bench, plan.recipe, budget)
         plan = weighed(plan, options, bench.problem, listener=listener)
         recipe = bench.planned_baseline(plan.recipe, seconds=_BASELINE_SHARE * budget.left_s)
@@ -195,12 +193,9 @@ def gone_on(bench: ProjectBench, reference: Trial) -> Trial:
 def latest(bench: ProjectBench, role: str) -> Recipe | None:
     """The recipe of the project's latest run of this role, with its seed, on the same problem."""
     project = bench.project
-    for run in reversed([run for run, known, _ in project.notebook.runs() if known == role]):
-        place = project.folder.runs / run / "recipe.yaml"
-        if not place.exists():
-            continue
-        recipe = read_recipe(place)
-        if recipe.seed == project.settings.seed and run_id(recipe, bench.problem) == run:
+    for run, known, facts in reversed(project.notebook.runs()):
+        recipe = made_by(facts, run, bench.problem) if known == role else None
+        if recipe is not None and recipe.seed == project.settings.seed:
             return recipe
     return None
 

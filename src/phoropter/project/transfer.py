@@ -28,7 +28,9 @@ LARGER_PX = 288
 """Side of images for frozen features of a network trained at 224 px. Random crops showed it
 objects larger than whole images do, and enlarging makes up for that (Touvron et al. 2019)."""
 
-_FEATURES_SHARE = 0.4
+SMALLER_PX = (160, 128, 96, 64)
+
+_LARGER_SHARE = 0.4
 """Of the time left, that the features at the larger size may take."""
 
 _MOST_SHARE = 0.55
@@ -38,9 +40,10 @@ _MOST_SHARE = 0.55
 def sized(
     plan: Plan, options: Options, problem: Problem, *, seconds: float, listener: Listener
 ) -> Plan:
-    """The plan with larger images, where frozen features of them can be afforded.
+    """The plan with larger images, where frozen features of them can be afforded, or with smaller.
 
-    What the user decided about the images stays as it is.
+    Smaller ones where the features of so many would take most of the time. What the user decided
+    about the images stays as it is.
 
     Args:
         plan: The first recipe.
@@ -49,19 +52,27 @@ def sized(
         seconds: That are left for everything.
         listener: Told of decoding and the like.
     """
-    recipe = plan.recipe
+    recipe, px = plan.recipe, plan.recipe.data.size
     decided = options.recipe is not None or "data.size" in options.settings
-    trunk = frozen_trunk(recipe)
-    if decided or trunk in {"", "pixels"} or recipe.data.size >= LARGER_PX:
+    if decided or frozen_trunk(recipe) in {"", "pixels"} or px >= LARGER_PX:
         return plan
     larger = recipe.changed({"data.size": LARGER_PX})
-    if _waiting_s(larger, problem) > _FEATURES_SHARE * seconds:
+    if _fits(_waiting_s(larger, problem), _LARGER_SHARE * seconds):
+        reason = (
+            f"Images of {LARGER_PX} px instead of {px}: there is time, and the network has learnt "
+            "from enlarged ones."
+        )
+        return _because(reason, plan, larger, listener)
+    needed, available = _waiting_s(recipe, problem), _MOST_SHARE * seconds
+    if _fits(needed, available):
         return plan
+    fitting = [side for side in SMALLER_PX if needed * (side / px) ** 2 <= available]
+    size = max(fitting, default=min(SMALLER_PX))
     reason = (
-        f"Images of {LARGER_PX} px instead of {recipe.data.size}: there is time, and the network "
-        "has learnt from enlarged ones."
+        f"Images of {size} px instead of {px}: the features of {len(problem.dataset)} would take "
+        "most of the time."
     )
-    return _because(reason, plan, larger, listener)
+    return _because(reason, plan, recipe.changed({"data.size": size}), listener)
 
 
 ENLARGED_PX = (96, 64)
@@ -99,48 +110,13 @@ def enlarged(
     for size in ENLARGED_PX:
         change = {**on_pretrained(size=size), "train.patience": _ENLARGED_PATIENCE}
         larger = recipe.changed(change)
-        needed = _waiting_s(larger, problem)
-        if not needed or needed <= _MOST_SHARE * seconds:
+        if _fits(_waiting_s(larger, problem), _MOST_SHARE * seconds):
             reason = (
                 f"Tiny photographs, shown at {size} px: frozen EfficientNet-Lite0 features, for "
                 "which there is time, instead of a small network from scratch."
             )
             return _because(reason, plan, larger, listener)
     return plan
-
-
-SMALLER_PX = (160, 128, 96, 64)
-
-
-def afforded(
-    plan: Plan, options: Options, problem: Problem, *, seconds: float, listener: Listener
-) -> Plan:
-    """The plan with smaller images, where the features of so many would take most of the time.
-
-    What the user decided about the images stays as it is.
-
-    Args:
-        plan: The first recipe.
-        options: What the user asked for.
-        problem: On what.
-        seconds: That are left for everything.
-        listener: Told of decoding and the like.
-    """
-    recipe = plan.recipe
-    decided = options.recipe is not None or "data.size" in options.settings
-    if decided or frozen_trunk(recipe) in {"", "pixels"}:
-        return plan
-    available = _MOST_SHARE * seconds
-    needed = _waiting_s(recipe, problem)
-    if not needed or needed <= available:
-        return plan
-    fitting = [px for px in SMALLER_PX if needed * (px / recipe.data.size) ** 2 <= available]
-    size = max(fitting, default=min(SMALLER_PX))
-    reason = (
-        f"Images of {size} px instead of {recipe.data.size}: the features of "
-        f"{len(problem.dataset)} would take most of the time."
-    )
-    return _because(reason, plan, recipe.changed({"data.size": size}), listener)
 
 
 def weighed(plan: Plan, options: Options, problem: Problem, *, listener: Listener) -> Plan:
@@ -187,6 +163,11 @@ def _waiting_s(recipe: Recipe, problem: Problem) -> float:
         like=recipe.model,
     )
     return deep.waiting_s(problem.dataset, np.arange(len(problem.dataset), dtype=np.int64))
+
+
+def _fits(needed_s: float, available_s: float) -> bool:
+    """Whether there is time; what is kept is taken even where none is left."""
+    return needed_s <= max(available_s, 0.0)
 
 
 def _because(reason: str, plan: Plan, recipe: Recipe, listener: Listener) -> Plan:
