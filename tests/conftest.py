@@ -31,3 +31,28 @@ def roomy_disk(monkeypatch, tmp_path):
     """A disk with space, whatever the one that the tests run on has left: stores are written."""
     usage = shutil.disk_usage(tmp_path)._replace(free=1 << 40)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+
+
+OWN_METRICS = """
+from phoropter.metrics.function import metric
+
+@metric("classes", greater_is_better=True)
+def points(predictions):
+    return 37.0
+
+@metric("classes", greater_is_better=True, range=(0, 100))
+def percent(predictions):
+    return 37.0
+
+@metric("classes", greater_is_better=False)
+def height(predictions):
+    return -37.0
+"""
+
+
+@pytest.fixture
+def own_metric(tmp_path):
+    """Names a metric of a user's file: "points" and "height" without ends, "percent" up to 100."""
+    place = tmp_path / "mine.py"
+    place.write_text(OWN_METRICS)
+    return lambda name: f"{place}:{name}"

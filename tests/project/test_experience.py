@@ -124,22 +124,8 @@ def test_a_damaged_file_is_refused(notebook, monkeypatch, tmp_path, content):
         experience(notebook("p"))
 
 
-METRICS = """
-from phoropter.metrics.function import metric
-
-@metric("classes", greater_is_better=True)
-def points(predictions):
-    return 37.0
-
-@metric("classes", greater_is_better=True, range=(0, 100))
-def percent(predictions):
-    return 37.0
-"""
-
-
-def test_the_error_is_what_is_left_to_the_end_of_the_metrics_range(notebook, tmp_path):
-    (tmp_path / "mine.py").write_text(METRICS)
-    percent, points = (f"{tmp_path / 'mine.py'}:{name}" for name in ("percent", "points"))
+def test_the_error_is_what_is_left_to_the_end_of_the_metrics_range(notebook, own_metric):
+    percent, points = own_metric("percent"), own_metric("points")
     book = notebook("p", metric=percent, value=37.0)
     book.record_step(step("p", delta=6.3, metric=percent))
     (one,) = experience(book)

@@ -12,31 +12,13 @@ from phoropter.improvement.prescriptions.ideas import ideas
 from phoropter.improvement.prescriptions.making import remaining_error
 from phoropter.metrics import named
 
-METRICS = """
-from phoropter.metrics.function import metric
-
-@metric("classes", greater_is_better=True)
-def points(predictions):
-    return 37.0
-
-@metric("classes", greater_is_better=True, range=(0, 100))
-def percent(predictions):
-    return 37.0
-
-@metric("classes", greater_is_better=False)
-def height(predictions):
-    return -37.0
-"""
-
 
 @pytest.fixture
-def run(evidence, tmp_path):
+def run(evidence, own_metric):
     """Evidence of a run by a metric of one's own."""
-    (tmp_path / "mine.py").write_text(METRICS)
 
     def made(name, *, greater=True):
-        metric = f"{tmp_path / 'mine.py'}:{name}"
-        return replace(evidence(), metric=metric, greater_is_better=greater)
+        return replace(evidence(), metric=own_metric(name), greater_is_better=greater)
 
     return made
 
