@@ -92,6 +92,7 @@ def test_a_row_without_an_epoch_belongs_to_the_next_one_that_has_one(tmp_path):
         ({"loss": 1.0}, "no list of numbers"),
         ({"val_loss": [1.0]}, "no training loss"),
         ({"log_history": []}, "log history is empty"),
+        ({"log_history": [{"epoch": 1.0, "loss": 1.0}, {"loss": 0.5}]}, "row without an epoch"),
     ],
 )
 def test_other_json_is_refused_with_the_reason(tmp_path, content, words):

@@ -131,6 +131,8 @@ def test_numbers_have_a_budget_of_unexplained_variance(evidence):
     assert found.parts["bias"].value == pytest.approx(0.01, abs=0.003)
     assert found.parts["variance"].value == pytest.approx(0.24, abs=0.05)
     assert found.parts["variance"].low < 0.24 < found.parts["variance"].high
+    assert set(found.unknown) == {"noise_floor", "shift", "optimism"}
+    assert not any("--collect" in reason for reason in found.unknown.values())  # it is refused
 
 
 def test_a_shift_within_its_noise_is_not_mentioned(run):

@@ -161,15 +161,17 @@ def test_handcrafted_blocks_see_what_they_say():
     assert np.isfinite(described(np.full((3, 64, 64), 255, np.uint8))).all()
 
 
+@pytest.mark.parametrize(("threads", "timed"), [(1, 96), (2, 96), (6, 144), (16, 192)])
 def test_the_time_of_what_is_missing_is_measured_without_decoding_any(
-    deep, dataset, tmp_path, monkeypatch
+    deep, dataset, tmp_path, monkeypatch, threads, timed
 ):
-    """Calls of 96 images last eight seconds, and five."""
+    """Calls of eight times twelve images, or as many more as keep all threads at work."""
     monkeypatch.setattr(module, "cpu_batch", lambda numbers: 12)
+    monkeypatch.setattr(module.torch, "get_num_threads", lambda: threads)
     features, every = deep(), np.arange(12)
     clock = iter([0.0, 8.0, 10.0, 15.0])
     monkeypatch.setattr(module.time, "perf_counter", lambda: next(clock))
-    assert features.waiting_s(dataset, every[:6]) == pytest.approx(6 * 5 / 96)
+    assert features.waiting_s(dataset, every[:6]) == pytest.approx(6 * 5 / timed)
     monkeypatch.undo()
     assert not list((tmp_path / "cache").glob("*.npy")), "decoded"
     features(dataset, every[:4])

@@ -86,9 +86,11 @@ def test_numbers_of_an_earlier_validation_are_not_recorded_again(tmp_path):
     assert len({row.val_loss for row in rows}) == 3
 
 
-def test_validations_within_a_pass_are_recorded_at_its_end(tmp_path):
-    fitted(tmp_path, passes={"max_epochs": 2, "val_check_interval": 0.5})
-    assert all(row.val_loss is not None for row in read_watched(tmp_path).history[1:])
+def test_of_validations_within_a_pass_the_last_is_recorded_at_its_end(tmp_path):
+    fitted(tmp_path, told=True, passes={"max_epochs": 2, "val_check_interval": 0.5})
+    watched = read_watched(tmp_path)
+    assert all(row.val_loss is not None for row in watched.history[1:])
+    assert len(watched.predictions) == 320
 
 
 def test_a_part_in_eval_mode_is_diagnosed(tmp_path):

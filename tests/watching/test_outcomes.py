@@ -43,6 +43,16 @@ def test_answers_that_are_lost_are_even_odds(rest):
         assert made.probabilities[1:, 1].tolist() == rest
 
 
+@pytest.mark.parametrize("kind", ["shares", "logits"])
+def test_an_answer_that_is_lost_does_not_change_the_others(kind):
+    given = LOGITS if kind == "logits" else LOGITS.softmax(1)
+    said = torch.cat([given, torch.full((1, given.shape[1]), math.nan)])
+    said[-1, 0] = 0.0
+    made = as_predictions(said, torch.cat([LABELS, LABELS[:1]]), ())
+    assert np.allclose(made.probabilities[:-1], LOGITS.softmax(1).numpy(), atol=1e-6)
+    assert np.allclose(made.probabilities[-1], 1 / given.shape[1])
+
+
 @pytest.mark.parametrize("columns", [(), (1,), (2,)])
 def test_a_diverged_classifier_is_diagnosed(tmp_path, columns):
     network = torch.nn.Linear(2, 1)

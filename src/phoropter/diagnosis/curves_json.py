@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,14 @@ def _of_trainer(entries: Sequence[Any], name: str) -> dict[str, list[float | Non
     keys = dict.fromkeys(key for row in rows for key in row if standard_name(key) is not None)
     if "epoch" not in keys:
         raise InputError(f"{name}: the log history is empty.", hint=_HINT)
+    if not all(_is_epoch(row.get("epoch")) for row in rows):
+        raise InputError(f"{name} has a row without an epoch.", hint="Number the epochs.")
     series = {key: [_logged(row.get(key)) for row in rows] for key in keys}
     return by_epoch({known: series[key] for known, key in chosen(series).items()})
+
+
+def _is_epoch(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _logged(value: Any) -> float | None:

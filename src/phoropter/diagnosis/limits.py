@@ -31,6 +31,12 @@ _UNKNOWN: Mapping[str, str] = {
     "optimism": "No other run was compared on this validation part.",
 }
 
+_UNKNOWN_OF_NUMBERS: Mapping[str, str] = {
+    "noise_floor": "How far people are off is not asked: what cannot be avoided counts as bias.",
+    "shift": "It is not measured for numbers: a shift would count as variance.",
+    "optimism": "It is not measured for numbers.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorBudget:
@@ -106,9 +112,11 @@ def budget(evidence: RunEvidence) -> ErrorBudget:
         known |= {metric.name: metric for metric in _taken_apart(evidence, n)}
     if evidence.optimism is not None:
         known["optimism"] = evidence.optimism
+    of_numbers = evidence.predictions is not None and evidence.predictions.kind == "values"
+    reasons = {**_UNKNOWN, **(_UNKNOWN_OF_NUMBERS if of_numbers else {})}
     return ErrorBudget(
         parts={part: known[part] for part in PARTS if part in known},
-        unknown={part: _UNKNOWN[part] for part in PARTS if part not in known},
+        unknown={part: reasons[part] for part in PARTS if part not in known},
         error=None if val is None else 1 - val.value,
     )
 

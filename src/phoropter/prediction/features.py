@@ -105,7 +105,9 @@ class DeepFeatures:
         missing = len(self.missing(dataset, rows))
         if not missing:
             return 0.0
-        count, trunk, spent = _TIMED * self._at_once, self._trunk(), []
+        threads = torch.get_num_threads()
+        blocks = threads * -(-_TIMED // threads)  # whole rounds: nobody waits for the last ones
+        count, trunk, spent = blocks * self._at_once, self._trunk(), []
         blank = StoredInputs(np.zeros((count, *square_shape(self._preprocessing)), dtype=np.uint8))
         for _ in range(2):
             begun = time.perf_counter()

@@ -79,6 +79,11 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         self._begin(batch)
 
     @override
+    def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
+        """Of several validations in a pass the last one counts."""
+        self._answers = []
+
+    @override
     def on_validation_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:

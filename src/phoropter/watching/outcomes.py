@@ -136,11 +136,16 @@ def _probabilities(said: NDArray[Any]) -> NDArray[np.float64]:
         second = table if known else 1 / (1 + np.exp(-np.clip(table, -700, 700)))
         second = np.where(lost, 0.5, second)
         return np.concatenate([1 - second, second], axis=1)
-    if np.all(table >= 0) and np.all(np.abs(table.sum(axis=1) - 1) < _SUMS):
-        return np.asarray(table / table.sum(axis=1, keepdims=True))
-    finite = np.nan_to_num(table)
-    raised = np.exp(finite - finite.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+    lost = np.isnan(table).any(axis=1)
+    told = table[~lost]
+    if np.all(told >= 0) and np.all(np.abs(told.sum(axis=1) - 1) < _SUMS):
+        raised = told
+    else:
+        finite = np.nan_to_num(told)
+        raised = np.exp(finite - finite.max(axis=1, keepdims=True))
+    probabilities = np.full(table.shape, 1 / table.shape[1])
+    probabilities[~lost] = raised / raised.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def _labels(truth: NDArray[Any], count: int) -> NDArray[np.int64]:

@@ -39,7 +39,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
     if cost is not None and cost >= NOTED:
         yield Finding(
             "batch-too-small",
-            "warning" if cost >= CLEAR else "info",
+            "warning" if cost >= CLEAR or batch <= FEWEST else "info",
             0.9,
             f"Batches of {batch} are too small for batch normalisation: by the statistics of a "
             f"batch the training loss is {cost * level:.2g} higher than by those of all of them.",
