@@ -120,7 +120,7 @@ def looked(dataset: Dataset, folder: Path) -> None:
     write_index(dataset, cache)
     indexed = index(dataset, cache=cache)
     pictures = thumbnails(indexed, cache)
-    report(look(LookEvidence(indexed, None, None, pictures)))
+    report(look(LookEvidence(indexed, None, None, pictures)).findings)
 
 
 def write_index(dataset: Dataset, cache: Path) -> None:

@@ -8,7 +8,7 @@ from phoropter.core.files import plain
 from phoropter.core.records import Rejected
 from phoropter.core.registry import names
 from phoropter.look.evidence import LookEvidence
-from phoropter.look.run import look
+from phoropter.look.run import Looked, look
 
 CHECKS = len(names("phoropter.checks")) + len(names("phoropter.image_checks"))
 
@@ -19,7 +19,7 @@ def test_healthy_digits_give_only_remarks(evidence_of, digits):
     parts = rng.choice(["train", "val", "test"], 900, p=[0.6, 0.2, 0.2])
     events = []
     evidence = evidence_of(digits[0][order], digits[1][order], part=parts)
-    findings = look(evidence, listener=events.append)
+    findings = look(evidence, listener=events.append).findings
     assert {finding.severity for finding in findings} <= {"info"}
     assert events[-1] == Progress("looking", CHECKS, CHECKS)
 
@@ -28,7 +28,7 @@ def test_findings_come_most_severe_first_and_survive_json(evidence_of):
     labels = ["cat"] * 90 + ["dog"] * 10
     rejected = (Rejected("x.jpg", "empty"),) * 30
     noise = np.random.default_rng(0).integers(0, 256, (100, 32, 32)).astype(np.uint8)
-    findings = look(evidence_of(noise, labels, rejected=rejected, height=[30] * 100))
+    findings = look(evidence_of(noise, labels, rejected=rejected, height=[30] * 100)).findings
     order = ["critical", "warning", "info"]
     places = [order.index(finding.severity) for finding in findings]
     assert places == sorted(places)
@@ -47,7 +47,8 @@ def test_an_empty_set_is_looked_at_in_silence(evidence_of):
         ("target",),
         empty.dataset.table.head(0),
     )
-    assert look(LookEvidence(dataset, None, None, np.zeros((0, 32, 32), dtype=np.uint8), 0)) == ()
+    evidence = LookEvidence(dataset, None, None, np.zeros((0, 32, 32), dtype=np.uint8), 0)
+    assert look(evidence) == Looked(())
 
 
 def test_looking_twice_gives_the_same(evidence_of, digits):
@@ -62,10 +63,13 @@ def test_looking_twice_gives_the_same(evidence_of, digits):
 def test_after_the_deadline_it_says_what_was_not_looked_for(evidence_of, digits):
     events = []
     evidence = evidence_of(digits[0][:100], digits[1][:100])
-    assert look(evidence, deadline=time.monotonic() - 1, listener=events.append) == ()
+    looked = look(evidence, deadline=time.monotonic() - 1, listener=events.append)
+    assert looked.findings == ()
+    assert len(looked.left_out) == CHECKS
     (note,) = events
     assert isinstance(note, Note)
-    assert all(name in note.text for name in names("phoropter.image_checks"))
+    assert all(name in note.text for name in looked.left_out)
+    assert set(names("phoropter.image_checks")) < set(looked.left_out)
 
 
 def test_a_deadline_that_is_not_reached_changes_nothing(evidence_of, digits):

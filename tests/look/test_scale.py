@@ -160,7 +160,7 @@ def test_pictures_of_flat_colours_are_looked_at_without_a_fall(evidence_of):
     flat = np.full((200, 32, 32), 90, dtype=np.uint8)
     evidence = evidence_of(flat, np.repeat(["a", "b"], 100), path=paths)
     assert find_folder_groups(evidence) is None
-    codes = {finding.code: finding for finding in look(evidence)}
+    codes = {finding.code: finding for finding in look(evidence).findings}
     assert codes["outliers"].evidence["count"] == 200
     assert not {"near-duplicates", "undeclared-groups", "label-errors"} & set(codes)
 

@@ -26,7 +26,7 @@ COUNT = 200
 def looked_at(dataset):
     flat = np.zeros((len(dataset), 32, 32), dtype=np.uint8)
     evidence = LookEvidence(dataset, make_split(dataset), TableFeatures(), flat)
-    return look(evidence)
+    return look(evidence).findings
 
 
 def sound(seed=0):

@@ -219,6 +219,18 @@ def test_hostile_words_stay_words(digits_content, page_of):
     assert evil in page.text["head"]
 
 
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_checks_that_there_was_no_time_for_are_named_beside_what_was_found(
+    digits_content, page_of, lang
+):
+    left_out = ("label-errors", "near-duplicates")
+    content = replace(digits_content, data_findings=(), checks_left_out=left_out)
+    page = page_of(render(content, lang=lang))
+    for section in ("data", "limits"):
+        assert "label-errors, near-duplicates" in page.text[section]
+    assert "near-duplicates" not in page_of(render(digits_content, lang=lang)).text["limits"]
+
+
 @pytest.mark.parametrize("missing", ["pictures", "ladder", "steps", "history", "findings", "runs"])
 def test_what_is_missing_is_left_out(digits_content, missing, page_of):
     empty = {"pictures": {}, "ladder": {}, "steps": (), "runs": ()}

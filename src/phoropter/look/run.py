@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from phoropter.core.events import Listener, Note, Progress, silent
 from phoropter.core.records import Finding
@@ -13,12 +14,23 @@ _FOR_ALL = "phoropter.checks"
 _ORDER = {"critical": 0, "warning": 1, "info": 2}
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What looking came to.
+
+    Args:
+        findings: Most severe and most certain first.
+        left_out: Names of the checks that there was no time for, in their order.
+    """
+
+    findings: tuple[Finding, ...]
+    left_out: tuple[str, ...] = ()
+
+
 def look(
     evidence: LookEvidence, *, deadline: float | None = None, listener: Listener = silent
-) -> tuple[Finding, ...]:
+) -> Looked:
     """What the checks find that are registered for all samples or for this kind of them.
-
-    Most severe and most certain first.
 
     Args:
         evidence: The samples.
@@ -28,15 +40,16 @@ def look(
     groups = (_FOR_ALL, f"phoropter.{evidence.dataset.modality}_checks")
     checks = [(group, name) for group in groups for name in names(group)]
     findings: list[Finding] = []
+    left_out: tuple[str, ...] = ()
     for done, (group, name) in enumerate(checks):
         if deadline is not None and time.monotonic() > deadline:
-            rest = ", ".join(name for _, name in checks[done:])
+            left_out = tuple(name for _, name in checks[done:])
+            rest = ", ".join(left_out)
             listener(Note(f"Not looked for, to save time (`phoropter look` does): {rest}."))
             break
         listener(Progress("looking", done, len(checks), name))
         findings.extend(load(group, name)(evidence))
     else:
         listener(Progress("looking", len(checks), len(checks)))
-    return tuple(
-        sorted(findings, key=lambda finding: (_ORDER[finding.severity], -finding.confidence))
-    )
+    findings.sort(key=lambda finding: (_ORDER[finding.severity], -finding.confidence))
+    return Looked(tuple(findings), left_out)

@@ -25,6 +25,8 @@ def limits(content: ReportContent, say: Sentences) -> tuple[str, ...]:
     """What must be kept in mind: the project's own words first."""
     result = primary_of(content.test, content.primary)
     told = list(content.limits)
+    if content.checks_left_out:
+        told.append(say("not-looked-for", names=", ".join(content.checks_left_out)))
     if result is None:
         told.append(say("limit-sealed"))
     elif 0 < result.n < _FEW:

@@ -90,6 +90,7 @@ class ReportContent:
         runs: Every run, oldest first, the final one among them.
         ladder: Simple models on the same validation part: the metric `primary`, by model name.
         data_findings: What `look` found.
+        checks_left_out: Names of its checks that there was no time for.
         steps: The loop's ledger, oldest first.
         conclusion: One sentence for each thing to be said about the outcome.
         limits: What is known to be missing or wrong, one sentence each.
@@ -123,6 +124,7 @@ class ReportContent:
     runs: tuple[ReportRun, ...] = ()
     ladder: Mapping[str, Metric] = field(default_factory=dict)
     data_findings: tuple[Finding, ...] = ()
+    checks_left_out: tuple[str, ...] = ()
     steps: tuple[ReportStep, ...] = ()
     conclusion: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
