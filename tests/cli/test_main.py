@@ -50,7 +50,7 @@ def test_run_hands_its_options_on(phoropter, answer, samples):
     phoropter(
         "run", "digits", "--project", "p", "--target", "y", "--task", "regression", "--seed", "3",
         "--recipe", "r.yaml", "--set", "train.lr=1e-3", "--set", "model.name=cnn",
-        "--budget", "90s", "--metric", "mae",
+        "--budget", "90s", "--metric", "mae", "--lang", "ko",
     )  # fmt: skip
     [(args, options)] = calls
     assert args == ("digits",)
@@ -66,6 +66,7 @@ def test_run_hands_its_options_on(phoropter, answer, samples):
         "seed": 3,
         "layout": None,
         "track": None,
+        "lang": "ko",
     }
 
 

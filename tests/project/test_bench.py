@@ -15,8 +15,8 @@ from phoropter.project.bench import ProjectBench
 from phoropter.project.judging import evidence_of, judge_ensemble
 from phoropter.project.opened import started
 from phoropter.project.options import Options
+from phoropter.project.reference import led_to
 from phoropter.project.results import Step
-from phoropter.project.steps import led_to
 from phoropter.training.execute import execute
 
 MLP = Recipe().changed(
@@ -121,7 +121,7 @@ def test_members_trained_for_the_purpose_spend_no_look_at_ensembles(bench):
 
 def test_without_an_accepted_step_a_run_leads_to_itself(bench):
     trial = bench.run(MLP.changed({"model.name": "majority"}), role="baseline")
-    assert led_to(bench.project, bench, trial.run) == trial
+    assert led_to(bench.project, trial.run) == trial.run
 
 
 def test_a_challenger_that_clearly_loses_is_stopped_and_continued_when_asked(bench, tmp_path):

@@ -14,7 +14,7 @@ from phoropter.data.corrections import Correction, corrected, relabelled
 from phoropter.metrics import named
 from phoropter.models.build import build_trunk
 from phoropter.project.bench import ProjectBench
-from phoropter.project.combination import combination
+from phoropter.project.combination import combination, redecoded
 from phoropter.project.opened import started
 from phoropter.project.options import Options
 from phoropter.project.results import Step
@@ -185,10 +185,19 @@ def test_the_loop_and_the_user_compare_what_the_members_were_not_chosen_by(write
         taken = steered(again, first, Steering(accept=1))
         assert taken.run == trial.run
         assert opened.notebook.steps()[-1].delta == step.delta
-        warm = again.run(recipe.changed({"predict.calibration": "temperature"}))
+        warm = again.run(recipe.changed({"predict.calibration": "temperature"}), against=trial)
         flattered = [named("log_loss")(again.of(one).predictions) for one in (trial, warm)]
         found = again.judge(trial, warm)  # the same networks
         assert found.score_delta == pytest.approx(flattered[1] - flattered[0])
+        honest, said = again.of(warm).honest, again.of(warm).predictions
+        assert named("log_loss")(honest) > named("log_loss")(said)  # with members of their own
+        assert again.judge(first, warm).score_delta == pytest.approx(
+            named("log_loss")(honest) - first.loss
+        )
+        twice = warm.recipe.changed({"predict.threshold": "cost(nine>three=2)"})
+        schema = record.summary.schema
+        assert redecoded(again.of(warm), twice, schema) is None  # it is decoded already
+        assert redecoded(record, recipe.changed({"predict.tta": 2}), schema) is None
     by_hand = phoropter.compare(first.run, trial.run, project=project)
     assert (by_hand.delta, by_hand.looks) == (step.delta, 1)
 

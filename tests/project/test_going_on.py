@@ -9,7 +9,8 @@ from phoropter.project.bench import ProjectBench
 from phoropter.project.folder import Folder
 from phoropter.project.opened import existing, started
 from phoropter.project.options import Options
-from phoropter.project.steps import Budget, gone_on, make_baseline
+from phoropter.project.reference import gone_on
+from phoropter.project.steps import Budget, make_baseline
 
 MLP = Recipe().changed(
     {
@@ -39,6 +40,8 @@ def test_the_baseline_stays_what_it_was_until_another_is_asked_for(write_digits,
         other = make_baseline(bench, asked, spent)
         assert other.recipe.model.width == 8
         assert make_baseline(bench, options, Budget(time.monotonic(), 60.0)) == other
+        again = replace(options, settings={"model.width": 8})  # which it has anyway
+        assert make_baseline(bench, again, Budget(time.monotonic(), 60.0)) == other
 
 
 def test_a_reference_that_the_budget_cut_is_finished_before_it_is_built_upon(

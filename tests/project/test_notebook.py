@@ -1,3 +1,4 @@
+import math
 import os
 import sqlite3
 from dataclasses import replace
@@ -5,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from phoropter.cli.layout import signed
 from phoropter.core.errors import CorruptFileError, StorageError
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Comparison, Finding, Prescription
 from phoropter.project.judging import judge
 from phoropter.project.notebook import Notebook
+from phoropter.project.reporting import report_step
 from phoropter.project.results import Step
 
 STEP = Step(
@@ -62,7 +65,10 @@ def test_what_was_noted_is_there_after_opening_again(notebook, reopened):
     again = reopened()
     first, second = again.steps()
     assert first == STEP
-    assert (second.number, second.delta) == (2, None)
+    assert second.number == 2
+    assert math.isnan(second.delta)
+    assert signed(second.delta) == "nan"  # on the screen
+    assert report_step(second).delta is None
     assert again.comparison("first", "second") == COMPARISON
     assert again.comparison("second", "first") is None
     assert (again.looks, again.openings) == (1, 1)
@@ -98,7 +104,7 @@ def test_findings_on_the_data_are_each_said_once(notebook):
     cure = Prescription({}, "Look at them.", None, 0.0, "because")
     blurred = Finding("low-resolution", "info", 0.5, "Some are blurred.", {"n": 3}, (cure,))
     twice = replace(blurred, message="Some are there twice.")
-    notebook.record_findings("data", [blurred, twice, blurred])
+    notebook.record_look([blurred, twice, blurred])
     notebook.record_findings("some run", [replace(blurred, message="Elsewhere.")])
     found = notebook.data_findings()
     assert [finding.message for finding in found] == [blurred.message, twice.message]
@@ -108,11 +114,19 @@ def test_findings_on_the_data_are_each_said_once(notebook):
 def test_only_the_latest_look_says_what_the_data_are_like(notebook):
     blurred = Finding("low-resolution", "info", 0.5, "Some are blurred.", {})
     twice = replace(blurred, message="Some are there twice.")
-    notebook.record_findings("data", [blurred, twice])
-    notebook.record_findings("data", [twice])
+    notebook.record_look([blurred, twice])
+    notebook.record_look([twice])
     assert [finding.message for finding in notebook.data_findings()] == [twice.message]
-    notebook.record_findings("data", [])
+    notebook.record_look([])
     assert notebook.data_findings() == ()
+
+
+def test_only_the_latest_look_says_what_there_was_no_time_for(notebook):
+    assert notebook.left_out() == ()
+    notebook.record_look([], left_out=("label-errors", "outliers"))
+    assert notebook.left_out() == ("label-errors", "outliers")
+    notebook.record_look([])
+    assert notebook.left_out() == ()
 
 
 def test_a_pair_that_was_compared_before_is_no_new_look(notebook, record, speakers):

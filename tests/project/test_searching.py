@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from phoropter.core.errors import UsageError
 from phoropter.core.events import Note
 from phoropter.core.recipe import Recipe
 from phoropter.improvement import search
@@ -83,3 +84,16 @@ def test_what_does_not_fit_is_left_out_and_told(told):
     assert ProjectSearcher(bench, base).searched(pinned, seconds_left=lambda: 60.0) is None
     texts = [note.text for note in notes if isinstance(note, Note)]
     assert any(text.startswith("Left out of the search: There is no file of") for text in texts)
+
+
+def test_pins_that_do_not_suit_what_is_searched_end_nothing(told, monkeypatch):
+    bench, notes = told
+    reference = bench.run(MLP, role="baseline")
+    bench.pins = ("model",)
+
+    def unfit(*_):
+        raise UsageError("model.weights needs model.pretrained.", hint="")
+
+    monkeypatch.setattr(searching, "restored", unfit)
+    assert ProjectSearcher(bench, MLP).searched(reference, seconds_left=lambda: 60.0) is None
+    assert any("model.weights needs" in note.text for note in notes if isinstance(note, Note))

@@ -11,9 +11,9 @@ from phoropter.project.folder import Folder
 from phoropter.project.opened import started
 from phoropter.project.options import Options
 from phoropter.project.pins import keep_pins, left_alone, read_pins, restored
+from phoropter.project.reference import reference_so_far, standing
 from phoropter.project.results import Step
 from phoropter.project.steering import Steering, steered
-from phoropter.project.steps import reference_so_far
 
 LOGISTIC = Recipe().changed(
     {
@@ -56,18 +56,22 @@ def bench(write_digits, tmp_path):
         yield bench
 
 
+def so_far(bench):
+    return standing(bench, reference_so_far(bench.project))
+
+
 def test_a_refused_step_is_taken_and_taken_back(bench):
-    first = reference_so_far(bench.project, bench)
+    first = so_far(bench)
     taken = steered(bench, first, Steering(accept=1))
     assert taken.recipe.model.name == "knn"
-    assert reference_so_far(bench.project, bench) == taken
+    assert so_far(bench) == taken
     steps = bench.project.notebook.steps()
     assert (steps[-1].finding, steps[-1].accepted) == ("steering", True)
     assert steps[-1].reason == "Accepted by you: step 1."
     assert (steps[-1].a, steps[-1].b, steps[-1].delta) == (first.run, taken.run, steps[0].delta)
     back = steered(bench, taken, Steering(refuse=2))
     assert back == first
-    assert reference_so_far(bench.project, bench) == first
+    assert so_far(bench) == first
     sentence, *_ = concluded(bench.of(first), {}, bench.project.notebook.steps())
     assert "none of the 1 changes" in sentence
     assert sentence.endswith("You decided 2 of the steps yourself.")
@@ -82,12 +86,12 @@ def test_a_refused_step_is_taken_and_taken_back(bench):
 )
 def test_words_that_make_no_sense(bench, asked, message):
     with pytest.raises(UsageError, match=message):
-        steered(bench, reference_so_far(bench.project, bench), asked)
+        steered(bench, so_far(bench), asked)
     assert len(bench.project.notebook.steps()) == 1
 
 
 def test_what_is_accepted_is_not_accepted_again(bench):
-    taken = steered(bench, reference_so_far(bench.project, bench), Steering(accept=1))
+    taken = steered(bench, so_far(bench), Steering(accept=1))
     with pytest.raises(UsageError, match="Step 2 was accepted already"):
         steered(bench, taken, Steering(accept=2))
     assert steered(bench, taken, Steering(accept=1)) == taken  # it is there already
@@ -118,7 +122,7 @@ def test_nothing_is_prescribed_for_pinned_keys(bench):
     assert [cure.change for cure in left.prescriptions] == [{"model.width": 8}]
     assert left_alone([finding], ()) == (finding,)
     bench.pins = ("model",)
-    trial = reference_so_far(bench.project, bench)
+    trial = so_far(bench)
     changed = {
         key
         for found in bench.findings(trial)
@@ -134,3 +138,5 @@ def test_a_search_brings_back_what_is_pinned():
     base, found = Recipe(), Recipe().changed({"train.lr": 0.5, "data.size": 64})
     assert restored(found, base, ("train",)) == Recipe().changed({"data.size": 64})
     assert restored(found, base, ()) == found
+    ensemble = base.changed({"predict.tta": 2, "predict.ensemble": [{"seed": 1}]})
+    assert restored(found, ensemble, ("predict",)) == found.changed({"predict.tta": 2})

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from phoropter.core.errors import UsageError
 from phoropter.core.recipe import Recipe
 from phoropter.prediction.features import DeepFeatures
 from phoropter.project import transfer
@@ -141,6 +142,22 @@ def test_images_are_smaller_where_their_features_would_take_most_of_the_time(
     """Of 100 s, 55 may go into it."""
     made = with_time(sized, FROZEN, at_224=at_224)
     assert made.recipe == FROZEN.recipe.changed({"data.size": side})
+
+
+def test_no_side_is_chosen_that_a_network_cannot_see(with_time, monkeypatch):
+    least = Plan(FROZEN.recipe.changed({"model.name": "inception_v3"}), FROZEN.reasons)
+    assert with_time(sized, least, at_224=1e4).recipe.data.size == 96
+    small = Plan(FROZEN.recipe.changed({"data.size": 64}), FROZEN.reasons)
+    assert with_time(sized, small, at_224=1e4) is small
+
+    def needed(features, *_):
+        if features.size == LARGER_PX:
+            raise UsageError("The network knows 224 px alone.", hint="")
+        return 1e4
+
+    monkeypatch.setattr(DeepFeatures, "waiting_s", needed)
+    late = {"seconds": 100.0, "listener": lambda event: None}
+    assert sized(FROZEN, Options("photos"), Samples(500), **late) is FROZEN
 
 
 @pytest.mark.parametrize("at_224", [100.0, 280.0, 650.0])

@@ -36,6 +36,7 @@ def improve(
             unpin=word.unpin or (),
             budget_s=budget_s,
             track=crew.track,
+            lang=speech.lang,
             listener=listener,
         )
     show(result, speech, render.project)

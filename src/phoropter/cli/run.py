@@ -54,6 +54,7 @@ def run(
             budget_s=budget_s,
             seed=source.seed,
             track=crew.track,
+            lang=speech.lang,
             listener=listener,
         )
     show(result, speech, render.project)

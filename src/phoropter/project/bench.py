@@ -23,7 +23,7 @@ from phoropter.improvement.prescriptions.making import remaining_error
 from phoropter.improvement.trial import Candidate, Judgement, Trial
 from phoropter.metrics import named
 from phoropter.project.collecting import ROLE
-from phoropter.project.combination import combination
+from phoropter.project.combination import combination, redecoded
 from phoropter.project.experience import experience
 from phoropter.project.judging import (
     evidence_of,
@@ -111,8 +111,11 @@ class ProjectBench:
             losing=None if against is None else self._losing(recipe, against),
             listener=self.project.listener,
         )
-        if recipe.digest in self._honest:
-            write_predictions(path / HONEST, self._honest[recipe.digest])
+        honest = self._honest.get(recipe.digest)
+        if honest is None and against is not None:
+            honest = redecoded(self.of(against), recipe, self.problem.schema)
+        if honest is not None:
+            write_predictions(path / HONEST, honest)
         self._records.pop(path.name, None)  # it may have gone on since it was read
         record = self.record(path)
         facts = {"recipe": recipe.model_dump(), "score": record.score}
@@ -153,7 +156,7 @@ class ProjectBench:
 
     def _all_findings(self, trial: Trial) -> tuple[Finding, ...]:
         record = self.of(trial)
-        ladder = read_ladder(self.project.folder, self.project.notebook)
+        ladder = read_ladder(self.project.folder, self.project.notebook, like=record)
         if record.summary.members:
             first = self.record(self.project.folder.runs / record.summary.members[0])
             return self._seen_from(record.recipe, first, ladder)

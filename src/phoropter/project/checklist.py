@@ -48,7 +48,7 @@ def checklist(project: Project, chosen: RunRecord | None) -> Checklist:
         project: The opened project.
         chosen: The run that the latter stages are about.
     """
-    ladder = read_ladder(project.folder, project.notebook)
+    ladder = read_ladder(project.folder, project.notebook, like=chosen)
     found = () if chosen is None else prescribed(evidence_of(chosen, ladder))
     known = Known(project, chosen, ladder, found)
     items = (
@@ -105,13 +105,14 @@ def _on_project(project: Project, command: str) -> str:
 
 def _data(known: Known) -> Iterator[Item]:
     project = known.project
-    findings = project.notebook.data_findings()
+    findings, left_out = project.notebook.data_findings(), project.notebook.left_out()
     looked = project.folder.issues.exists()
     yield _item(
         "data",
         "The data have been looked at.",
-        done=looked,
+        done=looked and not left_out,
         evidence=f"{len(findings)} findings, {len(project.dataset.rejected)} rejected files."
+        + (f" Not looked for: {', '.join(left_out)}." if left_out else "")
         if looked
         else "",
         rests_on=ISSUES if looked else "",

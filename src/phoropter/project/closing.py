@@ -20,6 +20,7 @@ from phoropter.project.conclusion import best_simple, concluded
 from phoropter.project.judging import read_ladder
 from phoropter.project.opened import Project
 from phoropter.project.outcome import Outcome
+from phoropter.project.reference import baseline_run
 from phoropter.project.reporting import write_project_report
 from phoropter.project.results import ProjectResult, Scores
 from phoropter.project.run_record import RunRecord
@@ -39,20 +40,23 @@ def close_project(
     loop: Loop,
     *,
     spent_s: Callable[[], float],
+    lang: str,
 ) -> ProjectResult:
     """Opens the seal for the loop's reference and hands over model, report and record.
 
     A run that the seal was opened for before is not tested again: nothing new could be learnt.
     """
     final = bench.of(loop.reference)
-    ladder = read_ladder(project.folder, project.notebook)
+    ladder = read_ladder(project.folder, project.notebook, like=final)
     steps = project.notebook.steps()
     opening = read_opening(project, final) or open_seal(project, problem, final)
     among = chosen_among(final, project.folder, project.notebook)
     told = concluded(final, ladder, steps, among=among, unsearched=loop.unsearched)
     outcome = Outcome(final, ladder, opening, told)
     bundle = try_bundle(project, problem, outcome)
-    report = write_project_report(project, problem, outcome, bundle=bundle, seconds=spent_s())
+    report = write_project_report(
+        project, problem, outcome, bundle=bundle, seconds=spent_s(), lang=lang
+    )
     baseline = bench.record(project.folder.runs / baseline_run(project))
     choice = project.choice(problem.split)
     return ProjectResult(
@@ -73,11 +77,6 @@ def close_project(
         bundle=bundle,
         report=str(report),
     )
-
-
-def baseline_run(project: Project) -> str:
-    """Identifier of the project's latest baseline."""
-    return [run for run, role, _ in project.notebook.runs() if role == "baseline"][-1]
 
 
 def try_bundle(project: Project, problem: Problem, outcome: Outcome) -> str:

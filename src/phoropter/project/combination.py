@@ -26,6 +26,7 @@ changes: few are asked about, and the evidence should not be spent before it is 
 CODE = "ensemble"
 EXPECTED_GAIN = 0.005  # nothing is ranked by it: an ensemble is tried when all else has been
 
+_DECODING = {"predict.calibration", "predict.threshold", "predict.positive"}
 _WITHOUT_INPUTS = {"majority", "mean"}
 _NO_NORMALIZATION = Normalization((), ())
 
@@ -66,7 +67,7 @@ def combination(
     chosen = [groups[best][at].recipe for at in picks[best]]
     recipe = ensemble_recipe(chosen, like=reference.recipe)
     said = [run.predictions for run in groups[best]]
-    honest = _decoded(cross_combined(said, seed=reference.recipe.seed), recipe, schema)
+    honest = decoded(cross_combined(said, seed=reference.recipe.seed), recipe, schema)
     if _loss(honest) >= _loss(reference.compared):
         return None
     advice = f"Average the answers of models that are there anyway: {described(chosen)}."
@@ -100,7 +101,19 @@ def _loss(said: Predictions) -> float:
     return named("log_loss" if said.kind == "classes" else "mse")(said)
 
 
-def _decoded(said: Predictions, recipe: Recipe, schema: TargetSchema) -> Predictions:
+def redecoded(reference: RunRecord, recipe: Recipe, schema: TargetSchema) -> Predictions | None:
+    """What an ensemble honestly says if only its temperature or decision is changed.
+
+    None where more is changed, or where the reference has some of its own.
+    """
+    plain = PredictRecipe(ensemble=reference.recipe.predict.ensemble, tta=recipe.predict.tta)
+    changed = difference(reference.recipe, recipe).keys()
+    if reference.honest is None or reference.recipe.predict != plain or not changed <= _DECODING:
+        return None
+    return decoded(reference.honest, recipe, schema)
+
+
+def decoded(said: Predictions, recipe: Recipe, schema: TargetSchema) -> Predictions:
     """With the temperature and the threshold that the recipe asks for, fitted across fifths."""
     asked = recipe.predict
     plain = asked.calibration == "none" and asked.threshold == "none"

@@ -80,8 +80,9 @@ def _tried(notebook: Notebook) -> dict[str, Tried]:
 
 def _from_step(step: Step, facts: Mapping[str, Any] | None) -> Tried | None:
     """A step as a share of the error that its reference had left; None where that is not known."""
-    values = (step.delta, step.low, step.high)
-    if facts is None or "score" not in facts or None in values or facts["score"]["value"] is None:
+    if facts is None or "score" not in facts or facts["score"]["value"] is None:
+        return None
+    if not all(map(math.isfinite, (step.delta, step.low, step.high))):
         return None
     try:
         metric = named(step.metric)

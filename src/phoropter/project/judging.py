@@ -115,7 +115,7 @@ def diagnose_run(
             measure_curve(opened, record)
     notebook = Notebook(folder.notebook)
     try:
-        evidence = evidence_of(record, read_ladder(folder, notebook))
+        evidence = evidence_of(record, read_ladder(folder, notebook, like=record))
         evidence = measured_against(evidence, record, folder, notebook, human=human)
         steps, tried = notebook.steps(), experience(notebook)
     finally:
@@ -144,13 +144,22 @@ def diagnosis(name: str, evidence: RunEvidence, found: tuple[Finding, ...]) -> D
     )
 
 
-def read_ladder(folder: Folder, notebook: Notebook) -> dict[str, RunRecord]:
-    """The finished classic baselines of a project, by model name."""
+def read_ladder(
+    folder: Folder, notebook: Notebook, *, like: RunRecord | None
+) -> dict[str, RunRecord]:
+    """The finished classic baselines of a project, by model name.
+
+    Args:
+        folder: Of the project.
+        notebook: Of the project.
+        like: A run that they are set against: those on labels that were others are left out.
+    """
     records: dict[str, RunRecord] = {}
     for run in dict.fromkeys(run for run, role, _ in notebook.runs() if role == "ladder"):
         if (folder.runs / run / "run.json").exists():
             record = read_run(folder.runs / run)
-            records[record.recipe.model.name] = record
+            if like is None or record.is_on(like.summary.made_of):
+                records[record.recipe.model.name] = record
     return records
 
 

@@ -26,14 +26,13 @@ from phoropter.models.preprocessing import preprocessing
 from phoropter.prediction.features import DeepFeatures, HandcraftedFeatures
 from phoropter.prediction.row_features import TableFeatures, TextFeatures
 from phoropter.prediction.views import PLAIN, ExchangedColours, View
+from phoropter.project.baseline import TINY_PX
 from phoropter.project.look_report import write_page_of
 from phoropter.project.opened import Project
 from phoropter.project.results import LookResult
 from phoropter.project.transfer import ENLARGED_PX
 
 _NETWORK = "efficientnet_lite0"
-
-_TINY_PX = 64
 
 _KNOWN_FROM_PX = 160
 """Side below which the network hardly knows what it sees, in whatever colours."""
@@ -71,10 +70,11 @@ def look_and_note(
         folder=project.folder.cache,
         colours=partial(colour_thumbnails, dataset),
     )
-    findings = look(evidence, deadline=deadline, listener=project.listener)
+    looked = look(evidence, deadline=deadline, listener=project.listener)
+    findings = looked.findings
     issues = renewed(proposals(evidence, findings), read_corrections(project.folder.issues))
     write_corrections(project.folder.issues, issues)
-    project.notebook.record_findings("data", findings)
+    project.notebook.record_look(findings, left_out=looked.left_out)
     for finding in findings:
         if finding.severity != "info":
             project.listener(Note(f"{finding.severity}: {finding.code}: {finding.message}"))
@@ -111,7 +111,7 @@ def features_for(project: Project, *, budget_s: float | None) -> FeatureFunction
     if dataset.modality != "image":
         return TextFeatures() if dataset.modality == "text" else TableFeatures()
     side = dataset.table.select(pl.min_horizontal("height", "width").median()).item()
-    tiny = side <= _TINY_PX
+    tiny = side <= TINY_PX
     coloured = dataset.table.select((pl.col("mode") == "RGB").mean()).item() > _COLOURED
     if (tiny and not coloured) or not offline_weights_installed():
         return HandcraftedFeatures()

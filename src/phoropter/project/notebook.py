@@ -24,8 +24,10 @@ from phoropter.project.database import (
 from phoropter.project.results import Step
 
 _DATA = "data"
+_BEGUN = ""
+"""In the place of a finding's code: here a look at the data began."""
 _UNDEFINED = ("delta", "low", "high")
-"""Numbers of a comparison that are NaN where its metric is not defined; JSON has no word for it."""
+"""Of a comparison or a step: NaN where the metric is not defined; JSON has no word for it."""
 
 
 class Notebook:
@@ -55,14 +57,18 @@ class Notebook:
         self._database.add(RUNS, run=run, role=role, facts=plain(facts))
 
     def record_findings(self, about: str, findings: Iterable[Finding]) -> None:
-        """Notes what was found about a run or about the data (`about` is "data").
-
-        Of the data the latest findings count: what earlier looks found is out of date.
-        """
-        if about == _DATA:
-            self._database.add(FINDINGS, about=_DATA, code="", facts={})
+        """Notes what was found about a run."""
         for finding in findings:
             self._database.add(FINDINGS, about=about, code=finding.code, facts=plain(finding))
+
+    def record_look(self, findings: Iterable[Finding], *, left_out: Iterable[str] = ()) -> None:
+        """Notes what was found about the data, and which checks there was no time for.
+
+        The latest look counts: what earlier ones found is out of date.
+        """
+        facts = {"left_out": list(left_out)}
+        self._database.add(FINDINGS, about=_DATA, code=_BEGUN, facts=facts)
+        self.record_findings(_DATA, findings)
 
     def record_comparison(self, comparison: Comparison) -> None:
         """Notes a look at the validation part."""
@@ -111,7 +117,7 @@ class Notebook:
     def steps(self) -> tuple[Step, ...]:
         """Every turn of the loop, oldest first."""
         rows = self._database.rows(select(STEPS.c.facts).order_by(STEPS.c.number))
-        return tuple(Step(**row) for row in rows)
+        return tuple(Step(**_with_nan(row)) for row in rows)
 
     def runs(self) -> tuple[tuple[str, str, Mapping[str, Any]], ...]:
         """Run, role and what is noted, oldest first; a run is there each time it was asked for."""
@@ -120,15 +126,23 @@ class Notebook:
 
     def data_findings(self) -> tuple[Finding, ...]:
         """What the latest look at the data found, each sentence once."""
-        query = select(FINDINGS.c.facts).where(FINDINGS.c.about == _DATA)
         latest: dict[str, Finding] = {}
-        for facts in self._database.rows(query.order_by(FINDINGS.c.number)):
-            if not facts:  # here a look began
+        for code, facts in self._data_rows():
+            if code == _BEGUN:
                 latest.clear()
                 continue
             cures = tuple(Prescription(**cure) for cure in facts.pop("prescriptions"))
             latest[facts["message"]] = Finding(**facts, prescriptions=cures)
         return tuple(latest.values())
+
+    def left_out(self) -> tuple[str, ...]:
+        """Checks that the latest look at the data had no time for."""
+        begun = [facts for code, facts in self._data_rows() if code == _BEGUN]
+        return tuple(begun[-1].get("left_out", ())) if begun else ()
+
+    def _data_rows(self) -> list[tuple[str, dict[str, Any]]]:
+        query = select(FINDINGS.c.code, FINDINGS.c.facts).where(FINDINGS.c.about == _DATA)
+        return self._database.rows(query.order_by(FINDINGS.c.number))
 
 
 def _with_nan(facts: Mapping[str, Any]) -> dict[str, Any]:

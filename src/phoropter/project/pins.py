@@ -82,8 +82,15 @@ def left_alone(findings: Iterable[Finding], pins: tuple[str, ...]) -> tuple[Find
 
 
 def restored(recipe: Recipe, like: Recipe, pins: tuple[str, ...]) -> Recipe:
-    """The recipe with what is pinned as it is in `like`."""
-    kept = {key: value for key, value in flat(like).items() if any(covers(p, key) for p in pins)}
+    """The recipe with what is pinned as it is in `like`, but for an ensemble's members.
+
+    Those are what would be asked, not how.
+    """
+    kept = {
+        key: value
+        for key, value in flat(like).items()
+        if key != "predict.ensemble" and any(covers(pin, key) for pin in pins)
+    }
     return recipe.changed(kept) if kept else recipe
 
 

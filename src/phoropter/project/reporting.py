@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -72,6 +73,7 @@ def report_content(
         runs=tuple(_runs(project, outcome)),
         ladder={name: record.score for name, record in outcome.ladder.items()},
         data_findings=project.notebook.data_findings(),
+        checks_left_out=project.notebook.left_out(),
         steps=tuple(report_step(step) for step in project.notebook.steps()),
         conclusion=tuple(outcome.conclusion),
         rests={**outcome.conclusion, **sources(problem, outcome)},
@@ -123,6 +125,8 @@ def report_run(
 def report_step(step: Step) -> ReportStep:
     """A turn of the loop as the page shows it."""
     facts = asdict(step)
+    for name in ("delta", "low", "high"):
+        facts[name] = facts[name] if math.isfinite(facts[name]) else None
     facts["run"] = facts.pop("b")
     del facts["a"], facts["number"]
     return ReportStep(**facts)

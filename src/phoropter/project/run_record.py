@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,9 @@ from phoropter.training.history import read_history
 from phoropter.training.problem import Problem
 from phoropter.training.signals import read_signals
 from phoropter.training.summary import RECORDS, check_files, read_preprocessing, read_summary
+
+ON = frozenset({"data", "split"})
+"""Of what a run is made of: what it must share with others that it is compared with."""
 
 HONEST = "honest_predictions.parquet"
 """Of an ensemble that was chosen on the validation part: what it says of samples that did not
@@ -66,6 +70,11 @@ class RunRecord:
     def compared(self) -> Predictions:
         """The predictions on the validation part by which the run is judged against others."""
         return self.predictions if self.honest is None else self.honest
+
+    def is_on(self, made_of: Mapping[str, str]) -> bool:
+        """Whether it learnt from these data and this split, as far as its record tells."""
+        own = self.summary.made_of
+        return all(own.get(key, made_of[key]) == made_of[key] for key in ON & made_of.keys())
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:

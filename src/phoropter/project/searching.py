@@ -45,8 +45,7 @@ class ProjectSearcher:
         unfit = 0
         while unfit < MOST_UNFIT and not _is_over(trials):
             asked = search.ask()
-            recipe = restored(asked, reference.recipe, self.bench.pins)
-            trial = self._tried(recipe, seconds_left())
+            trial = self._tried(asked, reference.recipe, seconds_left())
             search.tell(asked, None if trial is None else trial.loss)
             if trial is None:
                 unfit += 1
@@ -61,15 +60,17 @@ class ProjectSearcher:
         advice = f"Take the best of {len(trials)} recipes that were searched."
         return Searched(Candidate(CODE, change, advice, 0.0, 0.0), best, len(trials))
 
-    def _tried(self, recipe: Recipe, left_s: float) -> Trial | None:
-        """What came of a recipe; None where there is no time for it or it fits nothing here.
+    def _tried(self, asked: Recipe, like: Recipe, left_s: float) -> Trial | None:
+        """What came of a recipe with the pins of another; None where it does not fit here.
 
-        What did not fit once will not fit later: its like are left out at once.
+        There may be no time for it, or it suits no network. What did not fit once will not fit
+        later: its like are left out at once.
         """
-        kind = (recipe.model.name, recipe.model.transfer)
+        kind = (asked.model.name, asked.model.transfer)
         if kind in self._too_dear:
             return None
         try:
+            recipe = restored(asked, like, self.bench.pins)
             planned = self.bench.planned(recipe, seconds=left_s, like=self.base)
             if planned is None:
                 self._too_dear.add(kind)

@@ -22,6 +22,7 @@ from phoropter.project.looking import look_and_note
 from phoropter.project.opened import Project, check_seed, existing, started
 from phoropter.project.options import Options
 from phoropter.project.outcome import Outcome
+from phoropter.project.reference import reference_so_far
 from phoropter.project.reporting import write_project_report
 from phoropter.project.results import (
     ExportResult,
@@ -33,7 +34,7 @@ from phoropter.project.results import (
 )
 from phoropter.project.run_record import RunRecord, at_pass, read_run
 from phoropter.project.seal import open_seal, read_opening
-from phoropter.project.steps import planned_baseline, reference_so_far
+from phoropter.project.steps import planned_baseline
 from phoropter.project.transfer import weighed
 from phoropter.project.yardsticks import chosen_among
 from phoropter.training.summary import SUMMARY
@@ -172,7 +173,7 @@ def _has_run(project: Project) -> bool:
 
 
 def _outcome(project: Project, record: RunRecord) -> Outcome:
-    ladder = read_ladder(project.folder, project.notebook)
+    ladder = read_ladder(project.folder, project.notebook, like=record)
     looped = any(role == "baseline" for _, role, _ in project.notebook.runs())
     among = chosen_among(record, project.folder, project.notebook)
     steps = project.notebook.steps()
@@ -189,8 +190,7 @@ def _chosen(project: Project, run: str | Path | None) -> RunRecord:
         return read_run(run_folder(run, project.folder.path)[1])
     roles = dict.fromkeys(role for _, role, _ in project.notebook.runs())
     if "baseline" in roles:
-        bench = ProjectBench(project, project.problem(), lambda: 0.0, None)
-        return bench.of(reference_so_far(project, bench))
+        return read_run(project.folder.runs / reference_so_far(project))
     singles = [name for name, role, _ in project.notebook.runs() if role == "single"]
     if not singles:
         raise UsageError(

@@ -8,6 +8,7 @@ from phoropter.core.errors import UsageError
 from phoropter.core.events import Note
 from phoropter.improvement.trial import Trial
 from phoropter.project.bench import ProjectBench
+from phoropter.project.reference import standing
 from phoropter.project.results import STEERING, Step
 
 
@@ -62,7 +63,7 @@ def _step(bench: ProjectBench, number: int) -> Step:
 
 def _moved(bench: ProjectBench, reference: Trial, run: str, reason: str, step: Step) -> Trial:
     """Makes a run of an earlier step the reference."""
-    chosen = bench.trial(bench.project.folder.runs / run)
+    chosen = standing(bench, run)
     if chosen.run == reference.run:
         return reference
     comparison = bench.judge(reference, chosen).comparison
@@ -73,7 +74,7 @@ def _moved(bench: ProjectBench, reference: Trial, run: str, reason: str, step: S
             number=len(notebook.steps()) + 1,
             finding=STEERING,
             a=reference.run,
-            b=run,
+            b=chosen.run,
             metric=comparison.metric,
             delta=comparison.delta,
             low=comparison.low,

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from phoropter.core.checksums import write_record
-from phoropter.core.errors import InputError
 from phoropter.core.events import Listener, Note
 from phoropter.core.recipe import Recipe
 from phoropter.improvement.loop import Loop, Turn
@@ -20,8 +19,8 @@ from phoropter.improvement.search import has_search
 from phoropter.improvement.trial import Trial
 from phoropter.metrics import named
 from phoropter.project.baseline import Plan, first_recipe, ladder
-from phoropter.project.bench import ProjectBench, made_by
-from phoropter.project.closing import baseline_run, close_project
+from phoropter.project.bench import ProjectBench
+from phoropter.project.closing import close_project
 from phoropter.project.conclusion import UNSEARCHED
 from phoropter.project.experience import share_experience
 from phoropter.project.folder import Folder
@@ -29,12 +28,21 @@ from phoropter.project.looking import look_and_note
 from phoropter.project.opened import Project, check_seed, existing, started
 from phoropter.project.options import Options
 from phoropter.project.pins import keep_pins, read_pins
+from phoropter.project.reference import (
+    baseline_run,
+    gone_on,
+    latest,
+    led_to,
+    reference_so_far,
+    standing,
+)
 from phoropter.project.results import ProjectResult, Step
 from phoropter.project.searching import ProjectSearcher
 from phoropter.project.steering import Steering, steered
 from phoropter.project.tracking import tracked
 from phoropter.project.transfer import enlarged, sized, weighed
-from phoropter.training.problem import Problem, run_id
+from phoropter.report.sentences import Sentences
+from phoropter.training.problem import Problem
 
 _BASELINE_SHARE = 0.4
 """Share of the time left that the first network may take; the rest is the loop's."""
@@ -87,9 +95,11 @@ class Budget:
         return time.monotonic() - self.begun
 
 
-def run_project(options: Options, *, budget_s: float, listener: Listener) -> ProjectResult:
+def run_project(
+    options: Options, budget: Budget, *, listener: Listener, lang: str = "en"
+) -> ProjectResult:
     """The whole line for one data set, within a budget of wall time."""
-    budget = Budget(time.monotonic(), budget_s)
+    Sentences(lang)  # a language that there is not is refused before the time is spent
     check_seed(options)
     with started(options, listener=listener) as project:
         problem = project.problem()
@@ -97,39 +107,45 @@ def run_project(options: Options, *, budget_s: float, listener: Listener) -> Pro
         look_and_note(
             project,
             problem.split,
-            budget_s=_FEATURES_SHARE * budget_s,
-            deadline=budget.begun + _LOOKING_SHARE * budget_s,
+            budget_s=_FEATURES_SHARE * budget.total_s,
+            deadline=budget.begun + _LOOKING_SHARE * budget.total_s,
         )
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
         bench.pins = read_pins(project.folder)
         baseline = make_baseline(bench, options, budget)
-        reference = led_to(project, bench, baseline.run)
+        reference = standing(bench, led_to(project, baseline.run))
         if reference.run != baseline.run:  # which has had its time
             reference = gone_on(bench, reference)
         loop = improve_from(bench, reference, budget, own=None)
-        return close_project(project, problem, bench, loop, spent_s=lambda: budget.spent_s)
+        return close_project(
+            project, problem, bench, loop, spent_s=lambda: budget.spent_s, lang=lang
+        )
 
 
 def improve_project(
     place: str | Path,
     own: Mapping[str, Any],
+    budget: Budget,
     *,
     steering: Steering,
-    budget_s: float,
     track: str | None,
     listener: Listener,
+    lang: str = "en",
 ) -> ProjectResult:
     """Goes on with the loop from the run that is the reference so far."""
-    budget = Budget(time.monotonic(), budget_s)
+    Sentences(lang)
     folder = Folder(Path(place).expanduser().resolve())
     with tracked(track, folder, listener) as told, existing(folder, listener=told) as project:
         project.check_images()
         problem = project.problem()
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
         bench.pins = keep_pins(folder, pin=steering.pin, unpin=steering.unpin)
-        reference = gone_on(bench, steered(bench, reference_so_far(project, bench), steering))
+        reference = standing(bench, reference_so_far(project))
+        reference = gone_on(bench, steered(bench, reference, steering))
         loop = improve_from(bench, reference, budget, own=own or None)
-        return close_project(project, problem, bench, loop, spent_s=lambda: budget.spent_s)
+        return close_project(
+            project, problem, bench, loop, spent_s=lambda: budget.spent_s, lang=lang
+        )
 
 
 def planned_baseline(project: Project, problem: Problem, options: Options) -> Plan:
@@ -161,10 +177,9 @@ def make_baseline(bench: ProjectBench, options: Options, budget: Budget) -> Tria
     accepted since then follows on it.
     """
     listener = bench.project.listener
-    asked = options.recipe is not None or options.settings
-    recipe = None if asked else latest(bench, "baseline")
-    if recipe is not None:
-        listener(Note("The first recipe is the one that this project began with."))
+    recipe = None if options.recipe is not None else latest(bench, "baseline")
+    if recipe is not None and recipe.changed(options.settings) == recipe:
+        listener(Note("This project goes on from its own first recipe."))
         _climb(bench, latest(bench, "ladder") or recipe, budget)
     else:
         plan = planned_baseline(bench.project, bench.problem, options)
@@ -176,28 +191,6 @@ def make_baseline(bench: ProjectBench, options: Options, budget: Budget) -> Tria
     trial = bench.run(recipe, role="baseline")
     listener(Note(f"Baseline {recipe.model.name}: {_score(trial)}."))
     return trial
-
-
-def gone_on(bench: ProjectBench, reference: Trial) -> Trial:
-    """The reference, which goes on if the end of an earlier budget cut it.
-
-    Nothing else would finish it: its recipe is no change of the reference.
-    """
-    same = run_id(reference.recipe, bench.problem) == reference.run
-    if not (reference.cut and same) or bench.seconds_left() <= 0:
-        return reference
-    first = reference.run == baseline_run(bench.project)
-    return bench.run(reference.recipe, role="baseline" if first else "candidate")
-
-
-def latest(bench: ProjectBench, role: str) -> Recipe | None:
-    """The recipe of the project's latest run of this role, with its seed, on the same problem."""
-    project = bench.project
-    for run, known, facts in reversed(project.notebook.runs()):
-        recipe = made_by(facts, run, bench.problem) if known == role else None
-        if recipe is not None and recipe.seed == project.settings.seed:
-            return recipe
-    return None
 
 
 def _climb(bench: ProjectBench, first: Recipe, budget: Budget) -> None:
@@ -220,7 +213,7 @@ def improve_from(
 ) -> Loop:
     """The loop, each turn noted in the notebook; returns it with its final reference."""
     project = bench.project
-    first = bench.record(project.folder.runs / baseline_run(project)).recipe
+    first = standing(bench, baseline_run(project)).recipe
     loop = Loop(
         bench=bench,
         reference=reference,
@@ -267,29 +260,6 @@ def noted(turn: Turn, *, number: int, begun: float) -> Step:
         reason=turn.decision.reason,
         seconds=time.monotonic() - begun,
     )
-
-
-def reference_so_far(project: Project, bench: ProjectBench) -> Trial:
-    """The run that the accepted steps have led to from the latest baseline.
-
-    Raises:
-        InputError: If the project has no baseline yet.
-    """
-    baselines = [run for run, role, _ in project.notebook.runs() if role == "baseline"]
-    if not baselines:
-        raise InputError(
-            f"The project {str(project.folder.path)!r} has no baseline to improve on.",
-            hint=f"Run first: phoropter run {project.settings.data}",
-        )
-    return led_to(project, bench, baselines[-1])
-
-
-def led_to(project: Project, bench: ProjectBench, run: str) -> Trial:
-    """The run that the accepted steps have led to from `run`."""
-    for step in project.notebook.steps():
-        if step.accepted and step.a == run:
-            run = step.b
-    return bench.trial(project.folder.runs / run)
 
 
 def _score(trial: Trial) -> str:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener, Note
 from phoropter.core.recipe import Recipe
 from phoropter.improvement.prescriptions.changes import PATCH_PX, fine_tuning, on_pretrained
-from phoropter.models.catalog import frozen_trunk, is_classic, offline_weights_installed
+from phoropter.models.catalog import card, frozen_trunk, is_classic, offline_weights_installed
 from phoropter.models.preprocessing import preprocessing
 from phoropter.prediction.features import DeepFeatures
 from phoropter.project.baseline import Plan
@@ -57,7 +58,11 @@ def sized(
     if decided or frozen_trunk(recipe) in {"", "pixels"} or px >= LARGER_PX:
         return plan
     larger = recipe.changed({"data.size": LARGER_PX})
-    if _fits(_waiting_s(larger, problem), _LARGER_SHARE * seconds):
+    try:
+        affordable = _fits(_waiting_s(larger, problem), _LARGER_SHARE * seconds)
+    except UsageError:  # a network that knows one size alone
+        return plan
+    if affordable:
         reason = (
             f"Images of {LARGER_PX} px instead of {px}: there is time, and the network has learnt "
             "from enlarged ones."
@@ -66,8 +71,12 @@ def sized(
     needed, available = _waiting_s(recipe, problem), _MOST_SHARE * seconds
     if _fits(needed, available):
         return plan
-    fitting = [side for side in SMALLER_PX if needed * (side / px) ** 2 <= available]
-    size = max(fitting, default=min(SMALLER_PX))
+    least = card(frozen_trunk(recipe)).least_px
+    smaller = [side for side in SMALLER_PX if least <= side < px]
+    if not smaller:
+        return plan
+    fitting = [side for side in smaller if needed * (side / px) ** 2 <= available]
+    size = max(fitting, default=min(smaller))
     reason = (
         f"Images of {size} px instead of {px}: the features of {len(problem.dataset)} would take "
         "most of the time."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ def run(
     budget_s: float = 600.0,
     seed: int | None = None,
     track: str | None = None,
+    lang: str = "en",
     listener: Listener = silent,
 ) -> ProjectResult:
     """Takes data to a model: look, split, baselines, the loop, the sealed test, report, bundle.
@@ -54,17 +56,19 @@ def run(
         budget_s: Wall time for everything, seconds.
         seed: Decides the split and every other draw; 0 if left out. A project keeps its own.
         track: "tensorboard" or "mlflow", to follow the runs there too.
+        lang: Language of the report, "en" or "ko".
         listener: Told what is going on.
 
     Raises:
         PhoropterError: If the data, the options or the machine do not allow it.
     """
-    from phoropter.project.steps import run_project
+    begun = time.monotonic()  # loading what is needed takes seconds of the budget
+    from phoropter.project.steps import Budget, run_project
 
     options = Options(
         data, project, target, task, metric, recipe, settings or {}, seed, layout, track=track
     )
-    return run_project(options, budget_s=budget_s, listener=listener)
+    return run_project(options, Budget(begun, budget_s), listener=listener, lang=lang)
 
 
 @together
@@ -78,6 +82,7 @@ def improve(
     unpin: Sequence[str] = (),
     budget_s: float = 600.0,
     track: str | None = None,
+    lang: str = "en",
     listener: Listener = silent,
 ) -> ProjectResult:
     """Goes on with the loop of a project; `settings` are tried first, as your own idea.
@@ -91,20 +96,23 @@ def improve(
         unpin: Those that it may change again.
         budget_s: Seconds it may take.
         track: The tracker that the curves go to as well.
+        lang: Language of the report, "en" or "ko".
         listener: Told what is going on.
 
     Raises:
         PhoropterError: If the folder is no project, or there is no such step or key.
     """
+    begun = time.monotonic()
     from phoropter.project.steering import Steering
-    from phoropter.project.steps import improve_project
+    from phoropter.project.steps import Budget, improve_project
 
     return improve_project(
         project,
         settings or {},
+        Budget(begun, budget_s),
         steering=Steering(accept, refuse, tuple(pin), tuple(unpin)),
-        budget_s=budget_s,
         track=track,
+        lang=lang,
         listener=listener,
     )
 
