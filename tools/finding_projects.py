@@ -100,7 +100,7 @@ def tell(side: Side, place: Path) -> Told:
     )
     notebook = Notebook(Folder(project).notebook)
     try:
-        ladder = read_ladder(Folder(project), notebook)
+        ladder = read_ladder(Folder(project), notebook, like=None)
     finally:
         notebook.close()
     return Told(runs, chosen, ladder, found, tested)

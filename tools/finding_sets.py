@@ -10,7 +10,7 @@ cut from its two photographs, and its table of wines.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import finding_photographs as squares
@@ -30,6 +30,15 @@ def make_data(name: str, work: Path) -> str:
     folder = work / name
     SETS[name](folder)
     return str(folder)
+
+
+def how_made(names: Iterable[str]) -> str:
+    """The commands that make some data sets, as the end of a sentence; "" for the built-in one."""
+    made = [name for name in dict.fromkeys(names) if name != "digits"]
+    if not made:
+        return ""
+    words = " and ".join(f"`python tools/finding_sets.py {name} .`" for name in made)
+    return f"; {words} {'makes the set' if len(made) == 1 else 'make the sets'}"
 
 
 def _digits() -> tuple[Pixels, NDArray[np.int64], np.random.Generator]:

@@ -11,6 +11,7 @@ from typing import Any
 import finding_charts as charts
 import finding_graphs as graphs
 from finding_projects import Side, Told, commands, tell
+from finding_sets import how_made
 from finding_shown import Exhibition, Shown, decimal
 
 from phoropter.core.predictions import ClassPredictions
@@ -208,10 +209,7 @@ def exhibition(code: str) -> Exhibition:
     about = f"{story.about} The recipe is [digits.yaml](digits.yaml)"
     if any("networks.py" in str(value) for side in sides for value in side.settings.values()):
         about += ", the network is in [networks.py](networks.py)"
-    made = [name for name in dict.fromkeys(side.data for side in sides) if name != "digits"]
-    if made:
-        words = " and ".join(f"`python tools/finding_sets.py {name} .`" for name in made)
-        about += f"; {words} {'makes the set' if len(made) == 1 else 'make the sets'}"
+    about += how_made(side.data for side in sides)
 
     def make(side: int, place: Path) -> Shown:
         told = tell(sides[side], place)

@@ -12,7 +12,7 @@ from typing import Any
 
 from finding_company import company_figure
 from finding_figures import curves_figure, norms_figure, shares_figure
-from finding_sets import make_data
+from finding_sets import how_made, make_data
 from finding_shown import PAGES, Exhibition, Shown, decimal
 
 import phoropter
@@ -199,8 +199,7 @@ def exhibition(code: str) -> Exhibition:
     about = f"{pair.about} The recipe is [digits.yaml](digits.yaml)"
     if any("networks.py" in str(value) for value in (*pair.sick.values(), *pair.healthy.values())):
         about += ", the networks are in [networks.py](networks.py)"
-    if set(pair.data) != {"digits"}:
-        about += f"; `python tools/finding_sets.py {pair.data[1]} .` makes the set"
+    about += how_made(pair.data)
     return Exhibition(
         "run", f"{about}.", lambda side, place: _train(pair, side, place), True, draw, caption
     )
@@ -224,7 +223,7 @@ def _train(pair: Pair, side: int, place: Path) -> Shown:
     }
     commands = [train_command(pair.data[side], change)]
     if pair.collect:
-        commands.append("phoropter diagnose --collect")
+        commands.append(f"phoropter diagnose RUN --project {pair.data[side]}.phoropter --collect")
     return Shown("\n".join(commands), found, numbers, record)
 
 
