@@ -48,8 +48,15 @@ def test_a_rate_that_was_not_recorded_is_not_called_too_low(tmp_path):
     assert about_rates(evidence) == []
     assert unjudged(evidence)["lr-too-low"] == "the learning rate"
     recorded = written(tmp_path / "c.csv", **known, lr=[1e-5] * 10)
-    assert [found.code for found in about_rates(recorded)] == ["lr-too-low"]
+    [found] = about_rates(recorded)
+    assert found.code == "lr-too-low"
+    assert found.message.endswith(" in 1000 steps.")
     assert "lr-too-low" not in unjudged(recorded)
+    del known["step"]
+    for moved in (straight, np.linspace(2.3, 2.28, 10)):
+        by_pass = {"train_loss": moved, "val_loss": moved, "lr": [1e-5] * 10}
+        [found] = about_rates(written(tmp_path / "c.csv", **by_pass))
+        assert found.message.endswith(" in 10 passes.")
 
 
 def test_curves_without_a_rate_can_still_show_that_it_is_too_high(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from phoropter.core.checklist import Checklist
 from phoropter.core.errors import UsageError
-from phoropter.core.events import Listener, silent
+from phoropter.core.events import Listener
 from phoropter.core.records import PARTS, Split
 from phoropter.data.folds import make_folds, write_folds
 from phoropter.data.split import digest, rows
@@ -144,10 +144,10 @@ def export_run(
         )
 
 
-def report_on(place: str | Path | None, *, lang: str) -> ReportResult:
+def report_on(place: str | Path | None, *, lang: str, listener: Listener) -> ReportResult:
     """Writes the project's page anew from its records."""
     folder = project_of(place)
-    with existing(folder, listener=silent) as project:
+    with existing(folder, listener=listener) as project:
         project.check_images()
         outcome = _outcome(project, _chosen(project, None))
         seconds = sum(step.seconds for step in project.notebook.steps())

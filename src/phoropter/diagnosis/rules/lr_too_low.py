@@ -55,8 +55,7 @@ def rule(evidence: RunEvidence) -> Iterator[Finding]:
         "warning",
         0.9 if below else 0.6,
         f"The learning rate of {lr:.2g} is too low: the training loss falls steadily, but only "
-        f"from {losses.values[0]:.5g} to {losses.values[-1]:.5g} "
-        f"in {evidence.summary.steps} steps.",
+        f"from {losses.values[0]:.5g} to {losses.values[-1]:.5g} in {_time(evidence)}.",
         {
             "lr": lr,
             "usual_low": usual.low,
@@ -94,22 +93,29 @@ def _slow(
 
 
 def _unmoved(evidence: RunEvidence, losses: Curve, low: float) -> Finding:
-    lr, steps = evidence.recipe.train.lr, evidence.summary.steps
+    lr = evidence.recipe.train.lr
     return Finding(
         "lr-too-low",
         "warning",
         0.9,
         f"The learning rate of {lr:.2g} is too low: the training loss hardly moves from "
-        f"{losses.values[0]:.5g} in {steps} steps.",
+        f"{losses.values[0]:.5g} in {_time(evidence)}.",
         {
             "lr": lr,
             "usual_low": low,
             "first_train_loss": float(losses.values[0]),
             "final_train_loss": float(losses.values[-1]),
-            "steps": steps,
+            "steps": evidence.summary.steps,
             "mark_epoch": int(losses.epochs[-1]),
         },
     )
+
+
+def _time(evidence: RunEvidence) -> str:
+    """How long was trained, as far as it was counted."""
+    if evidence.summary.steps:
+        return f"{evidence.summary.steps} steps"
+    return f"{evidence.summary.epochs} passes"
 
 
 def _follows(held_out: Curve, level: float, *, below: bool) -> bool:

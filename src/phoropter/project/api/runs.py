@@ -157,7 +157,9 @@ def checklist(project: Place | None = None) -> Checklist:
     return checklist_of(project)
 
 
-def report(project: Place | None = None, *, lang: str = "en") -> ReportResult:
+def report(
+    project: Place | None = None, *, lang: str = "en", listener: Listener = silent
+) -> ReportResult:
     """Writes the project's page anew from its records, in English ("en") or Korean ("ko").
 
     Raises:
@@ -165,4 +167,4 @@ def report(project: Place | None = None, *, lang: str = "en") -> ReportResult:
     """
     from phoropter.project.single import report_on
 
-    return report_on(project, lang=lang)
+    return report_on(project, lang=lang, listener=listener)
