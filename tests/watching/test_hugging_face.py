@@ -1,5 +1,7 @@
 """The Hugging Face Trainer, in an environment that has it (benchmarks/peers/transformers.txt)."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -12,6 +14,29 @@ def test_without_the_package_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setattr(hugging_face, "TrainerCallback", None)
     with pytest.raises(UsageError, match="transformers"):
         hugging_face.PhoropterCallback("run")
+
+
+class Unhooked:
+    """As DeepSpeed's optimisers, which are none of torch's."""
+
+
+@pytest.mark.parametrize(
+    ("gpus", "hooked", "why"),
+    [(2, True, "2 GPUs; start it with torchrun"), (1, False, "'Unhooked'")],
+)
+def test_what_cannot_be_heard_is_not_recorded(monkeypatch, tmp_path, gpus, hooked, why):
+    monkeypatch.setattr(hugging_face, "TrainerCallback", object)
+    network = torch.nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1) if hooked else Unhooked()
+    callback = hugging_face.PhoropterCallback(tmp_path / "run")
+    args, state = SimpleNamespace(n_gpu=gpus), SimpleNamespace(is_world_process_zero=True)
+    with pytest.warns(UserWarning, match=why):
+        callback.on_train_begin(args, state, None, model=network, optimizer=optimizer)
+    network(torch.ones(1, 4))
+    callback.on_step_end(args, state, None)
+    callback.on_evaluate(args, state, None, metrics={"eval_loss": 1.0})
+    callback.on_train_end(args, state, None)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.nightly

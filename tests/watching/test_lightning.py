@@ -1,5 +1,8 @@
 """Lightning's real Trainer."""
 
+from dataclasses import dataclass
+from types import SimpleNamespace
+
 import lightning.pytorch as lightning
 import pytest
 import torch
@@ -41,7 +44,7 @@ class Module(lightning.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=1e-2)
 
 
-def fitted(folder, **options):
+def fitted(folder, *, kind=Module, classes=2, collate=None, **options):
     from phoropter.watching.lightning import PhoropterCallback
 
     torch.default_generator.manual_seed(0)
@@ -58,10 +61,12 @@ def fitted(folder, **options):
         enable_progress_bar=False,
         enable_model_summary=False,
         accumulate_grad_batches=accumulate,
-        callbacks=[PhoropterCallback(folder, classes=2)],
+        callbacks=[PhoropterCallback(folder, classes=classes)],
     )
     trainer.fit(
-        Module(**options), DataLoader(data, batch_size=16, shuffle=True), DataLoader(data, 64)
+        kind(**options),
+        DataLoader(data, batch_size=16, shuffle=True, collate_fn=collate),
+        DataLoader(data, 64, collate_fn=collate),
     )
 
 
@@ -127,3 +132,60 @@ def test_diagnosis_reads_it(tmp_path, told):
     assert ("majority-collapse" in unjudged) == (not told)
     predictions = read_watched(tmp_path).predictions
     assert (0 if predictions is None else len(predictions)) == (320 if told else 0)
+
+
+class Regression(Module):
+    def training_step(self, batch, _index):
+        return functional.mse_loss(self.network(batch[0])[:, 0], batch[0][:, 0])
+
+    def validation_step(self, batch, _index):
+        missed = self.network(batch[0])[:, 0] - batch[0][:, 0]
+        self.log("val_loss", missed.square().mean())
+        self.log("val_mae", missed.abs().mean())
+
+
+def test_the_metric_is_called_what_it_was_logged_as(tmp_path):
+    fitted(tmp_path, kind=Regression, classes=None)
+    watched = read_watched(tmp_path)
+    assert watched.summary.metric == "mae"
+    assert watched.history[-1].val_metric < watched.history[1].val_metric
+
+
+@dataclass
+class Batch:
+    x: torch.Tensor
+    y: torch.Tensor
+
+
+def as_batch(rows):
+    return Batch(*map(torch.stack, zip(*rows, strict=True)))
+
+
+class OfBatches(Module):
+    def training_step(self, batch, index):
+        return super().training_step((batch.x, batch.y), index)
+
+    def validation_step(self, batch, index):
+        return super().validation_step((batch.x, batch.y), index)
+
+
+def test_batches_may_be_dataclasses(tmp_path):
+    fitted(tmp_path, kind=OfBatches, collate=as_batch)
+    watched = read_watched(tmp_path)
+    assert watched.recipe.train.batch_size == 16
+    assert watched.summary.stopped_by == "finished"
+
+
+class Unhooked:
+    """As DeepSpeed's optimisers, which are none of torch's."""
+
+
+def test_nothing_is_recorded_of_an_optimizer_without_hooks(tmp_path):
+    from phoropter.watching.lightning import PhoropterCallback
+
+    callback = PhoropterCallback(tmp_path / "run")
+    trainer = SimpleNamespace(is_global_zero=True, optimizers=[Unhooked()])
+    with pytest.warns(UserWarning, match="'Unhooked'"):
+        callback.on_train_start(trainer, Module())
+    callback.on_fit_end(trainer, None)
+    assert not (tmp_path / "run").exists()

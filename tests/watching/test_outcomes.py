@@ -21,9 +21,17 @@ def test_logits_become_probabilities(kind):
     assert made.truth.tolist() == LABELS.tolist()
 
 
-def test_probabilities_stay_what_they_are():
+@pytest.mark.parametrize(("kind", "most"), [(torch.float32, 1e-6), (torch.bfloat16, 1e-2)])
+def test_probabilities_stay_what_they_are(kind, most):
     said = LOGITS.softmax(1)
-    assert np.allclose(as_predictions(said, LABELS, ()).probabilities, said.numpy(), atol=1e-6)
+    made = as_predictions(said.to(kind), LABELS, ())
+    assert np.allclose(made.probabilities, said.numpy(), atol=most)
+
+
+def test_infinite_logits_are_certain():
+    said = [[math.inf, -math.inf, 0.0], [-math.inf, 0.0, 0.0]]
+    made = as_predictions(said, [0, 1], ())
+    assert made.probabilities.tolist() == [[1.0, 0.0, 0.0], [0.0, 0.5, 0.5]]
 
 
 def test_one_number_of_two_classes():

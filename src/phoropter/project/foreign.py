@@ -6,16 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from phoropter.core.errors import UsageError
 from phoropter.core.files import write_json
+from phoropter.core.predictions import Predictions
 from phoropter.core.records import Finding, TargetSchema
+from phoropter.core.run_records import Epoch
 from phoropter.diagnosis.curves_file import read_curves
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.missing import unjudged
+from phoropter.metrics import named
 from phoropter.metrics.primary import is_greater_better
 from phoropter.project.judging import CURVES, diagnosis, prescribed
 from phoropter.project.results import DiagnoseResult
 from phoropter.report.figure_page import write_learning_curves
 from phoropter.watching.folder import WatchedRun, read_watched
+from phoropter.watching.outcomes import metric_of
 
 
 def diagnose_curves(curves: Path | Mapping[str, Sequence[float]]) -> DiagnoseResult:
@@ -37,7 +42,7 @@ def diagnose_watched(folder: Path) -> DiagnoseResult:
             folder.name,
             watched.history,
             found,
-            metric=evidence.metric,
+            metric=watched.facts.metric or "val_metric",
             best_epoch=evidence.summary.best_epoch,
         )
     return _of_others(folder.name, evidence, found)
@@ -49,22 +54,44 @@ def evidence_of_watched(watched: WatchedRun) -> RunEvidence:
     If the loss did not begin where a cross-entropy of the classes does, it is none, or a sum: then
     its own beginning is all that it can be measured by.
     """
-    summary = watched.summary
+    metric, history = _judged_by(watched)
+    summary = replace(watched.summary, metric=metric)
     if any(gate.name == "loss-at-init" and not gate.passed for gate in watched.gates):
         summary = replace(summary, schema=TargetSchema("", ()))
     return RunEvidence(
         summary=summary,
         recipe=watched.recipe,
-        history=watched.history,
+        history=history,
         gates=watched.gates,
         predictions=watched.predictions,
         train_predictions=None,
-        metric=summary.metric,
-        greater_is_better=is_greater_better(summary.metric),
+        metric=metric,
+        greater_is_better=is_greater_better(metric),
         signals=watched.signals,
         # What the weights were before cannot be seen, and without a step no rate.
         unknown=frozenset({"model.pretrained"} | ({"train.lr"} - watched.facts.recipe.keys())),
     )
+
+
+def _judged_by(watched: WatchedRun) -> tuple[str, tuple[Epoch, ...]]:
+    """The metric that rules judge by, and the history as they may see it.
+
+    Where there are answers, rules compute the metric from them. A number that nobody named says
+    nothing to them, and one that is computed otherwise nothing beside those answers.
+    """
+    name, predictions = watched.facts.metric, watched.predictions
+    if name and (predictions is None or _computes(name, predictions)):
+        return name, watched.history
+    hidden = tuple(replace(row, train_metric=None, val_metric=None) for row in watched.history)
+    return "loss" if predictions is None else metric_of(predictions, None)[0], hidden
+
+
+def _computes(name: str, predictions: Predictions) -> bool:
+    """Whether a metric of ours has that name, and is one of such predictions."""
+    try:
+        return named(name).kind == predictions.kind
+    except UsageError:
+        return False
 
 
 def _of_others(name: str, evidence: RunEvidence, found: tuple[Finding, ...]) -> DiagnoseResult:

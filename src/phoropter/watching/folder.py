@@ -31,7 +31,7 @@ class Facts:
 
     Args:
         recipe: Recipe keys that could be seen, with their values.
-        metric: Name of what `val_metric` measures.
+        metric: Name of what `val_metric` measures; empty where nobody knows.
         schema: The target, as far as it is known.
         steps: Optimiser steps made.
         seconds: Since the recording began.

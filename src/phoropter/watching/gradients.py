@@ -63,10 +63,11 @@ class Gradients:
         """The probe's gradient was computed, and is not yet added to what it holds."""
         self._on_backward()
         self._heard = True
-        if self._cleared_due and self._looking and self._probe is not None:
+        if self._cleared_due and self._looking and self._probe is not None and self.steps > 0:
             held = self._probe.grad
-            self._looked += self.steps > 0
-            if held is not None and self.steps > 0:
+            askable = held is None or is_ordinary(held)
+            self._looked += askable
+            if held is not None and askable:
                 self._doubts.append(
                     held.detach().ne(0).any()
                 )  # read later: a GPU is not waited for
@@ -126,3 +127,13 @@ class Gradients:
             "steps": self.steps,
         }
         return Gate("no-gradient", float(len(missing)), 0.0, not missing, evidence)
+
+
+def is_ordinary(tensor: Tensor) -> bool:
+    """Whether it can be asked anything: dense, and whole in this process.
+
+    Sparse gradients lack most operations. Other types may be spread over processes, and who asks
+    one of these waits for the others to ask as well, while only one of them watches.
+    """
+    whole = type(tensor) in {Tensor, nn.Parameter}
+    return whole and tensor.layout == torch.strided

@@ -15,7 +15,7 @@ from torch.utils.hooks import RemovableHandle
 from phoropter.core.run_records import Gate, PassSignals
 from phoropter.training.ears import Ear
 from phoropter.training.signals import Signals
-from phoropter.watching.gradients import Gradients
+from phoropter.watching.gradients import Gradients, is_ordinary
 from phoropter.watching.listening import Listening
 from phoropter.watching.modes import Modes
 from phoropter.watching.pace import Pace
@@ -139,8 +139,9 @@ class Hearing:
         return self._signals is not None and self._signals.wanted(self.epoch, self.position)
 
     def _before_step(self, *_: Any) -> None:
-        if self._signals is not None:
-            self._signals.before_step(self.epoch, self.position)
+        signals = self._measuring() if self._middle else None
+        if signals is not None:
+            signals.before_step(self.epoch, self.position)
 
     def _after_step(self, *_: Any) -> None:
         self.gradients.on_step(self.parameters)
@@ -158,10 +159,35 @@ class Hearing:
     def _note_gradients(self) -> None:
         if self._signals is None or all(p.grad is None for p in self._watched):
             return
+        signals = self._measuring()
+        if signals is None:
+            return
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self._watched]
         with torch.no_grad():
             self._norms = torch.stack([norm.float() for norm in torch._foreach_norm(gradients)])
-        self._signals.after_step(self.epoch, self.position, self._norms)
+        signals.after_step(self.epoch, self.position, self._norms)
+
+    def _measuring(self) -> Signals | None:
+        """What takes the signals; none for good, where not all tensors can be measured together."""
+        held = [x for p in self._watched for x in (p, p.grad) if x is not None]
+        real = all(is_ordinary(x) and x.is_floating_point() for x in held)
+        if not real or len({x.device for x in held}) > 1:
+            self._signals = None
+        return self._signals
+
+
+def deafness(optimizers: Iterable[object]) -> str:
+    """Why the steps of an optimiser cannot be heard, as a sentence; empty if they can.
+
+    Wrappers (those of DeepSpeed, and of accelerate around them) may call themselves optimisers of
+    torch and lack what these are made with.
+    """
+    for optimizer in optimizers:
+        heard = isinstance(optimizer, Optimizer) and hasattr(optimizer, "_optimizer_step_pre_hooks")
+        if not heard:
+            name = type(optimizer).__name__
+            return f"The optimizer {name!r} has none of the hooks of torch that tell of its steps."
+    return ""
 
 
 def plain(network: nn.Module) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing_extensions import override
 
 from phoropter.core.errors import UsageError
 from phoropter.training.ears import Ear
+from phoropter.watching.hearing import deafness
 from phoropter.watching.outcomes import class_names, together
 from phoropter.watching.recording import Recording, watch
 
@@ -70,6 +72,9 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
             getattr(optimizer, "optimizer", None), Optimizer
         ):
             optimizer = optimizer.optimizer  # accelerate's wrapper has no hooks of its own
+        if why := _spread(args) or deafness([optimizer]):
+            warnings.warn(f"phoropter records nothing: {why}", stacklevel=2)
+            return
         self._recording = watch(
             model,
             optimizer,
@@ -141,3 +146,13 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
             fits = columns > 1 and self._count in {0, columns} and int(labels.max()) < columns
         if fits:
             self._answers.append((logits.detach(), labels.detach()))
+
+
+def _spread(args: Any) -> str:
+    """Why no single device holds what the model says, as a sentence; empty if one does."""
+    if args.n_gpu <= 1:
+        return ""
+    return (
+        f"one process trains copies of the model on {args.n_gpu} GPUs; start it with torchrun, one "
+        "process a GPU."
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from phoropter.core.errors import UsageError
+from phoropter.watching.hearing import deafness
 from phoropter.watching.outcomes import together
 from phoropter.watching.recording import Recording, watch
 
@@ -55,21 +58,26 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         super().__init__()
         self._folder, self._classes, self._metric = folder, classes, metric
         self._recording: Recording | None = None
+        self._logged = metric
         self._answers: list[tuple[Tensor, Tensor]] = []
         self._validated = False
 
     @override
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Hooks are placed once the optimisers exist."""
-        self._validated = False
-        if trainer.is_global_zero:
-            self._recording = watch(
-                pl_module,
-                trainer.optimizers,
-                folder=self._folder,
-                classes=self._classes,
-                metric=self._metric,
-            )
+        self._validated, self._logged = False, self._metric
+        if not trainer.is_global_zero:
+            return
+        if why := deafness(trainer.optimizers):
+            warnings.warn(f"phoropter records nothing: {why}", stacklevel=2)
+            return
+        self._recording = watch(
+            pl_module,
+            trainer.optimizers,
+            folder=self._folder,
+            classes=self._classes,
+            metric=None if self._metric is None else metric_name(self._metric),
+        )
 
     @override
     def on_train_batch_start(
@@ -140,8 +148,7 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
 
     def _begin(self, batch: Any) -> None:
         if self._recording is not None:
-            parts = batch.values() if isinstance(batch, Mapping) else batch
-            self._recording.batch((parts,) if isinstance(parts, Tensor) else parts)
+            self._recording.batch(parts_of(batch))
 
     def _close(self) -> None:
         if self._recording is not None:
@@ -149,7 +156,37 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
             self._recording = None
 
     def _metric_of(self, logged: Mapping[str, float]) -> float | None:
-        if self._metric is not None:
-            return logged.get(self._metric, logged.get(f"val_{self._metric}"))
-        names = [name for name in logged if name.startswith("val_") and "loss" not in name]
-        return logged[names[0]] if names else None
+        name = self._logged
+        if name is None:
+            name = next((n for n in logged if n.startswith("val_") and "loss" not in n), None)
+            if name is None or self._recording is None:
+                return None
+            self._logged, self._recording.metric = name, metric_name(name)
+        return logged.get(name, logged.get(f"val_{name}"))
+
+
+def parts_of(batch: Any) -> Iterable[Any]:
+    """What a batch consists of; nothing where it is of a kind that is not known.
+
+    >>> list(parts_of({"x": 1, "y": 2})), list(parts_of([1, 2])), list(parts_of(object()))
+    ([1, 2], [1, 2], [])
+    """
+    if isinstance(batch, Mapping):
+        return batch.values()
+    if isinstance(batch, Tensor):
+        return (batch,)
+    if isinstance(batch, list | tuple):
+        return batch
+    if is_dataclass(batch):
+        return [getattr(batch, field.name, None) for field in fields(batch)]
+    return ()
+
+
+def metric_name(logged: str) -> str:
+    """What a number measures, by the name under which it is logged.
+
+    >>> metric_name("val_mae"), metric_name("val_acc"), metric_name("accuracy")
+    ('mae', 'accuracy', 'accuracy')
+    """
+    name = logged.removeprefix("val_").partition("/dataloader_idx_")[0]
+    return "accuracy" if name == "acc" else name

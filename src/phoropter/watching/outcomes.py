@@ -16,7 +16,8 @@ from phoropter.core.records import TargetSchema
 from phoropter.core.registry import names
 from phoropter.metrics import GROUP, named
 
-_SUMS = 1e-3  # by which the probabilities of a sample may miss 1: they may be float16
+_SUMS = 5e-3  # by which the probabilities of a sample may miss 1: they may be bfloat16
+_FAR = 1e300  # from zero; of larger logits the differences are infinite
 
 
 def as_predictions(predictions: Any, targets: Any, classes: Sequence[str]) -> Predictions:
@@ -141,7 +142,7 @@ def _probabilities(said: NDArray[Any]) -> NDArray[np.float64]:
     if np.all(told >= 0) and np.all(np.abs(told.sum(axis=1) - 1) < _SUMS):
         raised = told
     else:
-        finite = np.nan_to_num(told)
+        finite = np.clip(told, -_FAR, _FAR)
         raised = np.exp(finite - finite.max(axis=1, keepdims=True))
     probabilities = np.full(table.shape, 1 / table.shape[1])
     probabilities[~lost] = raised / raised.sum(axis=1, keepdims=True)

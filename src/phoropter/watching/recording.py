@@ -27,7 +27,7 @@ from phoropter.core.run_records import Epoch, Gate
 from phoropter.training.history import Spent
 from phoropter.training.meter import Meter
 from phoropter.watching.folder import Facts
-from phoropter.watching.hearing import Hearing
+from phoropter.watching.hearing import Hearing, deafness
 from phoropter.watching.outcomes import as_predictions, class_names, metric_of, schema_of
 from phoropter.watching.pace import Order
 from phoropter.watching.settings import seen_of
@@ -36,6 +36,7 @@ from phoropter.watching.writing import Writing
 PARTIAL_EVERY_S = 5.0
 INITIAL_TOLERANCE = 0.4  # twice that of the gate before training: this is the loss of one batch
 INITIAL_SLACK = 0.2  # nats, likewise
+ACCURACY = "accuracy"  # a number that nobody named is taken for it
 
 
 def watch(
@@ -60,12 +61,16 @@ def watch(
         metric: What `val_metric` measures ("accuracy", "rmse"); of errors less is better.
 
     Raises:
-        UsageError: If the folder is that of another run, or there is no optimiser.
+        UsageError: If the folder is that of another run, or there is no optimiser of torch.
         StorageError: If the folder cannot be written.
     """
-    optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+    optimizers: list[Optimizer] = (
+        list(optimizer) if isinstance(optimizer, Iterable) else [optimizer]
+    )
     if not optimizers:
         raise UsageError("There is no optimizer to watch.", hint="watch(model, optimizer)")
+    if why := deafness(optimizers):
+        raise UsageError(why, hint="Hand over the torch.optim.Optimizer that makes the steps.")
     return Recording(
         Hearing(model, optimizers),
         optimizers,
@@ -84,6 +89,10 @@ class Recording:
         writing: The folder.
         classes: Names of the classes, or empty.
         metric: Of `val_metric`, or None.
+
+    Attributes:
+        metric: The same; it may be told later, and is empty where a number can be no accuracy and
+            nobody says what it is.
     """
 
     def __init__(
@@ -96,7 +105,7 @@ class Recording:
         metric: str | None,
     ) -> None:
         self._hearing, self._optimizers, self._writing = hearing, optimizers, writing
-        self._classes, self._metric = classes, metric
+        self._classes, self.metric = classes, metric
         self._order, self._meter = Order(), Meter()
         self._predictions: Predictions | None = None
         self._initial: float | None = None
@@ -166,10 +175,13 @@ class Recording:
             "train_metric": train_metric,
         }
         numbers = {name: float(value) for name, value in told.items() if value is not None}
+        score = numbers.get("val_metric", 0.0)
+        if self.metric in {None, ACCURACY} and (score < 0 or score > 1):
+            self.metric = ""
         if predictions is not None:
             self._predictions = as_predictions(predictions, targets, self._classes)
-            if self._metric is None or "val_metric" not in numbers:
-                self._metric, numbers["val_metric"] = metric_of(self._predictions, self._metric)
+            if not self.metric or "val_metric" not in numbers:
+                self.metric, numbers["val_metric"] = metric_of(self._predictions, self.metric)
         if numbers:
             self._hearing.on_validation()
         if self._hearing.position:
@@ -259,7 +271,7 @@ class Recording:
         samples = self._samples // max(hearing.epoch - 1, 1)  # of a pass; 0 before the first's end
         return Facts(
             recipe=seen_of(self._optimizers, hearing),
-            metric=self._metric or "accuracy",
+            metric=ACCURACY if self.metric is None else self.metric,
             schema=schema_of(self._predictions, self._classes, samples=samples),
             steps=hearing.steps,
             seconds=pace.seconds,
