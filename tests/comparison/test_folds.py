@@ -8,6 +8,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from sklearn.svm import SVC
 
 from phoropter.comparison.folds import compare_folds, corrected_t
+from phoropter.comparison.paired import judged
 from phoropter.core.errors import UsageError
 
 
@@ -67,6 +68,14 @@ def test_folds_of_equals_are_rarely_told_apart_where_a_plain_t_test_errs():
 def test_folds_that_all_agree_say_nothing_of_their_spread(value):
     found = corrected_t(np.full(5, value), test_to_train=0.25)
     assert (found.delta, found.p_value) == (value, 1.0)
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "log_loss"])
+def test_a_fold_on_which_the_metric_is_not_defined_decides_nothing(rivals, metric):
+    found = corrected_t(np.array([0.1, np.nan, 0.2]), test_to_train=0.5)
+    assert np.isnan(found.delta)
+    assert found.p_value == 1.0
+    assert judged(found, metric, names=("a", "b"), looks=1, method="").verdict == "undecided"
 
 
 def test_two_folds_or_no_ratio_are_refused():

@@ -24,3 +24,9 @@ def test_the_interval_holds_the_estimate_and_one_model_is_not_chosen():
     assert 0 <= found.low <= found.value <= found.high
     assert optimism(losses[:1]).value == 0
     assert found.n == 150
+
+
+def test_of_a_handful_of_samples_it_is_not_said_to_be_certain():
+    losses = (np.random.default_rng(1).random((5, 15)) < 0.3).astype(float)
+    found = optimism(losses)
+    assert 0 <= found.low < found.value < found.high

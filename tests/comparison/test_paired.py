@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from phoropter.comparison.looks import threshold
+from phoropter.comparison.methods import BY_SWAPS
 from phoropter.comparison.paired import compare, paired_test, proper_score_test, within
 from phoropter.core.errors import UsageError
 from phoropter.core.predictions import ClassPredictions
@@ -218,6 +219,21 @@ def test_two_that_differ_by_the_region_are_rarely_called_equal():
         comparison = compare(a, b, "accuracy", names=("a", "b"), looks=1)
         called += bool(within(comparison, 0.01).equivalent)
     assert called / 400 <= 0.05
+
+
+def test_a_metric_that_is_only_called_accuracy_is_not_judged_by_hits(rivals, tmp_path):
+    place = tmp_path / "own.py"
+    place.write_text(
+        "from phoropter.metrics.function import metric\n\n\n"
+        "@metric('classes', greater_is_better=True)\n"
+        "def accuracy(predictions):\n"
+        "    return float((abs(predictions.predicted - predictions.truth) < 2).mean())\n"
+    )
+    pair = rivals(300, seed=0, edge=1.0)
+    found = compare(*pair, f"{place}:accuracy", names=("a", "b"), looks=1)
+    assert found.method == BY_SWAPS
+    assert found.detectable is None
+    assert found.p_value != compare(*pair, "accuracy", names=("a", "b"), looks=1).p_value
 
 
 def test_a_metric_of_the_users_own_keeps_the_name_it_was_asked_for_by(rivals, tmp_path):

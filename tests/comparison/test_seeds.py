@@ -1,5 +1,7 @@
 """Recipes over seeds: samples and seeds both vary, and both count."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -91,6 +93,15 @@ def test_as_many_trainings_as_make_seeds_no_larger_than_samples(rivals, samples,
 def test_a_difference_is_small_within_two_deviations_of_what_seeds_bring():
     assert is_small(-0.028, 0.01)
     assert not is_small(-0.029, 0.01)
+
+
+def test_one_sample_is_no_evidence_and_none_is_refused(rivals):
+    a, b = (one.take(np.arange(1)) for one in rivals(50, seed=0, edge=1.0))
+    found = seeds_test([a, b], [b, a], named("log_loss"))
+    assert found.test.p_value == 1.0
+    unknown = [replace(one, truth=np.array([-1])) for one in (a, b)]
+    with pytest.raises(UsageError, match="no sample with a known truth"):
+        seeds_test(unknown, unknown, named("log_loss"))
 
 
 def test_single_trainings_are_refused(rivals):

@@ -88,6 +88,30 @@ def test_the_rarest_class_bounds_what_was_not_seen(from_probabilities):
     assert low == pytest.approx(1 - 3.69 / 10 / 2, abs=0.001)
 
 
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+@pytest.mark.parametrize("sure", [0.55, 0.99])
+def test_a_flawless_order_is_not_certain_however_unsure_the_scores_are(
+    name, sure, from_probabilities
+):
+    truth = np.array([0] * 17 + [1] * 3)
+    positive = np.where(truth == 1, sure, 0.01)
+    table = from_probabilities(truth, np.stack([1 - positive, positive], axis=1))
+    low, high = interval(named(name), table)
+    assert low < 0.9
+    assert high == 1.0
+    worst = from_probabilities(truth, np.stack([positive, 1 - positive], axis=1))
+    low, high = interval(named("roc_auc"), worst)
+    assert low == 0.0
+    assert high > 0.1
+
+
+@pytest.mark.parametrize(("count", "right"), [(20, 1), (2, 1)])
+def test_a_calibration_error_does_not_exceed_one(count, right, from_probabilities):
+    table = from_probabilities(np.arange(count) < right, np.tile([0.01, 0.99], (count, 1)))
+    low, high = interval(named("ece"), table)
+    assert 0 <= low < high <= 1
+
+
 @pytest.mark.parametrize("name", ["accuracy", "macro_f1", "roc_auc", "ece", "log_loss"])
 def test_the_interval_holds_the_value(name, classifier):
     for seed in range(10):

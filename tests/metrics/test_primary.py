@@ -42,5 +42,9 @@ def test_numbers():
 def test_the_direction_of_others_numbers():
     for name in names(GROUP):
         assert is_greater_better(name) == named(name).greater_is_better
-    for name, greater in (("top1_acc", True), ("huber_loss", False), ("word_error_rate", False)):
-        assert is_greater_better(name) == greater
+    better = ("top1_acc", "precision_at_5", "spearman", "specificity(ill)", "dice_coefficient")
+    worse = ("huber_loss", "word_error_rate", "binary_crossentropy", "brier_score", "val_nll")
+    for name in better:
+        assert is_greater_better(name), name
+    for name in (*worse, "msle", "cost(ill>well=10)"):
+        assert not is_greater_better(name), name

@@ -16,6 +16,13 @@ def test_by_words(classifier):
         assert (item.metric.value, item.metric.n) == (named("accuracy")(part), 30)
 
 
+def test_words_that_are_missing_form_no_slice(classifier):
+    column = ["night", float("nan"), None] * 30
+    for given in (column, np.array(column, dtype=object)):
+        [found] = sliced(classifier(90), "accuracy", given)
+        assert (found.value, found.metric.n) == ("night", 30)
+
+
 def test_few_numbers_are_values_of_their_own(regressor):
     found = sliced(regressor(40), "mae", [1, 2] * 20)
     assert [(item.value, item.metric.n) for item in found] == [("1", 20), ("2", 20)]

@@ -6,6 +6,7 @@ for certainty. Nadeau and Bengio put the share of samples that a fold is tested 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -60,8 +61,8 @@ def corrected_t(differences: Floats, *, test_to_train: float) -> PairedTest:
     """The mean difference between two recipes over folds, with its interval and two-sided p-value.
 
     The variance of the mean of J differences is taken as (1 / J + test / train) times theirs, with
-    J - 1 degrees of freedom. Where all differences are equal they say nothing of their spread: the
-    p-value is then 1.
+    J - 1 degrees of freedom. Where all differences are equal they say nothing of their spread, and
+    where one is not defined there is no mean: the p-value is then 1.
 
     Args:
         differences: Metric of the second minus that of the first on each fold, shape (j,).
@@ -87,6 +88,8 @@ def corrected_t(differences: Floats, *, test_to_train: float) -> PairedTest:
     if not test_to_train > 0:
         raise UsageError(f"{test_to_train} is no ratio of test to training samples.")
     mean = float(np.mean(differences))
+    if not math.isfinite(mean):  # on one of the folds the metric is not defined
+        return PairedTest(math.nan, math.nan, math.nan, 1.0)
     spread = float(np.std(differences, ddof=1))
     if spread <= 1e-12 * max(abs(mean), 1e-300):
         return PairedTest(mean, mean, mean, 1.0)

@@ -12,7 +12,8 @@ from phoropter.metrics.resampling import resample_counts
 DRAWS = 400
 MANY = 10_000  # samples beyond which fewer draws are as exact
 LEAST_DRAWS = 50
-GROUPS = 20  # left out in turn for the standard error
+GROUPS = 20  # left out in turn for the standard error; of fewer samples single ones
+LEAST_SAMPLES = 3  # fewer leave none to be judged on, once one is left out
 _HALF_WIDTH = 1.96  # of a 95 % interval, in standard errors
 
 
@@ -39,7 +40,7 @@ def optimism(losses: Floats, *, seed: int = 0) -> Metric:
     group = np.arange(n) % min(GROUPS, n)
     left_out = np.array(
         [_estimate(losses[:, group != number], seed) for number in range(group.max() + 1)]
-        if n > GROUPS
+        if n >= LEAST_SAMPLES
         else [value]
     )
     spread = float(np.sqrt((len(left_out) - 1) * left_out.var()))
@@ -56,12 +57,17 @@ def _estimate(losses: Floats, seed: int) -> float:
         _judged_unseen(losses, counts)
         for counts in resample_counts(n, draws, derive(seed, "optimism"))
     ]
-    return max(float(np.concatenate(judged).mean() - losses.mean(axis=1).min()), 0.0)
+    unseen = float(np.nanmean(np.concatenate(judged)))
+    return max(unseen - float(losses.mean(axis=1).min()), 0.0)
 
 
 def _judged_unseen(losses: Floats, counts: Floats) -> Floats:
-    """Mean loss on the samples not drawn, of the model that is best on those drawn, (draws,)."""
+    """Mean loss on the samples not drawn, of the model that is best on those drawn, (draws,).
+
+    NaN where all were drawn.
+    """
     chosen = (counts @ losses.T).argmin(axis=1)
     unseen = (counts == 0).astype(np.float64)
     sums = (unseen @ losses.T)[np.arange(len(counts)), chosen]
-    return np.asarray(sums / np.maximum(unseen.sum(axis=1), 1))
+    count = unseen.sum(axis=1)
+    return np.where(count > 0, sums / np.maximum(count, 1), np.nan)

@@ -81,7 +81,7 @@ def compare(
     """
     function = named(metric)
     test = paired_test(a, b, function, decisive=threshold(looks), seed=seed)
-    method = on_same_samples(function.name)
+    method = on_same_samples(metric)
     comparison = judged(test, metric, names=names, looks=looks, method=method)
     return replace(comparison, detectable=_detectable(a, b, function, looks))
 
@@ -212,8 +212,7 @@ def proper_score_test(
 def _p_value(
     a: Predictions, b: Predictions, metric: MetricFunction, *, decisive: float, seed: int
 ) -> float:
-    by_hits = metric.name == "accuracy"
-    if by_hits and isinstance(a, ClassPredictions) and isinstance(b, ClassPredictions):
+    if _by_hits(metric) and isinstance(a, ClassPredictions) and isinstance(b, ClassPredictions):
         return exact_p(*discordant(a, b))
     return permutation_p(a, b, metric, decisive=decisive, seed=seed)
 
@@ -221,13 +220,19 @@ def _p_value(
 def _detectable(a: Predictions, b: Predictions, metric: MetricFunction, looks: int) -> float | None:
     """The smallest difference in accuracy that these samples would show."""
     a, b = aligned(a, b)
-    by_hits = metric.name == "accuracy"
-    if not (by_hits and isinstance(a, ClassPredictions) and isinstance(b, ClassPredictions)):
+    if not (
+        _by_hits(metric) and isinstance(a, ClassPredictions) and isinstance(b, ClassPredictions)
+    ):
         return None
     return detectable(len(a), sum(discordant(a, b)) / len(a), level=threshold(looks))
 
 
+def _by_hits(metric: MetricFunction) -> bool:
+    """Whether it counts right answers; one of the user's may have the same name."""
+    return metric is named("accuracy")
+
+
 def _verdict(test: PairedTest, limit: float, *, greater_is_better: bool) -> Verdict:
-    if test.p_value > limit or test.delta == 0:
+    if not test.p_value <= limit or test.delta == 0:  # neither holds of what is not defined
         return "undecided"
     return "better" if (test.delta > 0) == greater_is_better else "worse"

@@ -64,7 +64,7 @@ def seeds_test(
 ) -> SeedsTest:
     """The difference of the mean metric between two recipes, second minus first.
 
-    Where nothing varies, or the metric is not defined, the p-value is 1.
+    Where nothing varies, the metric is not defined, or there is one sample, the p-value is 1.
 
     Args:
         a: Predictions of at least two trainings of the first recipe, on the same samples.
@@ -73,7 +73,7 @@ def seeds_test(
         seed: Of the draws.
 
     Raises:
-        UsageError: If there are fewer than two of each or not as many, or the samples differ.
+        UsageError: If there are fewer than two of each or not as many, no truth, or other samples.
     """
     if len(a) != len(b) or len(a) < 2:
         raise UsageError(
@@ -83,6 +83,11 @@ def seeds_test(
     tables = [aligned(a[0], other)[1] for other in (*a, *b)]
     weighted = [metric.weighted(table) for table in tables]
     n, count = len(tables[0]), len(a)
+    if n == 0:
+        raise UsageError(
+            "There is no sample with a known truth to compare on.",
+            hint="Compare on a part of the data that has targets.",
+        )
     scores = np.array([float(compute(np.ones((1, n)))[0]) for compute in weighted])
     of_a, of_b = scores[:count], scores[count:]
 
@@ -95,7 +100,7 @@ def seeds_test(
     by_seed = np.array([of_a.var(ddof=1), of_b.var(ddof=1)])
     delta = float(of_b.mean() - of_a.mean())
     total = samples + by_seed.sum() / count
-    if not (math.isfinite(delta) and total > 0):
+    if not (math.isfinite(delta) and total > 0) or n < 2:
         return SeedsTest(PairedTest(delta, delta, delta, 1.0), samples, float(by_seed.sum()), 1.0)
     spare = samples**2 / (n - 1) + ((by_seed / count) ** 2).sum() / (count - 1)
     freedom = float(total**2 / spare)

@@ -11,9 +11,9 @@ from phoropter.core.records import Metric
 from phoropter.metrics import named, registry_names
 from phoropter.metrics.function import known_rows, labelled
 from phoropter.metrics.interval import intervals
+from phoropter.metrics.ranking import RANKING
 from phoropter.metrics.regression import mape_caution
 
-RANKING = ("roc_auc", "average_precision")
 RANKING_CELLS = 2_000_000  # samples x classes; one class's sort and sums cost as much as all counts
 
 

@@ -22,6 +22,7 @@ from scipy.special import ndtr, ndtri
 
 from phoropter.core.predictions import ClassPredictions, Predictions
 from phoropter.metrics.function import Floats, MetricFunction, Weighted, chunks, labelled
+from phoropter.metrics.ranking import RANKING
 from phoropter.metrics.resampling import LEAST_DEFINED, LEVEL, bootstrap
 from phoropter.metrics.studentised import of_metric, studentised_ends
 
@@ -103,11 +104,14 @@ def _ends(metric: MetricFunction, predictions: Predictions, draws: Floats) -> tu
         low, high = bootstrap_ends(metric.weighted(predictions), draws, len(predictions))
     else:
         value = metric(predictions)
-        low, high = metric.ends(predictions)
+        low, high = np.clip(metric.ends(predictions), *metric.range).tolist()
         low, high = min(low, value), max(high, value)
     if low == high and isinstance(predictions, ClassPredictions):
         unseen = -math.log((1 - LEVEL) / 2)
-        other = low + unseen * (metric(_one_judged_otherwise(predictions)) - low)
+        otherwise = _one_judged_otherwise
+        if metric.name in RANKING:
+            otherwise = _last_of_its_class if low == metric.best else _first_of_its_class
+        other = low + unseen * (metric(otherwise(predictions)) - low)
         bounded = min(max(other, metric.range[0]), metric.range[1])
         return min(low, bounded), max(high, bounded)
     return low, high
@@ -143,11 +147,38 @@ def _acceleration(weighted: Weighted, samples: int) -> float:
     return float((influence**3).sum() / (6 * spread**1.5))
 
 
-def _one_judged_otherwise(predictions: ClassPredictions) -> ClassPredictions:
-    """The predictions with one sample of the rarest class made wrong, or right if it was wrong."""
+def _last_of_its_class(predictions: ClassPredictions) -> ClassPredictions:
+    """The predictions with one sample of the rarest class ranked behind all of the others.
+
+    To exchange two of its probabilities might leave it in front, where all are unsure.
+    """
+    rarest, row = _of_rarest(predictions)
+    others = np.where(np.arange(len(predictions.classes)) == rarest, -1.0, 1.0)
+    return _surely(predictions, row, int((others * predictions.probabilities[row]).argmax()))
+
+
+def _first_of_its_class(predictions: ClassPredictions) -> ClassPredictions:
+    """The predictions with one sample of the rarest class ranked before all of the others."""
+    rarest, row = _of_rarest(predictions)
+    return _surely(predictions, row, rarest)
+
+
+def _surely(predictions: ClassPredictions, row: int, answer: int) -> ClassPredictions:
+    probabilities = predictions.probabilities.copy()
+    probabilities[row] = np.arange(len(predictions.classes)) == answer
+    return replace(predictions, probabilities=probabilities)
+
+
+def _of_rarest(predictions: ClassPredictions) -> tuple[int, int]:
+    """The class with the fewest samples, and the row of one of them."""
     counts = np.bincount(predictions.truth, minlength=len(predictions.classes))
     rarest = int(np.argmin(np.where(counts > 0, counts, len(predictions) + 1)))
-    row = int(np.flatnonzero(predictions.truth == rarest)[0])
+    return rarest, int(np.flatnonzero(predictions.truth == rarest)[0])
+
+
+def _one_judged_otherwise(predictions: ClassPredictions) -> ClassPredictions:
+    """The predictions with one sample of the rarest class made wrong, or right if it was wrong."""
+    rarest, row = _of_rarest(predictions)
     probabilities = predictions.probabilities.copy()
     own = probabilities[row]
     first = int(predictions.predicted[row])

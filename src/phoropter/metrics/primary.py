@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from phoropter.core.records import TargetSchema
 from phoropter.core.registry import names
 from phoropter.metrics import GROUP, named
+from phoropter.metrics.expressions import is_expression
 
 MILD_IMBALANCE = 3.0
 """Largest class over smallest. At 3 to 1, always naming the larger of two classes already scores
 0.75, and one more right answer in the small class counts a third of what its size deserves."""
 
-_OF_ERRORS = ("loss", "mse", "mae", "rmse", "mape", "error", "perplexity")
+_OF_ERRORS = (
+    "loss", "mse", "mae", "mape", "error", "perplexity", "entropy", "brier", "deviance",
+    "divergence", "hinge",
+)  # fmt: skip
+_SHORT_OF_ERRORS = {"nll", "ece", "msle", "ppl", "wer", "cer", "fid"}
+"""Likewise, as words of their own: they are parts of others."""
 
 
 def is_greater_better(name: str) -> bool:
     """The direction of a number of somebody else's: a registered metric's own, else by its name.
 
-    >>> [is_greater_better(name) for name in ("top1_accuracy", "val_rmse", "brier")]
+    >>> [is_greater_better(name) for name in ("top1_accuracy", "val_rmse", "binary_crossentropy")]
     [True, False, False]
     """
-    if name in names(GROUP):
+    if name in names(GROUP) or is_expression(name):
         return named(name).greater_is_better
-    return not any(word in name.lower() for word in _OF_ERRORS)
+    lower = name.lower()
+    short = _SHORT_OF_ERRORS & set(re.split(r"[^a-z]+", lower))
+    return not (short or any(word in lower for word in _OF_ERRORS))
 
 
 @dataclass(frozen=True, slots=True)

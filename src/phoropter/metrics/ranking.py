@@ -18,6 +18,9 @@ from phoropter.core.predictions import ClassPredictions
 from phoropter.metrics.function import Floats, MetricFunction, Weighted, mean_of_defined, ratio
 from phoropter.metrics.tallies import Grouping
 
+RANKING = ("roc_auc", "average_precision")
+"""The names of these metrics."""
+
 
 class Runs:
     """One class's samples in falling order of its score, cut into runs of equal weight in the sum.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +64,7 @@ def sliced(
     Raises:
         UsageError: If the column has another length than the predictions.
     """
-    values = np.asarray(column)
+    values = column if isinstance(column, np.ndarray) else _as_array(column)
     if len(values) != len(predictions):
         raise UsageError(
             f"A column of {len(values)} values cannot slice {len(predictions)} predictions.",
@@ -122,6 +123,16 @@ def confused_pairs(predictions: ClassPredictions, count: int) -> tuple[ConfusedP
     )
 
 
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _as_array(column: Sequence[Any]) -> NDArray[Any]:
+    """Words stay what they are, and what is missing among them does not become one."""
+    words = any(isinstance(value, str) for value in column)
+    return np.array(column, dtype=object) if words else np.asarray(column)
+
+
 def groups_of(values: NDArray[Any]) -> list[tuple[str, NDArray[np.int64]]]:
     """Name and positions of each slice of a column, in sorted order; see `sliced`."""
     if values.dtype.kind in "iuf":
@@ -129,7 +140,8 @@ def groups_of(values: NDArray[Any]) -> list[tuple[str, NDArray[np.int64]]]:
         if len(np.unique(values[present])) > MOST_SLICES:
             return _quarters(values.astype(np.float64), present)
     else:
-        present = np.array([row for row, value in enumerate(values) if value is not None], np.int64)
+        there = (row for row, value in enumerate(values) if not _is_missing(value))
+        present = np.fromiter(there, dtype=np.int64)
     distinct, inverse = np.unique(values[present], return_inverse=True)
     return [
         (str(value), present[inverse.reshape(-1) == index]) for index, value in enumerate(distinct)
