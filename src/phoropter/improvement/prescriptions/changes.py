@@ -7,6 +7,7 @@ from typing import Any
 
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Prescription
+from phoropter.core.references import is_reference
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.improvement.prescriptions.batch import matching_rate
 from phoropter.improvement.prescriptions.making import (
@@ -297,8 +298,11 @@ def larger_images(evidence: RunEvidence) -> Iterator[Prescription]:
 
 
 def smoother_labels(evidence: RunEvidence) -> Iterator[Prescription]:
-    """Label smoothing 0.1."""
-    if evidence.summary.schema.kind != "classes" or evidence.recipe.train.label_smoothing >= 0.1:
+    """Label smoothing 0.1; a loss of the user's own does not know of it."""
+    train = evidence.recipe.train
+    if evidence.summary.schema.kind != "classes" or train.label_smoothing >= 0.1:
+        return
+    if is_reference(train.loss):
         return
     yield prescription(
         evidence,

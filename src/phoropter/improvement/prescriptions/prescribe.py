@@ -15,6 +15,9 @@ from phoropter.improvement.prescriptions.making import UNKNOWN_GAIN, Family, is_
 
 GROUP = "phoropter.prescriptions"
 
+_OF_IMAGES = ("data.size", "data.augment", "model.pretrained", "model.transfer", "predict.tta")
+"""Keys that change nothing where a sample is a row of numbers, or make a network for images."""
+
 
 def prescribe(finding: Finding, evidence: RunEvidence) -> Finding:
     """The finding with what may cure it, best first; unchanged if nothing is registered for it.
@@ -41,7 +44,7 @@ def sensible(
     for item in prescriptions:
         if not item.change:
             kept.setdefault(item.advice, item)
-        elif "train.lr" in item.change and "train.lr" in evidence.unknown:
+        elif not _fits(item, evidence):
             continue
         elif not evidence.summary.run:
             kept.setdefault(item.advice, replace(item, change={}))
@@ -50,6 +53,13 @@ def sensible(
             if digest is not None and digest != evidence.recipe.digest:
                 kept.setdefault(digest, item)
     return tuple(sorted(kept.values(), key=by_gain))
+
+
+def _fits(item: Prescription, evidence: RunEvidence) -> bool:
+    """Whether a change is about something that is known, and that these samples have."""
+    if "train.lr" in item.change and "train.lr" in evidence.unknown:
+        return False
+    return evidence.images or not any(key.startswith(_OF_IMAGES) for key in item.change)
 
 
 def _digest(recipe: Recipe, item: Prescription) -> str | None:

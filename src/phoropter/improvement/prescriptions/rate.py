@@ -87,7 +87,8 @@ def _rate(
 
 
 def _warmup(evidence: RunEvidence) -> Iterator[Prescription]:
-    if evidence.recipe.train.warmup < MIN_WARMUP:
+    train = evidence.recipe.train
+    if train.warmup < MIN_WARMUP and train.schedule != "one_cycle":  # which has one of its own
         yield prescription(
             evidence,
             "warmup",
