@@ -88,6 +88,25 @@ def test_one_stage_at_a_time(phoropter, images, here):
     assert Path(page).read_text("utf-8").startswith("<!")
 
 
+def test_a_kept_pass_is_sliced_by_its_own_answers(phoropter, here):
+    data = write_digits(here / "digits", each=120)
+    trained = phoropter("train", data, "--keep", "2", "--json", *TINY).json
+    other = trained["kept"][1]["epoch"]
+    words = ["--epoch", other, "--by", "class", "--json"]
+    measured = phoropter("evaluate", trained["run"], *words).json
+    assert measured["epoch"] == other != trained["epoch"]
+    [accuracy] = [item for item in measured["metrics"] if item["name"] == "accuracy"]
+    classes = [item["metric"] for item in measured["slices"]]
+    assert sum(item["n"] for item in classes) == accuracy["n"]
+    right = sum(item["value"] * item["n"] for item in classes)
+    assert right / accuracy["n"] == pytest.approx(accuracy["value"])
+
+
+def test_the_curves_of_a_run_are_in_the_language_that_was_asked_for(phoropter, images, here):
+    trained = phoropter("train", images, "--lang", "ko", "--json", *TINY).json
+    assert '<html lang="ko">' in Path(trained["curves"]).read_text("utf-8")
+
+
 def test_the_installed_command_runs_a_whole_project(images, here):
     words = ["run", str(images), "--budget", "40s", "--seed", "1"]
     finished = subprocess.run([PHOROPTER, *words], capture_output=True, text=True)

@@ -79,6 +79,28 @@ def test_defaults_are_quiet_about_themselves(phoropter, answer, samples):
     assert options["settings"] == {}
 
 
+def test_train_hands_the_language_of_its_page_on(phoropter, answer, samples):
+    calls = answer("train", samples.RUN)
+    phoropter("train", "digits", "--lang", "ko")
+    assert calls[0][1]["lang"] == "ko"
+
+
+@pytest.mark.parametrize(("words", "workers"), [([], 2), (["--processes", "5"], 5)])
+def test_a_cluster_has_two_workers_unless_it_is_told_how_many(
+    phoropter, answer, samples, monkeypatch, words, workers
+):
+    asked = []
+
+    def spread(function, *, address, processes):
+        asked.append((address, processes))
+        return function
+
+    answer("train", samples.RUN)
+    monkeypatch.setattr("phoropter.project.cluster.spread", spread)
+    assert phoropter("train", "digits", "--cluster", "local", *words).code == 0
+    assert asked == [("local", workers)]
+
+
 def test_run_ends_with_the_test_result_and_where_things_are(phoropter, answer, samples):
     answer("run", samples.PROJECT)
     assert phoropter("run", "digits").out.splitlines()[-3:] == [
@@ -148,6 +170,9 @@ def test_debug_shows_the_traceback(phoropter, answer):
         (["train", "x", "--set", "nonsense"], "'nonsense'"),
         (["train", "x", "--lang", "fr"], "--lang"),
         (["diagnose"], "--curves"),
+        (["diagnose", "--curves", "x", "--human", "0.1", "--collect"], "--human 0.1 and --collect"),
+        (["train", "x", "--processes", "4"], "no --cluster"),
+        (["split", "x", "--repeats", "3"], "no --folds"),
         (["compare", "a"], "Missing argument"),
     ],
 )
@@ -158,6 +183,17 @@ def test_wrong_usage_is_exit_2_in_text_and_in_json(phoropter, words, part):
     assert part in failed.json["error"]["message"]
     assert failed.err.count("\n") == 2
     assert phoropter(*words).code == 2
+
+
+def test_a_watched_loop_is_not_asked_what_only_a_run_of_a_project_can_tell(phoropter, tmp_path):
+    (tmp_path / "watch.json").write_text("{}")
+    failed = phoropter("diagnose", tmp_path, "--collect", "--json")
+    assert failed.code == 2
+    assert failed.json["error"] == {
+        "code": "usage",
+        "message": f"The watched loop {str(tmp_path)!r} cannot be diagnosed with --collect.",
+        "hint": "--human and --collect are for runs of a project.",
+    }
 
 
 def test_a_path_that_looks_like_an_option_may_follow_two_dashes(phoropter, answer, samples):

@@ -54,7 +54,7 @@ def test_a_rate_that_was_not_recorded_is_not_called_too_low(tmp_path):
     assert "lr-too-low" not in unjudged(recorded)
     del known["step"]
     for moved in (straight, np.linspace(2.3, 2.28, 10)):
-        by_pass = {"train_loss": moved, "val_loss": moved, "lr": [1e-5] * 10}
+        by_pass = {"train_loss": moved, "val_loss": moved, "lr": [1e-6] * 10}
         [found] = about_rates(written(tmp_path / "c.csv", **by_pass))
         assert found.message.endswith(" in 10 passes.")
 

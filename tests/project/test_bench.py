@@ -212,6 +212,15 @@ def test_a_change_that_a_loss_of_ones_own_cannot_take_does_not_end_the_loop(benc
     assert note.text.startswith("Left out: --set train.class_weights=balanced. The loss ")
 
 
+def test_the_loop_goes_on_from_a_mean_of_several_by_changing_its_first_network(bench):
+    others = [{"seed": 1}, {"seed": 2}]
+    mean = bench.run(MLP.changed({"predict.ensemble": others}), role="baseline")
+    turn = next(Loop(bench, mean, True, lambda: 60.0).turns())
+    assert turn.reference == mean
+    assert not turn.challenger.recipe.predict.ensemble
+    assert turn.challenger.recipe != MLP
+
+
 def test_what_was_tried_on_labels_since_corrected_is_tried_again(bench):
     opened = bench.project
     tried = bench.run(MLP.changed({"model.name": "majority"}))

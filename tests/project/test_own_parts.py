@@ -135,6 +135,12 @@ def test_a_metric_of_ones_own_decides(data):
     assert result.validation.primary.name == "worst_class"
     assert 0 <= result.test.primary.value <= 1
     assert result.why_primary == "Chosen by you."
+    said = f"{result.test.primary.value:.2f}"
+    page = Path(result.report).read_text("utf-8")
+    headline = page[page.index('<header class="headline">') : page.index("</header>")]
+    assert "<strong>worst_class</strong>" in headline
+    assert said[:3] in headline
+    assert "worst_class" in (Path(result.bundle) / "README.md").read_text("utf-8")
 
 
 def test_a_metric_that_fails_is_told_before_training(data):

@@ -1,3 +1,5 @@
+import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 from phoropter.core.records import Finding
@@ -27,6 +29,20 @@ def test_a_range_test_marks_the_suggestion_where_it_belongs(tmp_path):
 def test_a_range_test_without_a_suggestion_has_no_mark(tmp_path):
     svg = drawing(write_range_test(tmp_path / "lr.html", "digits", POINTS, None, lang="ko"))
     assert not [line for line in svg.iter("line") if "flag" in line.get("class")]
+
+
+def test_losses_below_zero_are_drawn_at_their_heights(tmp_path):
+    points = [replace(p, loss=p.loss - 5, smoothed=p.smoothed - 5) for p in POINTS]
+    svg = drawing(write_range_test(tmp_path / "lr.html", "digits", points, None))
+    [line] = [path.get("d") for path in svg.iter("path") if path.get("class") == "line train"]
+    heights = [float(height) for height in re.findall(r" ([\d.]+)", line)]
+    assert len(set(heights)) == len(points)
+    assert heights == sorted(heights, reverse=True)  # downwards is more in SVG, and losses rise
+
+
+def test_a_range_test_that_ended_at_its_first_step_is_drawn(tmp_path):
+    svg = drawing(write_range_test(tmp_path / "lr.html", "digits", POINTS[:1], None))
+    assert {path.get("class") for path in svg.iter("path")} == {"line running", "line train"}
 
 
 def test_learning_curves_show_both_parts_and_the_findings(tmp_path):

@@ -259,6 +259,50 @@ def test_nothing_helped_and_often_opened_are_said(digits_content, page_of):
     assert "opened 3 times" in said
 
 
+@pytest.mark.parametrize(("openings", "often"), [(1, "once"), (3, "3 times")])
+def test_a_seal_that_was_opened_for_another_run_is_not_called_unbroken(
+    digits_content, page_of, openings, often
+):
+    page = page_of(render(replace(digits_content, test=(), openings=openings)))
+    for section in ("head", "test"):
+        said = page.said(section)
+        assert f"The test part was opened {often}, but not for this run." in said
+        assert "part is" not in said
+    assert "The number above comes from the validation part" in page.said("head")
+    assert "This run has not been measured on the test part." in page.said("limits")
+
+
+def test_of_several_openings_none_is_said_to_have_waited_for_the_choice(digits_content, page_of):
+    once, often = (
+        page_of(render(replace(digits_content, openings=count))).said("test") for count in (1, 3)
+    )
+    assert "The test part was opened once, after the model had been chosen." in once
+    assert "The test part was opened 3 times." in often
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"), [((0.8, 0.96), True), ((0.9, 0.9), False), ((np.nan, np.nan), False)]
+)
+def test_what_few_samples_cannot_show_is_said_where_it_is_known(
+    digits_content, page_of, ends, told
+):
+    few = Metric("accuracy", 0.9, *ends, 50)
+    said = page_of(render(replace(digits_content, test=(few,)))).said("limits")
+    assert ("Only 50 samples were tested; differences below about 0.08" in said) is told
+
+
+def test_a_page_without_pictures_speaks_of_none(digits_content, page_of):
+    page = page_of(render(replace(digits_content, pictures={})))
+    assert "picture" not in page.said("mistakes") + page.said("limits")
+
+
+def test_a_run_that_was_given_up_says_why(digits_content, page_of):
+    summary = replace(digits_content.final.summary, stopped_by="losing")
+    final = replace(digits_content.final, summary=summary)
+    said = page_of(render(replace(digits_content, final=final))).said("final")
+    assert "it was far behind the run that it was to beat" in said
+
+
 def test_a_simple_model_that_is_not_beaten_wins(digits_content, page_of):
     ladder = {"knn": Metric("accuracy", 0.999, 0.99, 1.0, 181)}
     said = page_of(render(replace(digits_content, ladder=ladder))).said("head")

@@ -10,14 +10,9 @@ from phoropter.training.lr_range import HIGHEST, LOWEST, suggested, sweep
 from phoropter.training.records import TrainingData
 
 
-def test_descent_in_a_bowl_follows_its_closed_form(digits):
-    """Half the squared distance has curvature 1: each step multiplies the distance by 1 - rate."""
-    network = nn.Linear(1, 4, bias=False)
-    losses = Losses(
-        lambda outputs, targets: outputs.square().sum(dim=1).mean() / 2,
-        lambda outputs, targets: outputs,
-    )
-    data = TrainingData(
+def ones():
+    """Eight times the same sample, so that the weights are all that a loss depends on."""
+    return TrainingData(
         inputs=MemoryInputs(np.ones((8, 1), dtype=np.float32)),
         targets=torch.zeros(8),
         train_rows=np.arange(8),
@@ -25,13 +20,40 @@ def test_descent_in_a_bowl_follows_its_closed_form(digits):
         train_eval_rows=np.arange(8),
         metric=lambda outputs, rows: 0.0,
     )
-    recipe = digits().recipe(optimizer="sgd", weight_decay=0.0, batch_size="full")
+
+
+def bowl_recipe(digits):
+    return digits().recipe(optimizer="sgd", weight_decay=0.0, batch_size="full")
+
+
+def test_descent_in_a_bowl_follows_its_closed_form(digits):
+    """Half the squared distance has curvature 1: each step multiplies the distance by 1 - rate."""
+    network = nn.Linear(1, 4, bias=False)
+    losses = Losses(
+        lambda outputs, targets: outputs.square().sum(dim=1).mean() / 2,
+        lambda outputs, targets: outputs,
+    )
     start = float(network.weight.detach().square().sum() / 2)
-    points = sweep(Supervised(network, losses), network, data, recipe, steps=100)
+    points = sweep(Supervised(network, losses), network, ones(), bowl_recipe(digits), steps=100)
     rates = LOWEST * (HIGHEST / LOWEST) ** (np.arange(len(points)) / 99)
     np.testing.assert_allclose([point.lr for point in points], rates)
     left = np.concatenate([[1.0], np.cumprod(1 - rates)[:-1] ** 2])
     np.testing.assert_allclose([point.loss for point in points], start * left, rtol=1e-3, atol=1e-9)
+
+
+def test_a_loss_below_zero_is_followed_until_it_runs_away(digits):
+    """Half a hundred times the squared distance diverges from a rate of 0.02 on."""
+    network = nn.Linear(1, 4, bias=False)
+    nn.init.constant_(network.weight, 0.1)
+    losses = Losses(
+        lambda outputs, targets: 50 * outputs.square().sum(dim=1).mean() - 100,
+        lambda outputs, targets: outputs,
+    )
+    points = sweep(Supervised(network, losses), network, ones(), bowl_recipe(digits), steps=100)
+    lowest = min(point.smoothed for point in points)
+    assert lowest < -98
+    assert points[-1].lr > 0.02
+    assert points[-1].smoothed > lowest + 3 * abs(lowest) >= points[-2].smoothed
 
 
 def test_a_range_test_on_digits_suggests_a_rate_that_works(digits, tmp_path):
@@ -68,6 +90,11 @@ def test_the_rule_on_a_known_curve():
     assert suggested(points) == pytest.approx(0.001, rel=0.15)
 
 
+def test_the_rule_is_the_same_below_zero():
+    points = curve(lambda rate: -2 - 1 / (1 + (0.001 / rate) ** 2) + rate**4)
+    assert suggested(points) == pytest.approx(0.001, rel=0.15)
+
+
 def test_the_rule_never_goes_beyond_a_tenth_of_the_lowest():
     points = curve(lambda rate: 2 - rate if rate < 0.5 else 3.0)
     lowest = max(point.lr for point in points if point.lr < 0.5)
@@ -76,5 +103,7 @@ def test_the_rule_never_goes_beyond_a_tenth_of_the_lowest():
 
 def test_nothing_is_suggested_where_nothing_was_learnt():
     for loss_of in (lambda rate: 1.0, lambda rate: 1.0 + rate, lambda rate: 1.0 - rate / 300):
+        assert suggested(curve(loss_of)) is None
+    for loss_of in (lambda rate: -1.0, lambda rate: -1.0 - rate / 300):
         assert suggested(curve(loss_of)) is None
     assert suggested([]) is None

@@ -15,8 +15,13 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar, get_type_hints
 
 import typer
 
+from phoropter.core.errors import UsageError
+
 P = ParamSpec("P")
 R = TypeVar("R")
+
+WORKERS = 2
+"""Of a cluster, where nothing else is asked for."""
 
 Data = Annotated[
     str,
@@ -171,16 +176,31 @@ class Crew:
         ),
     ] = None
     processes: Annotated[
-        int, typer.Option("--processes", metavar="N", min=1, help="Workers on the cluster.")
-    ] = 2
+        int | None,
+        typer.Option(
+            "--processes",
+            metavar="N",
+            min=1,
+            help=f"Workers on the cluster (default: {WORKERS}).",
+        ),
+    ] = None
 
     def of(self, function: Callable[P, R]) -> Callable[P, R]:
-        """The function as it is, or carried out on the cluster."""
+        """The function as it is, or carried out on the cluster.
+
+        Raises:
+            UsageError: If there are workers without a cluster.
+        """
+        if self.cluster is None and self.processes is not None:
+            raise UsageError(
+                f"--processes {self.processes} is for a cluster, and no --cluster is named.",
+                hint="For workers on this machine add: --cluster local",
+            )
         if self.cluster is None:
             return function
         from phoropter.project.cluster import spread
 
-        return spread(function, address=self.cluster, processes=self.processes)
+        return spread(function, address=self.cluster, processes=self.processes or WORKERS)
 
 
 @dataclass(frozen=True, slots=True)

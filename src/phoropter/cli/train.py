@@ -51,6 +51,7 @@ def train(
             seed=source.seed,
             track=crew.track,
             keep=keep,
+            lang=speech.lang,
             listener=listener,
         )
     show(result, speech, render.run)

@@ -14,6 +14,7 @@ from phoropter.core.events import Note
 from phoropter.core.records import PARTS
 from phoropter.core.seed import generator
 from phoropter.improvement.loop import Loop
+from phoropter.metrics import named
 from phoropter.models.catalog import card as model_card
 from phoropter.project.bench import ProjectBench
 from phoropter.project.conclusion import best_simple, concluded
@@ -119,7 +120,7 @@ def bundle_card(project: Project, problem: Problem, outcome: Outcome) -> BundleC
         name=project.folder.path.stem,
         description=project.dataset.description,
         parts={part: len(problem.rows(part)) for part in PARTS},
-        primary=problem.metric,
+        primary=named(problem.metric).name,
         measured_on="test" if opening is not None else "val",
         metrics=opening.scores.metrics if opening is not None else record.metrics,
         baseline=simple.score if simple is not None else None,

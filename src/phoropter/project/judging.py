@@ -14,7 +14,7 @@ from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener, silent
 from phoropter.core.files import write_json
 from phoropter.core.predictions import Predictions
-from phoropter.core.records import Comparison, Finding, Metric
+from phoropter.core.records import Comparison, Dataset, Finding, Metric
 from phoropter.diagnosis.diagnose import diagnose
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.limits import budget, limits
@@ -53,7 +53,14 @@ def evaluate_run(
     if not by:
         return result
     with existing(folder) as opened:
-        slices = slices_of(record.predictions, opened.dataset, by=by, primary=record.summary.metric)
+        return with_slices(result, record, opened.dataset, by)
+
+
+def with_slices(
+    result: RunResult, record: RunRecord, dataset: Dataset, by: Sequence[str]
+) -> RunResult:
+    """The result with what the record's predictions are worth by these properties."""
+    slices = slices_of(record.predictions, dataset, by=by, primary=record.summary.metric)
     return replace(result, slices=slices)
 
 
@@ -77,7 +84,7 @@ def run_result(folder: Folder, record: RunRecord) -> RunResult:
     )
 
 
-def write_curves(record: RunRecord, findings: tuple[Finding, ...]) -> None:
+def write_curves(record: RunRecord, findings: tuple[Finding, ...], *, lang: str) -> None:
     """Writes the run's learning curves, with the findings where they happened, as a page."""
     if record.history:
         summary = record.summary
@@ -88,6 +95,7 @@ def write_curves(record: RunRecord, findings: tuple[Finding, ...]) -> None:
             findings,
             metric=summary.metric,
             best_epoch=summary.best_epoch,
+            lang=lang,
         )
 
 

@@ -67,7 +67,7 @@ def report_content(
         split=problem.split,
         final=report_run(outcome.final, outcome.ladder, {}),
         validation=outcome.final.predictions,
-        primary=problem.metric,
+        primary=named(problem.metric).name,
         greater_is_better=named(problem.metric).greater_is_better,
         why_primary=choice.reason,
         runs=tuple(_runs(project, outcome)),

@@ -13,6 +13,7 @@ from phoropter.core.predictions import Predictions, read_predictions
 from phoropter.core.recipe import Recipe, read_recipe
 from phoropter.core.records import Metric, Preprocessing
 from phoropter.core.run_records import Epoch, Gate, PassSignals, RunSummary, SampleDynamics
+from phoropter.metrics import named
 from phoropter.metrics.decoding import metric_names
 from phoropter.metrics.evaluate import evaluate, reported_names
 from phoropter.training.decoding import read_decoding
@@ -78,22 +79,27 @@ class RunRecord:
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
-        """All metrics on the validation part, with intervals, those of the decision last."""
-        names = (*reported_names(self.predictions), *metric_names(self.decoding.decision))
-        return evaluate(self.predictions, names=names)
+        """All metrics on the validation part, with intervals; those of the decision come last."""
+        return measured(self.predictions, self.decoding, primary=self.summary.metric)
 
     @property
     def score(self) -> Metric:
         """The primary metric on the validation part."""
-        return primary(self.metrics, self.summary.metric, self.predictions)
+        name = named(self.summary.metric).name
+        return next(metric for metric in self.metrics if metric.name == name)
 
 
-def primary(metrics: tuple[Metric, ...], name: str, predictions: Predictions) -> Metric:
-    """The metric of that name among `metrics`, measured now if it is not one of them."""
-    for metric in metrics:
-        if metric.name == name:
-            return metric
-    return evaluate(predictions, names=[name])[0]
+def measured(predictions: Predictions, decoding: Decoding, *, primary: str) -> tuple[Metric, ...]:
+    """All metrics of predictions, with intervals, those of the decision and the primary among them.
+
+    Args:
+        predictions: Of any part.
+        decoding: What followed the network.
+        primary: The metric that decides, which may be one of the user's own: then it comes first.
+    """
+    names = (*reported_names(predictions), *metric_names(decoding.decision))
+    found = evaluate(predictions, names=names)
+    return found if primary in names else (*evaluate(predictions, names=[primary]), *found)
 
 
 def at_pass(record: RunRecord, epoch: int | None, problem: Problem) -> RunRecord:

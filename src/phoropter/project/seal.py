@@ -11,11 +11,10 @@ import polars as pl
 from phoropter.core.errors import UsageError
 from phoropter.core.events import Note
 from phoropter.core.predictions import Predictions, read_predictions, write_predictions
-from phoropter.metrics.decoding import metric_names
-from phoropter.metrics.evaluate import evaluate, reported_names
+from phoropter.metrics import named
 from phoropter.project.opened import Project
 from phoropter.project.results import Scores
-from phoropter.project.run_record import RunRecord, primary
+from phoropter.project.run_record import RunRecord, measured
 from phoropter.training.execute import predicted
 from phoropter.training.problem import Problem
 from phoropter.training.summary import TEST_PREDICTIONS
@@ -68,9 +67,9 @@ def _scored(project: Project, record: RunRecord, predictions: Predictions) -> Op
     """All metrics, those of the run's decision among them, of the whole part and of its parts."""
 
     def scores(part: Predictions) -> Scores:
-        names = (*reported_names(part), *metric_names(record.decoding.decision))
-        metrics = evaluate(part, names=names)
-        return Scores(primary(metrics, record.summary.metric, part), metrics)
+        metrics = measured(part, record.decoding, primary=record.summary.metric)
+        name = named(record.summary.metric).name
+        return Scores(next(metric for metric in metrics if metric.name == name), metrics)
 
     return Opening(predictions, scores(predictions), _parts(project, predictions, scores))
 

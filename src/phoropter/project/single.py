@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from phoropter.project.checklist import checklist
 from phoropter.project.closing import write_bundle
 from phoropter.project.conclusion import concluded, was_unsearched
 from phoropter.project.folder import Folder, project_of, run_folder
-from phoropter.project.judging import read_ladder, run_result, write_curves
+from phoropter.project.judging import read_ladder, run_result, with_slices, write_curves
 from phoropter.project.looking import look_and_note
 from phoropter.project.opened import Project, check_seed, existing, started
 from phoropter.project.options import Options
@@ -37,6 +38,7 @@ from phoropter.project.seal import open_seal, read_opening
 from phoropter.project.steps import planned_baseline
 from phoropter.project.transfer import weighed
 from phoropter.project.yardsticks import chosen_among
+from phoropter.report.sentences import Sentences
 from phoropter.training.summary import SUMMARY
 
 
@@ -80,11 +82,12 @@ def _split_result(project: Project, made: Split) -> SplitResult:
 
 
 def train_one(
-    options: Options, *, budget_s: float | None, keep: int, listener: Listener
+    options: Options, *, budget_s: float | None, keep: int, lang: str, listener: Listener
 ) -> RunResult:
     """One run of the given recipe, or of the one that these data call for."""
     if keep < 1:
         raise UsageError(f"At least one pass of a run is kept, got {keep}.", hint="Say --keep 1.")
+    Sentences(lang)  # a language that there is not is refused before the time is spent
     begun = time.monotonic()
     deadline = None if budget_s is None else begun + budget_s
     with started(options, listener=listener) as project:
@@ -97,7 +100,7 @@ def train_one(
         bench = ProjectBench(project, problem, lambda: 0.0, deadline, keep)
         trial = bench.run(recipe, role="single")
         record = bench.of(trial)
-        write_curves(record, bench.findings(trial))
+        write_curves(record, bench.findings(trial), lang=lang)
         return run_result(project.folder, record)
 
 
@@ -117,11 +120,15 @@ def open_seal_of(place: str | Path, run: str | Path | None, *, listener: Listene
         )
 
 
-def evaluate_pass(run: str | Path, place: str | Path | None, epoch: int) -> RunResult:
+def evaluate_pass(
+    run: str | Path, place: str | Path | None, epoch: int, *, by: Sequence[str] = ()
+) -> RunResult:
     """The metrics of a run with the weights of a pass that was kept, computed now."""
     folder, path = run_folder(run, place)
     with existing(folder) as project:
-        return run_result(folder, at_pass(read_run(path), epoch, project.problem()))
+        record = at_pass(read_run(path), epoch, project.problem())
+        result = run_result(folder, record)
+        return with_slices(result, record, project.dataset, by) if by else result
 
 
 def export_run(

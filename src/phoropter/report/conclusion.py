@@ -21,21 +21,37 @@ def conclusions(content: ReportContent, say: Sentences) -> tuple[str, ...]:
     return tuple(told)
 
 
+def opened_for_others(content: ReportContent, say: Sentences) -> str:
+    """That the seal was opened, but never for this run; "" where that is not so."""
+    if content.test or content.openings == 0:
+        return ""
+    if content.openings == 1:
+        return say("opened-for-other-once")
+    return say("opened-for-other", count=number(content.openings))
+
+
 def limits(content: ReportContent, say: Sentences) -> tuple[str, ...]:
     """What must be kept in mind: the project's own words first."""
-    result = primary_of(content.test, content.primary)
     told = list(content.limits)
     if content.checks_left_out:
         told.append(say("not-looked-for", names=", ".join(content.checks_left_out)))
-    if result is None:
-        told.append(say("limit-sealed"))
-    elif 0 < result.n < _FEW:
-        width = f"{(result.high - result.low) / 2:.2g}"
-        told.append(say("limit-small", count=number(result.n), width=width))
+    told += _of_the_test(content, say)
     told.append(say("limit-interval"))
     if content.validation.kind == "classes":
         told.append(say("limit-known"))
     return tuple(told)
+
+
+def _of_the_test(content: ReportContent, say: Sentences) -> list[str]:
+    if not content.test:
+        return [say("limit-untested") if content.openings else say("limit-sealed")]
+    result = primary_of(content.test, content.primary)
+    if result is None or not 0 < result.n < _FEW:
+        return []
+    half = (result.high - result.low) / 2
+    if not math.isfinite(half) or half <= 0:
+        return []
+    return [say("limit-small", count=number(result.n), width=f"{half:.2g}")]
 
 
 def _against_simple(content: ReportContent, say: Sentences) -> list[str]:

@@ -23,6 +23,7 @@ def write_learning_curves(
     *,
     metric: str,
     best_epoch: int,
+    lang: str = "en",
 ) -> Path:
     """Writes a run's learning curves as a page of its own and returns its path.
 
@@ -33,11 +34,13 @@ def write_learning_curves(
         findings: Marked where they happened.
         metric: Name of the primary metric.
         best_epoch: The one whose weights were kept.
+        lang: "en" or "ko".
 
     Raises:
+        UsageError: If there is no such language.
         StorageError: If the disk is full or the folder cannot be written.
     """
-    say = Sentences("en")
+    say = Sentences(lang)
     figures = learning_curves(history, findings, metric=metric, best_epoch=best_epoch, say=say)
     return _write(path, say("curves-of", run=run), figures, say)
 

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from phoropter.core.records import Metric
 
+_MOST_DECIMALS = 5
+_SMALL = 0.01  # below it, so many decimals show fewer figures than `number` does
+
 
 def number(value: object) -> str:
     """A value with at most four significant figures; "–" where there is none.
@@ -75,6 +78,9 @@ def reached(metric: Metric) -> str:
 
     >>> reached(Metric("accuracy", 0.9, 0.85324, 0.94, 200)), reached(Metric("mae", 1.0, 1, 1, 2))
     ('0.900', '1')
+    >>> tiny = Metric("rmse", 3.2e-6, 3.0e-6, 3.4e-6, 200)
+    >>> reached(tiny), interval(tiny), reached(Metric("roc_auc", 0.99998, 0.99996, 1.0, 200))
+    ('3.2e-06', '[3e-06, 3.4e-06]', '0.99998')
     """
     return _places(metric, metric.value)
 
@@ -98,8 +104,10 @@ def _places(metric: Metric, value: float) -> str:
     width = metric.high - metric.low
     if not (math.isfinite(width) and math.isfinite(value)) or width <= 0:
         return number(value)
-    decimals = min(max(1 - math.floor(math.log10(width)), 0), 5)
-    return f"{value:,.{decimals}f}".replace("-", "−")
+    decimals = max(1 - math.floor(math.log10(width)), 0)
+    if decimals > _MOST_DECIMALS and abs(value) < _SMALL:
+        return number(value)
+    return f"{value:,.{min(decimals, _MOST_DECIMALS)}f}".replace("-", "−")
 
 
 def duration(seconds: float) -> str:

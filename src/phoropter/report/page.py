@@ -12,7 +12,7 @@ from phoropter.core.predictions import ClassPredictions, ValuePredictions
 from phoropter.core.recipe import to_yaml
 from phoropter.metrics.evaluate import evaluate
 from phoropter.report import facts, numbers
-from phoropter.report.conclusion import conclusions, limits
+from phoropter.report.conclusion import conclusions, limits, opened_for_others
 from phoropter.report.content import ReportContent
 from phoropter.report.figure import Figure, Table
 from phoropter.report.figures.confusion import confused_pairs, confusion_matrix
@@ -74,6 +74,7 @@ def render(content: ReportContent, *, lang: str = "en") -> str:
         reached=facts.primary_of(content.final.metrics, content.primary),
         conclusions=conclusions(content, say),
         limits=limits(content, say),
+        elsewhere=opened_for_others(content, say),
         grid=sample_grid(content.dataset, content.split),
         stages=STAGES,
         recipe=to_yaml(content.final.recipe),

@@ -39,7 +39,8 @@ def sweep(
 ) -> tuple[RangePoint, ...]:
     """Trains with a rate that grows by the same factor each step, from 1e-6 to 10.
 
-    It ends early where the smoothed loss is four times the lowest one, or not finite.
+    It ends early where the smoothed loss is four times the lowest one, or not finite. A loss that
+    goes below zero ends it where it has risen by three times its size.
 
     Args:
         objective: What is descended.
@@ -75,9 +76,18 @@ def sweep(
             if not math.isfinite(smoothed):
                 break
             points.append(RangePoint(lr, loss, smoothed))
-            if smoothed > DIVERGED * min(point.smoothed for point in points):
+            if _ran_away(points):
                 break
     return tuple(points)
+
+
+def _ran_away(points: Sequence[RangePoint]) -> bool:
+    last, lowest = points[-1].smoothed, min(point.smoothed for point in points)
+    if min(point.loss for point in points) >= 0:
+        return last > DIVERGED * lowest
+    # A loss that crosses zero is small there and yet no better than noise: where it began counts.
+    size = max(abs(lowest), abs(points[0].smoothed))
+    return last - lowest > (DIVERGED - 1) * size
 
 
 def suggested(points: Sequence[RangePoint]) -> float | None:
@@ -94,7 +104,7 @@ def suggested(points: Sequence[RangePoint]) -> float | None:
         return None
     losses = np.array([point.smoothed for point in points])
     lowest = int(losses.argmin())
-    if losses[lowest] > (1 - LEAST_FALL) * losses[0]:
+    if losses[0] - losses[lowest] < LEAST_FALL * abs(losses[0]):
         return None
     logs = np.log([point.lr for point in points])
     slopes = [_slope(logs, losses, at) for at in range(lowest + 1)]

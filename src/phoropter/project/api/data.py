@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener, silent
 from phoropter.core.recipe import Recipe
 from phoropter.project.options import Data, Options, Place
@@ -175,6 +176,11 @@ def split(
     Raises:
         PhoropterError: If the data cannot be split.
     """
+    if folds is None and repeats != 1:
+        raise UsageError(
+            f"--repeats {repeats} deals folds again, and no --folds are asked for.",
+            hint="Say how many, such as --folds 5.",
+        )
     from phoropter.project.single import folds_of, split_of
 
     options = Options(
@@ -232,11 +238,13 @@ def train(
     seed: int | None = None,
     track: str | None = None,
     keep: int = 1,
+    lang: str = "en",
     listener: Listener = silent,
 ) -> RunResult:
     """One run of one recipe, measured on the validation part; the same run is never made twice.
 
     The `keep` passes with the lowest validation losses leave their weights; the best one counts.
+    `lang` is the language of the page with the learning curves, "en" or "ko".
 
     Raises:
         PhoropterError: If the data or the recipe do not allow it.
@@ -246,7 +254,7 @@ def train(
     options = Options(
         data, project, target, task, None, recipe, settings or {}, seed, layout, track=track
     )
-    return train_one(options, budget_s=budget_s, keep=keep, listener=listener)
+    return train_one(options, budget_s=budget_s, keep=keep, lang=lang, listener=listener)
 
 
 def augment(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phoropter.core.errors import UsageError
 from phoropter.core.events import Listener, silent
 from phoropter.project.options import Place
 
@@ -36,7 +37,7 @@ def evaluate(
     if epoch is not None:
         from phoropter.project.single import evaluate_pass
 
-        return evaluate_pass(run, project, epoch)
+        return evaluate_pass(run, project, epoch, by=by)
     from phoropter.project.judging import evaluate_run
 
     return evaluate_run(run, project, by=by)
@@ -57,7 +58,7 @@ def diagnose(
     history, or the Hugging Face Trainer's `trainer_state.json`.
 
     `human` is how often people err ("0.02", "3/150"); `collect` trains on parts of the data first,
-    to tell what more data would bring.
+    to tell what more data would bring. Both are for runs of a project.
 
     Raises:
         PhoropterError: If there is no such run or file.
@@ -67,10 +68,23 @@ def diagnose(
     from phoropter.watching.folder import is_watched
 
     if curves is not None:
+        _check_foreign("Learning curves", human=human, collect=collect)
         return diagnose_curves(curves if isinstance(curves, Mapping) else Path(curves))
     if run and is_watched(Path(run)):
+        _check_foreign(f"The watched loop {str(run)!r}", human=human, collect=collect)
         return diagnose_watched(Path(run))
     return diagnose_run(run or "", project, human=human, collect=collect, listener=listener)
+
+
+def _check_foreign(what: str, *, human: str | None, collect: bool) -> None:
+    """Refuses what only a run of a project can be asked."""
+    asked = [f"--human {human}"] if human is not None else []
+    asked += ["--collect"] if collect else []
+    if asked:
+        raise UsageError(
+            f"{what} cannot be diagnosed with {' and '.join(asked)}.",
+            hint="--human and --collect are for runs of a project.",
+        )
 
 
 def compare(

@@ -26,8 +26,10 @@ def range_figure(
         say: Sentences.
     """
     smoothed = [(point.lr, point.smoothed) for point in points]
-    low, high = span([mean for _, mean in smoothed])
-    area = frame((points[0].lr, points[-1].lr), (max(low, 0.0), high), log_x=True)
+    means = [mean for _, mean in smoothed]
+    low, high = span(means)
+    rates = _rates(points)
+    area = frame(rates, (max(low, 0.0) if min(means) >= 0 else low, high), log_x=True)
     content = join(
         [
             area.axes(say("learning-rate"), ""),
@@ -48,6 +50,12 @@ def range_figure(
         note=say("rate-rule"),
         legend=[("train", say("smoothed")), ("running", say("running-loss"))],
     )
+
+
+def _rates(points: Sequence[RangePoint]) -> tuple[float, float]:
+    first, last = points[0].lr, points[-1].lr
+    # A test that ended at its first step has one rate, and an axis needs two.
+    return (first, last) if first < last else (first / 10, first * 10)
 
 
 def _mark(area: Frame, suggestion: float | None) -> Markup:
