@@ -53,12 +53,6 @@ def diagnose(
 
     with listening(quiet=speech.quiet or not collect) as listener:
         result = api.diagnose(
-            run,
-            project=project,
-            curves=curves,
-            human=human,
-            collect=collect,
-            lang=speech.lang,
-            listener=listener,
+            run, project=project, curves=curves, human=human, collect=collect, listener=listener
         )
     show(result, speech, render.diagnosis)

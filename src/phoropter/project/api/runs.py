@@ -50,7 +50,6 @@ def diagnose(
     curves: Place | Mapping[str, Sequence[float]] | None = None,
     human: str | None = None,
     collect: bool = False,
-    lang: str = "en",
     listener: Listener = silent,
 ) -> DiagnoseResult:
     """The findings of a run, of a watched loop's folder, or of learning curves, with prescriptions.
@@ -59,8 +58,7 @@ def diagnose(
     history, or the Hugging Face Trainer's `trainer_state.json`.
 
     `human` is how often people err ("0.02", "3/150"); `collect` trains on parts of the data first,
-    to tell what more data would bring. Both are for runs of a project. `lang` is the language of
-    the page with a watched loop's curves, "en" or "ko".
+    to tell what more data would bring. Both are for runs of a project.
 
     Raises:
         PhoropterError: If there is no such run or file.
@@ -74,7 +72,7 @@ def diagnose(
         return diagnose_curves(curves if isinstance(curves, Mapping) else Path(curves))
     if run and is_watched(Path(run)):
         _check_foreign(f"The watched loop {str(run)!r}", human=human, collect=collect)
-        return diagnose_watched(Path(run), lang=lang)
+        return diagnose_watched(Path(run))
     return diagnose_run(run or "", project, human=human, collect=collect, listener=listener)
 
 
