@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from phoropter.core.predictions import ClassPredictions
 from phoropter.core.records import Metric
-from phoropter.project.run_record import RunRecord, primary
+from phoropter.project.run_record import RunRecord, measured
 from phoropter.report.numbers import number
 from phoropter.report.svg import Scale, element, join, spaced, span, tick_label
 
@@ -70,7 +70,8 @@ Row = tuple[str, Sequence[Mark]]
 
 def metric_of(run: RunRecord, name: str) -> Metric:
     """A metric of a run on the validation part."""
-    return primary(run.metrics, name, run.predictions)
+    known = (*run.metrics, *measured(run.predictions, run.decoding, primary=name))
+    return next(metric for metric in known if metric.name == name)
 
 
 def ladder_figure(healthy: Told, sick: Told) -> str:

@@ -43,7 +43,9 @@ def test_each_stage_ticks_its_own_and_names_what_it_rests_on(tmp_path, write_dig
     phoropter.look(data, project=project)
     assert by_start(items(project), "The data have been looked at").rests_on == "data/issues.csv"
     notebook = Notebook(project / "notebook.sqlite")
-    notebook.record_look([], left_out=["label-errors", "outliers"])  # as of a look cut short
+    notebook.record_findings(
+        "data", [], left_out=["label-errors", "outliers"]
+    )  # as of a look cut short
     notebook.close()
     looked = by_start(items(project), "The data have been looked at")
     assert looked.evidence.endswith(" Not looked for: label-errors, outliers.")

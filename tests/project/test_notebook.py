@@ -52,7 +52,7 @@ def reopened(tmp_path, notebook):
 
 def test_an_empty_notebook(notebook):
     assert (notebook.looks, notebook.openings) == (0, 0)
-    assert notebook.steps() == notebook.runs() == notebook.data_findings() == ()
+    assert notebook.steps() == notebook.runs() == notebook.last_look()[0] == ()
     assert notebook.comparison("a", "b") is None
 
 
@@ -104,9 +104,9 @@ def test_findings_on_the_data_are_each_said_once(notebook):
     cure = Prescription({}, "Look at them.", None, 0.0, "because")
     blurred = Finding("low-resolution", "info", 0.5, "Some are blurred.", {"n": 3}, (cure,))
     twice = replace(blurred, message="Some are there twice.")
-    notebook.record_look([blurred, twice, blurred])
+    notebook.record_findings("data", [blurred, twice, blurred])
     notebook.record_findings("some run", [replace(blurred, message="Elsewhere.")])
-    found = notebook.data_findings()
+    found = notebook.last_look()[0]
     assert [finding.message for finding in found] == [blurred.message, twice.message]
     assert found[0] == blurred
 
@@ -114,19 +114,19 @@ def test_findings_on_the_data_are_each_said_once(notebook):
 def test_only_the_latest_look_says_what_the_data_are_like(notebook):
     blurred = Finding("low-resolution", "info", 0.5, "Some are blurred.", {})
     twice = replace(blurred, message="Some are there twice.")
-    notebook.record_look([blurred, twice])
-    notebook.record_look([twice])
-    assert [finding.message for finding in notebook.data_findings()] == [twice.message]
-    notebook.record_look([])
-    assert notebook.data_findings() == ()
+    notebook.record_findings("data", [blurred, twice])
+    notebook.record_findings("data", [twice])
+    assert [finding.message for finding in notebook.last_look()[0]] == [twice.message]
+    notebook.record_findings("data", [])
+    assert notebook.last_look()[0] == ()
 
 
 def test_only_the_latest_look_says_what_there_was_no_time_for(notebook):
-    assert notebook.left_out() == ()
-    notebook.record_look([], left_out=("label-errors", "outliers"))
-    assert notebook.left_out() == ("label-errors", "outliers")
-    notebook.record_look([])
-    assert notebook.left_out() == ()
+    assert notebook.last_look()[1] == ()
+    notebook.record_findings("data", [], left_out=("label-errors", "outliers"))
+    assert notebook.last_look()[1] == ("label-errors", "outliers")
+    notebook.record_findings("data", [])
+    assert notebook.last_look()[1] == ()
 
 
 def test_a_pair_that_was_compared_before_is_no_new_look(notebook, record, speakers):

@@ -37,7 +37,6 @@ def run(
     Look, split, baseline, then diagnose, change one thing and verify until the budget is spent;
     the sealed test part is opened once, at the end.
     """
-    budget_s = seconds(budget or "10m")
     from phoropter.core.settings import parse_settings
     from phoropter.project import api
 
@@ -51,7 +50,7 @@ def run(
             metric=metric,
             recipe=plan.recipe,
             settings=parse_settings(plan.settings or ()),
-            budget_s=budget_s,
+            budget_s=seconds(budget or "10m"),
             seed=source.seed,
             track=crew.track,
             lang=speech.lang,

@@ -105,7 +105,7 @@ def _on_project(project: Project, command: str) -> str:
 
 def _data(known: Known) -> Iterator[Item]:
     project = known.project
-    findings, left_out = project.notebook.data_findings(), project.notebook.left_out()
+    findings, left_out = project.notebook.last_look()
     looked = project.folder.issues.exists()
     yield _item(
         "data",

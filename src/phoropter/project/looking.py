@@ -74,7 +74,7 @@ def look_and_note(
     findings = looked.findings
     issues = renewed(proposals(evidence, findings), read_corrections(project.folder.issues))
     write_corrections(project.folder.issues, issues)
-    project.notebook.record_look(findings, left_out=looked.left_out)
+    project.notebook.record_findings("data", findings, left_out=looked.left_out)
     for finding in findings:
         if finding.severity != "info":
             project.listener(Note(f"{finding.severity}: {finding.code}: {finding.message}"))

@@ -56,19 +56,23 @@ class Notebook:
         """Notes that a run was asked for as "ladder", "baseline", "candidate" or "single"."""
         self._database.add(RUNS, run=run, role=role, facts=plain(facts))
 
-    def record_findings(self, about: str, findings: Iterable[Finding]) -> None:
-        """Notes what was found about a run."""
+    def record_findings(
+        self, about: str, findings: Iterable[Finding], *, left_out: Iterable[str] = ()
+    ) -> None:
+        """Notes what was found about a run or about the data (`about` is "data").
+
+        Of the data the latest look counts: what earlier ones found is out of date.
+
+        Args:
+            about: The run, or "data".
+            findings: Of the rules or the checks.
+            left_out: Checks of the data that there was no time for.
+        """
+        if about == _DATA:
+            facts = {"left_out": list(left_out)}
+            self._database.add(FINDINGS, about=_DATA, code=_BEGUN, facts=facts)
         for finding in findings:
             self._database.add(FINDINGS, about=about, code=finding.code, facts=plain(finding))
-
-    def record_look(self, findings: Iterable[Finding], *, left_out: Iterable[str] = ()) -> None:
-        """Notes what was found about the data, and which checks there was no time for.
-
-        The latest look counts: what earlier ones found is out of date.
-        """
-        facts = {"left_out": list(left_out)}
-        self._database.add(FINDINGS, about=_DATA, code=_BEGUN, facts=facts)
-        self.record_findings(_DATA, findings)
 
     def record_comparison(self, comparison: Comparison) -> None:
         """Notes a look at the validation part."""
@@ -124,25 +128,19 @@ class Notebook:
         query = select(RUNS.c.run, RUNS.c.role, RUNS.c.facts).order_by(RUNS.c.number)
         return tuple(self._database.rows(query))
 
-    def data_findings(self) -> tuple[Finding, ...]:
-        """What the latest look at the data found, each sentence once."""
+    def last_look(self) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+        """What the latest look at the data found, each sentence once, and what it left out."""
+        query = select(FINDINGS.c.code, FINDINGS.c.facts).where(FINDINGS.c.about == _DATA)
         latest: dict[str, Finding] = {}
-        for code, facts in self._data_rows():
+        left_out: tuple[str, ...] = ()
+        for code, facts in self._database.rows(query.order_by(FINDINGS.c.number)):
             if code == _BEGUN:
                 latest.clear()
+                left_out = tuple(facts.get("left_out", ()))
                 continue
             cures = tuple(Prescription(**cure) for cure in facts.pop("prescriptions"))
             latest[facts["message"]] = Finding(**facts, prescriptions=cures)
-        return tuple(latest.values())
-
-    def left_out(self) -> tuple[str, ...]:
-        """Checks that the latest look at the data had no time for."""
-        begun = [facts for code, facts in self._data_rows() if code == _BEGUN]
-        return tuple(begun[-1].get("left_out", ())) if begun else ()
-
-    def _data_rows(self) -> list[tuple[str, dict[str, Any]]]:
-        query = select(FINDINGS.c.code, FINDINGS.c.facts).where(FINDINGS.c.about == _DATA)
-        return self._database.rows(query.order_by(FINDINGS.c.number))
+        return tuple(latest.values()), left_out
 
 
 def _with_nan(facts: Mapping[str, Any]) -> dict[str, Any]:

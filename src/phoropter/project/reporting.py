@@ -61,6 +61,7 @@ def report_content(
     """Everything the page tells, from records alone."""
     choice = project.choice(problem.split)
     opening = outcome.opening
+    found, left_out = project.notebook.last_look()
     return ReportContent(
         name=project.folder.path.stem,
         dataset=project.dataset,
@@ -72,8 +73,8 @@ def report_content(
         why_primary=choice.reason,
         runs=tuple(_runs(project, outcome)),
         ladder={name: record.score for name, record in outcome.ladder.items()},
-        data_findings=project.notebook.data_findings(),
-        checks_left_out=project.notebook.left_out(),
+        data_findings=found,
+        checks_left_out=left_out,
         steps=tuple(report_step(step) for step in project.notebook.steps()),
         conclusion=tuple(outcome.conclusion),
         rests={**outcome.conclusion, **sources(problem, outcome)},

@@ -62,7 +62,7 @@ def measured_against(
     test = record.path / TEST_PREDICTIONS
     return replace(
         evidence,
-        data_findings=notebook.data_findings(),
+        data_findings=notebook.last_look()[0],
         test_predictions=read_predictions(test) if test.exists() else None,
         floor=_floor(record, notebook, human),
         held_out=held_out,
@@ -75,7 +75,7 @@ def measured_against(
 def _floor(record: RunRecord, notebook: Notebook, human: str | None) -> Metric | None:
     """What people, or the labels, leave no model to avoid; nothing is known of numbers."""
     if isinstance(record.predictions, ClassPredictions):
-        return labels(notebook.data_findings()) if human is None else people(human)
+        return labels(notebook.last_look()[0]) if human is None else people(human)
     if human is not None:
         raise UsageError("The error of people is known of classes only, and these are numbers.")
     return None
