@@ -15,7 +15,7 @@ from phoropter.project.folder import Folder
 from phoropter.project.judging import read_ladder
 from phoropter.project.opened import existing, started
 from phoropter.project.options import Options
-from phoropter.project.reference import baseline_run, reference_so_far, standing
+from phoropter.project.reference import baseline_run, gone_on, reference_so_far, standing
 
 MLP = Recipe().changed(
     {
@@ -47,6 +47,22 @@ def place(write_digits, tmp_path):
 
 def opened(place):
     return existing(Folder(place))
+
+
+def test_a_reference_that_the_budget_cut_is_finished_before_it_is_built_upon(place, monkeypatch):
+    with opened(place) as project:
+        bench = ProjectBench(project, project.problem(), lambda: -1.0, time.monotonic())
+        cut = standing(bench, reference_so_far(project))
+        assert (cut.cut, gone_on(bench, cut)) == (True, cut)  # there is no time
+    monkeypatch.setattr("phoropter.project.steps.has_search", lambda: False)
+    phoropter.improve(place, pin=ALL_PINNED, budget_s=60)
+    with opened(place) as project:
+        bench = ProjectBench(project, project.problem(), lambda: 60.0, None)
+        whole = bench.trial(project.folder.runs / cut.run)
+        assert not whole.cut
+        assert whole.score.value > cut.score.value
+        known = project.notebook.runs()
+        assert {role for run, role, _ in known if run == cut.run} == {"baseline"}
 
 
 @pytest.mark.parametrize("damage", ["stopped", "deleted"])
