@@ -119,13 +119,13 @@ def test_cache_is_used_and_kept_up_to_date(
     (root / "cat/001.png").write_bytes(b"")
     first = index(open_dataset(root), cache=cache)
     measured: list[str] = []
-    real = module._measure
+    real = module._read
 
-    def spy(path: Path) -> tuple[object, ...]:
+    def spy(path: Path) -> object:
         measured.append(path.name)
         return real(path)
 
-    monkeypatch.setattr(module, "_measure", spy)
+    monkeypatch.setattr(module, "_read", spy)
     written = cache.stat().st_mtime_ns
     again = index(open_dataset(root), cache=cache)
     assert measured == []

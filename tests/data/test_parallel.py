@@ -1,4 +1,4 @@
-"""Results come in order, whether items are quick, slow, or first the one and then the other."""
+"""Results come in order, from threads where these are quicker."""
 
 import threading
 import time
@@ -6,30 +6,59 @@ import time
 import pytest
 
 from phoropter.data import parallel
-from phoropter.data.parallel import QUICK_S, TRIED, ordered
+from phoropter.data.parallel import ordered
+
+ITEMS = 400
 
 
-def busy(item):
-    if item >= 20:
-        time.sleep(3 * QUICK_S)
-    return item, threading.current_thread() is threading.main_thread()
+def in_main_thread():
+    return threading.current_thread() is threading.main_thread()
 
 
-def test_quick_items_stay_here_and_slow_ones_go_to_threads():
-    found = list(ordered(busy, range(60)))
-    assert [item for item, _ in found] == list(range(60))
-    assert all(here for item, here in found if item < 20)
-    assert not any(here for item, here in found if item >= 20 + TRIED)
+def waiting(item):
+    """As decoding does it: two threads need half the time of one."""
+    time.sleep(0.002)
+    return item, in_main_thread()
 
 
-@pytest.mark.parametrize("bad", [3, 40])
+def contended(gate):
+    """One at a time, and slower where threads hand the gate to each other."""
+
+    def work(item):
+        with gate:
+            time.sleep(0.002 if in_main_thread() else 0.006)
+        return item, in_main_thread()
+
+    return work
+
+
+def test_what_waits_goes_to_threads():
+    found = list(ordered(waiting, range(ITEMS)))
+    assert [item for item, _ in found] == list(range(ITEMS))
+    assert sum(here for _, here in found) < ITEMS / 4
+
+
+def test_what_threads_make_slower_stays_here():
+    found = list(ordered(contended(threading.Lock()), range(ITEMS)))
+    assert [item for item, _ in found] == list(range(ITEMS))
+    assert sum(here for _, here in found) > ITEMS * 3 / 4
+
+
+def test_items_that_grow_go_to_threads_later():
+    gated = contended(threading.Lock())
+    found = list(ordered(lambda item: (gated if item < ITEMS else waiting)(item), range(3 * ITEMS)))
+    assert [item for item, _ in found] == list(range(3 * ITEMS))
+    assert sum(here for _, here in found[2 * ITEMS :]) < ITEMS / 4
+
+
+@pytest.mark.parametrize("bad", [0, 3, 40, 300])
 def test_an_error_comes_where_its_item_was(bad):
     def failing(item):
         if item == bad:
             raise ValueError(item)
-        return busy(item)[0]
+        return waiting(item)[0]
 
-    results = ordered(failing, range(60))
+    results = ordered(failing, range(ITEMS))
     assert [next(results) for _ in range(bad)] == list(range(bad))
     with pytest.raises(ValueError, match=str(bad)):
         next(results)
@@ -40,16 +69,16 @@ def test_no_more_items_are_taken_than_are_needed_soon(monkeypatch):
     taken = []
 
     def items():
-        for item in range(100, 1000):
+        for item in range(1000):
             taken.append(item)
             yield item
 
-    results = ordered(busy, items())
-    for _ in range(20):
+    results = ordered(waiting, items())
+    for given in range(1, 200):
         next(results)
-    assert len(taken) <= 20 + 2 * parallel.AHEAD
+        assert len(taken) <= given + 2 * parallel.AHEAD
     results.close()
 
 
 def test_nothing_of_nothing():
-    assert list(ordered(busy, [])) == []
+    assert list(ordered(waiting, [])) == []

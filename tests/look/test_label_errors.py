@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
@@ -202,19 +202,19 @@ def model_labels(rng, share, *, count=2000, classes=5, temperature=1.0):
     return labels, told, wrong.mean()
 
 
-@settings(max_examples=12)
-@given(
-    seed=st.integers(0, 1000),
-    share=st.sampled_from([0.03, 0.1, 0.3]),
-    temperature=st.sampled_from([0.5, 1.0, 2.0]),
-)
-def test_the_share_of_wrong_labels_is_recovered(seed, share, temperature):
-    rng = np.random.default_rng(seed)
-    labels, told, truth = model_labels(rng, share, temperature=temperature)
-    floor = fit_noise_floor(labels, told)
-    assert floor.share == pytest.approx(truth, abs=0.05)
-    assert floor.low <= floor.share <= floor.high
-    assert floor.p_value < 1e-3 or share < 0.05
+@pytest.mark.parametrize("share", [0.03, 0.1, 0.3])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_the_share_of_wrong_labels_is_recovered(share, temperature):
+    errors, covered = [], []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        labels, told, truth = model_labels(rng, share, temperature=temperature)
+        floor = fit_noise_floor(labels, told)
+        errors.append(floor.share - truth)
+        covered.append(floor.low <= truth <= floor.high)
+        assert floor.p_value < 0.05 or share < 0.05
+    assert sum(covered) >= 3  # of four intervals of 95 %
+    assert abs(np.mean(errors)) < 0.03  # three standard errors where answers are least sure
 
 
 def test_the_test_of_no_wrong_labels_keeps_its_level():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,13 @@ from PIL import Image
 from phoropter.core.events import Listener, Note, Progress, silent
 from phoropter.core.records import Dataset, Rejected, Rows
 from phoropter.core.tables import read_table, write_table
-from phoropter.data.decode import UnreadableImageError, decode, decode_with_header
+from phoropter.data.decode import (
+    Header,
+    UnreadableImageError,
+    decode,
+    decode_with_header,
+    quiet,
+)
 from phoropter.data.parallel import ordered
 from phoropter.data.usable import usable
 
@@ -25,6 +32,7 @@ THUMBNAIL_PX = 32
 _DECODE_PX = 2 * THUMBNAIL_PX  # twice the thumbnail, so that its pixels are true averages
 _SIDE = 64  # of the square on which sharpness and entropy are measured, so that sizes compare
 _VERSION = 2  # raise when a column changes its meaning, so that old caches are not reused
+_BLOCK_FILES = 256
 _KEEP_EVERY_S = 30.0
 """What was measured is written this often, so that a kill costs no more than that."""
 
@@ -51,6 +59,25 @@ _SCHEMA: dict[str, type[pl.DataType]] = {
     "mtime_ns": pl.Int64,
     **MEASURED,
 }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """One file, decoded.
+
+    Args:
+        digest: Of its bytes.
+        head: What it says of itself.
+        histogram: Of its grey pixels, 256 counts.
+        square: Grey, of `_SIDE` pixels a side.
+        thumbnail: Grey, of `THUMBNAIL_PX` pixels a side, as bytes.
+    """
+
+    digest: str
+    head: Header
+    histogram: list[int]
+    square: Image.Image
+    thumbnail: bytes
 
 
 def index(dataset: Dataset, *, cache: Path | None = None, listener: Listener = silent) -> Dataset:
@@ -190,56 +217,71 @@ def _read_cache(cache: Path | None) -> pl.DataFrame:
 def _measured(
     root: Path, files: pl.DataFrame, *, listener: Listener
 ) -> Iterator[tuple[object, ...]]:
-    results = ordered(lambda path: _measure(root / path), files["path"])
-    rows = zip(files.iter_rows(), results, strict=True)
-    for done, (key, values) in enumerate(rows, start=1):
-        yield (*key, *values)
-        listener(Progress("indexing", done, files.height))
+    done = 0
+    with quiet:  # once, not for each file
+        read = ordered(lambda path: _read(root / path), files["path"])
+        for keys in files.iter_slices(_BLOCK_FILES):
+            for key, values in zip(keys.iter_rows(), _rows(islice(read, keys.height)), strict=True):
+                yield (*key, *values)
+                done += 1
+                listener(Progress("indexing", done, files.height))
 
 
-def _measure(path: Path) -> tuple[object, ...]:
-    """The values of `MEASURED` for one file."""
+def _read(path: Path) -> _Read | str:
+    """What is read of one file, or why it cannot be."""
     try:
         head, pixels = decode_with_header(path, min_side_px=_DECODE_PX)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except UnreadableImageError as error:
-        return (*[None] * (len(MEASURED) - 2), error.reason, None)
+        return error.reason
     except OSError as error:
-        return (*[None] * (len(MEASURED) - 2), str(error.strerror).lower(), None)
+        return str(error.strerror).lower()
     grey = Image.fromarray(pixels).convert("L")
+    square = grey.resize((_SIDE, _SIDE), Image.Resampling.BOX)
     thumbnail = grey.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
-    shares = np.asarray(grey, dtype=np.float32) / 255
-    return (
-        digest,
-        head.height,
-        head.width,
-        head.mode,
-        head.format,
-        head.frames,
-        float(shares.mean()),
-        float(shares.std()),
-        *_texture(grey),
-        None,
-        thumbnail.tobytes(),
-    )
+    return _Read(digest, head, grey.histogram(), square, thumbnail.tobytes())
+
+
+def _rows(read: Iterable[_Read | str]) -> Iterator[tuple[object, ...]]:
+    """The values of `MEASURED` for each file: all numbers of a block at once."""
+    found = list(read)
+    sound = [one for one in found if not isinstance(one, str)]
+    numbers = iter(_numbers(sound) if sound else [])
+    for one in found:
+        if isinstance(one, str):
+            yield (*[None] * (len(MEASURED) - 2), one, None)
+        else:
+            head = one.head
+            shape = (head.height, head.width, head.mode, head.format, head.frames)
+            yield (one.digest, *shape, *next(numbers), None, one.thumbnail)
+
+
+def _numbers(read: list[_Read]) -> list[list[float]]:
+    """Brightness, contrast, sharpness and entropy of each.
+
+    Source of the variance of the Laplacian as a measure of focus: Pech-Pacheco et al., "Diatom
+    autofocusing in brightfield microscopy", ICPR 2000.
+    """
+    greys = _shares([one.histogram for one in read])
+    levels = np.arange(256) / 255
+    mean = greys @ levels
+    deviation = np.sqrt(np.maximum(greys @ levels**2 - mean**2, 0))
+    pixels = np.stack([np.asarray(one.square) for one in read]).astype(np.float32) / 255
+    around = pixels[:, :-2, 1:-1] + pixels[:, 2:, 1:-1] + pixels[:, 1:-1, :-2] + pixels[:, 1:-1, 2:]
+    sharpness = (around - 4 * pixels[:, 1:-1, 1:-1]).var(axis=(1, 2))
+    shares = _shares([one.square.histogram() for one in read])
+    entropy = (shares * np.log2(1 / np.where(shares > 0, shares, 1))).sum(axis=1)
+    values: list[list[float]] = np.stack([mean, deviation, sharpness, entropy], axis=1).tolist()
+    return values
+
+
+def _shares(histograms: list[list[int]]) -> NDArray[np.float64]:
+    """Histograms (n, 256) that sum to one."""
+    counts = np.asarray(histograms, dtype=np.float64)
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 
 def _colour_thumbnail(path: Path) -> NDArray[np.uint8]:
     image = Image.fromarray(decode(path, min_side_px=_DECODE_PX))
     return np.asarray(image.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX))
-
-
-def _texture(grey: Image.Image) -> tuple[float, float]:
-    """Variance of the Laplacian and entropy (bits) of a grey picture, brought to one size.
-
-    Source of the former as a measure of focus: Pech-Pacheco et al., "Diatom autofocusing in
-    brightfield microscopy", ICPR 2000.
-    """
-    pixels = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.BOX))
-    counts = np.bincount(pixels.ravel(), minlength=256)
-    present = counts[counts > 0] / pixels.size
-    levels = pixels.astype(np.float32) / 255
-    inner = levels[1:-1, 1:-1]
-    around = levels[:-2, 1:-1] + levels[2:, 1:-1] + levels[1:-1, :-2] + levels[1:-1, 2:]
-    return float((around - 4 * inner).var()), float((present * np.log2(1 / present)).sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,7 @@ FINE_STEPS = 2
 RIDGE = 1e-3
 """Share of the identity in the normal equations: where a picture has no detail nothing moves."""
 
-BLOCK_PAIRS = 64
+BLOCK_PAIRS = 128
 """Pairs worked on at once: few enough for the processor's cache."""
 
 CLOSER_LOOK = 0.4
@@ -89,13 +90,17 @@ def prepared(thumbnails: NDArray[np.uint8]) -> Prepared:
         layouts=np.empty((count, LAYOUT_DIMENSIONS), dtype=np.float32),
         mirrored_layouts=np.empty((count, LAYOUT_DIMENSIONS), dtype=np.float32),
     )
-    for part in blocks(count):
+
+    def prepare(part: slice) -> None:
         fine = smooth(thumbnails[part])
         edges = detail(fine)
         result.fine[part] = fine
         result.edges[part] = edges
         result.layouts[part] = edge_layout(edges)
         result.mirrored_layouts[part] = edge_layout(mirrored(edges))
+
+    for _ in ordered(prepare, blocks(count)):
+        pass
     return result
 
 
@@ -126,30 +131,44 @@ def _registered(
     pictures: Prepared, pairs: NDArray[np.int64], flips: NDArray[np.bool_]
 ) -> Registered:
     rows, others = pairs.T
-    target, moving = (pictures.fine[one].astype(np.float32) for one in (rows, others))
-    target_edges, moving_edges = (pictures.edges[one].astype(np.float32) for one in (rows, others))
-    moving[flips] = moving[flips][:, :, ::-1]
-    moving_edges[flips] = mirrored(moving_edges[flips])
+    target, moving = _views(pictures, rows), _views(pictures, others)
+    moving[flips] = moving[flips][..., ::-1]
+    moving[flips, 2] *= -1  # what ran right runs left
     rest = np.tile(np.eye(2, 3, dtype=np.float32), (len(pairs), 1, 1))
-    poses = _aligned(_halved(target), _halved(moving), rest, COARSE_STEPS)
-    scores = _edge_scores(target_edges, moving_edges, poses)
-    at_rest = _edge_scores(target_edges, moving_edges, rest)
-    kept = at_rest > scores
-    poses[kept], scores[kept] = rest[kept], at_rest[kept]
-    close = np.flatnonzero(scores >= CLOSER_LOOK)
-    finer = _aligned(target[close], moving[close], poses[close], FINE_STEPS)
-    better = _edge_scores(target_edges[close], moving_edges[close], finer)
-    gained = better > scores[close]
-    poses[close[gained]], scores[close[gained]] = finer[gained], better[gained]
-    return Registered(scores, _light_scores(target, moving, poses), poses)
+    result = _resting(target, moving, rest)
+    coarse = _aligned(_halved(target[:, 0]), _halved(moving[:, 0]), rest, COARSE_STEPS)
+    _improve(result, np.arange(len(pairs)), _scored(target, moving, coarse))
+    close = np.flatnonzero(result.edges >= CLOSER_LOOK)
+    target, moving = target[close], moving[close]
+    finer = _aligned(target[:, 0], moving[:, 0], result.poses[close], FINE_STEPS)
+    _improve(result, close, _scored(target, moving, finer))
+    return result
+
+
+def _views(pictures: Prepared, rows: NDArray[np.int64]) -> Pictures:
+    """The pictures' grey and their edges down and right, (p, 3, s, s)."""
+    result = np.empty((len(rows), 3, *pictures.fine.shape[1:]), dtype=np.float32)
+    result[:, 0], result[:, 1:] = pictures.fine[rows], pictures.edges[rows]
+    return result
+
+
+def _improve(result: Registered, rows: NDArray[np.int64], other: Registered) -> None:
+    """Takes what was registered otherwise for some rows where the edges agree better."""
+    better = other.edges > result.edges[rows]
+    for kept, new in (
+        (result.edges, other.edges),
+        (result.light, other.light),
+        (result.poses, other.poses),
+    ):
+        kept[rows[better]] = new[better]
 
 
 def _halved(pictures: Pictures) -> Pictures:
-    side = pictures.shape[1] // 2
-    blocked = pictures.reshape(len(pictures), side, 2, side, 2)
-    return np.asarray(blocked.mean(axis=(2, 4)))
+    across = pictures[:, :, ::2] + pictures[:, :, 1::2]
+    return np.asarray((across[:, ::2] + across[:, 1::2]) / 4)
 
 
+@functools.lru_cache
 def _grid(side: int, margin: int = 0) -> Pictures:
     """Homogeneous coordinates (3, q) of the pixels' centres, without a margin."""
     centres = (np.arange(margin, side - margin, dtype=np.float32) + 0.5) * (2 / side) - 1
@@ -169,24 +188,32 @@ def _aligned(target: Pictures, moving: Pictures, poses: Poses, steps: int) -> Po
         slope.reshape(count, side * side) * np.float32(side / 2) for slope in slopes(target)
     )
     flat = target.reshape(count, side * side)
-    columns = [down * y, down * x, down, right * y, right * x, right, flat, flat * 0 + ones]
-    basis = np.stack(columns, axis=1)
-    ridge = RIDGE * side * side * np.eye(len(columns), dtype=np.float32)
+    basis = np.empty((count, 8, side * side), dtype=np.float32)
+    for place, (one, other) in enumerate(
+        [(down, y), (down, x), (down, ones), (right, y), (right, x), (right, ones), (flat, ones)]
+    ):
+        np.multiply(one, other, out=basis[:, place])
+    basis[:, 7] = 1
+    transposed = np.ascontiguousarray(basis.transpose(0, 2, 1))
+    ridge = RIDGE * side * side * np.eye(8, dtype=np.float32)
     for _ in range(steps):
         warped, inside = _warped(moving[:, None], poses, grid)
         weighted = basis * inside[:, None]
         gap = (warped[:, 0] - flat)[:, :, None]
-        matrix = weighted @ basis.transpose(0, 2, 1) + ridge
+        matrix = weighted @ transposed + ridge
         poses = _composed(poses, np.linalg.solve(matrix, weighted @ gap)[:, :6, 0])
     return poses
 
 
 def _composed(poses: Poses, change: Pictures) -> Poses:
     """`poses` after the inverse of (identity + change)."""
-    step = np.zeros((len(poses), 3, 3), dtype=np.float32)
-    step[:, :2] = np.clip(change, -0.3, 0.3).reshape(-1, 2, 3)
-    step += np.eye(3, dtype=np.float32)
-    return np.asarray(poses @ np.linalg.inv(step), dtype=np.float32)
+    step = np.clip(change, -0.3, 0.3).reshape(-1, 2, 3) + np.eye(2, 3, dtype=np.float32)
+    (a, b), (c, d) = step[:, :, :2].transpose(1, 2, 0)
+    inverse = np.stack([d, -b, -c, a], axis=1).reshape(-1, 2, 2) / (a * d - b * c)[:, None, None]
+    result = np.empty_like(poses)
+    result[:, :, :2] = poses[:, :, :2] @ inverse
+    result[:, :, 2:] = poses[:, :, 2:] - result[:, :, :2] @ step[:, :, 2:]
+    return result
 
 
 def _warped(channels: Pictures, poses: Poses, grid: Pictures) -> tuple[Pictures, Pictures]:
@@ -195,49 +222,77 @@ def _warped(channels: Pictures, poses: Poses, grid: Pictures) -> tuple[Pictures,
     And whether these lie inside, (p, q), as 1 or 0. Linear between pixels.
     """
     count, depth, side, _ = channels.shape
-    places = (poses @ grid + 1) * np.float32(side / 2) - np.float32(0.5)
-    inside = ((places > -0.01) & (places < side - 0.99)).all(axis=1).astype(np.float32)
-    np.clip(places, 0, side - 1.001, out=places)
-    corner = places.astype(np.int32)
-    below, beside = (places - corner).transpose(1, 0, 2)
-    picture = np.arange(count, dtype=np.int32)[:, None] * np.int32(depth * side * side)
-    start = picture + corner[:, 0] * side + corner[:, 1]
+    pixels = poses * np.float32(side / 2)
+    pixels[:, :, 2] += np.float32(side / 2 - 0.5)
+    places = pixels @ grid
+    kept = np.clip(places, np.float32(0), np.float32(side - 1.001))
+    down, right = np.abs(places - kept).transpose(1, 0, 2)
+    inside = (np.maximum(down, right) < 0.01).astype(np.float32)
+    corner = np.floor(kept)
+    below, beside = (kept - corner).transpose(1, 0, 2)
+    corner = corner.astype(np.int32)
+    start = corner[:, 0] * np.int32(side)
+    start += corner[:, 1]
+    start += np.arange(count, dtype=np.int32)[:, None] * np.int32(depth * side * side)
     flat = channels.reshape(-1)
     result = np.empty((count, depth, grid.shape[1]), dtype=np.float32)
     for channel in range(depth):
-        first, second = flat.take(start), flat.take(start + 1)
-        top = first + (second - first) * beside
-        first, second = flat.take(start + side), flat.take(start + (side + 1))
-        bottom = first + (second - first) * beside
-        result[:, channel] = top + (bottom - top) * below
-        start += side * side
+        read = flat[channel * side * side :]
+        top = _between(read, start, beside)
+        bottom = _between(read[side:], start, beside)
+        bottom -= top
+        bottom *= below
+        np.add(top, bottom, out=result[:, channel])
     return result, inside
 
 
-def _inner(target: Pictures, moving: Pictures, poses: Poses) -> tuple[Pictures, Pictures, Pictures]:
-    """Both (p, c, q) where they count, 0 where they do not, and where, (p, 1, q) as 1 or 0."""
+def _between(flat: Pictures, start: NDArray[np.int32], beside: Pictures) -> Pictures:
+    """What lies so far between each place and the next."""
+    first, second = flat.take(start), flat[1:].take(start)
+    second -= first
+    second *= beside
+    second += first
+    return second
+
+
+def _scored(target: Pictures, moving: Pictures, poses: Poses) -> Registered:
+    """How well pictures with their edges, (p, 3, s, s), agree under the poses."""
     side = target.shape[2]
     grid = _grid(side, MARGIN)
     warped, _ = _warped(moving, poses, grid)
-    limit = np.float32(1 - 2 * MARGIN / side)
-    inside = (np.abs(poses @ grid) <= limit).all(axis=1).astype(np.float32)[:, None]
-    still = target[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN].reshape(*warped.shape)
-    return still * inside, warped * inside, inside
+    warped[:, 1:] = poses[:, :, :2].transpose(0, 2, 1) @ warped[:, 1:]  # edges turn along
+    down, right = np.abs(poses @ grid).transpose(1, 0, 2)
+    inside = (np.maximum(down, right) <= 1 - 2 * MARGIN / side).astype(np.float32)
+    return _agreement(_inner(target), warped, inside, poses)
 
 
-def _edge_scores(target: Pictures, moving: Pictures, poses: Poses) -> NDArray[np.float32]:
-    still, warped, inside = _inner(target, moving, poses)
-    turned = poses[:, :, :2].transpose(0, 2, 1) @ warped  # edges turn with the picture
-    possible = _plausible(poses) & (inside.mean(axis=(1, 2)) >= SMALLEST_OVERLAP)
-    return np.where(possible, _cosine(still, turned), np.float32(-1))
+def _resting(target: Pictures, moving: Pictures, rest: Poses) -> Registered:
+    """As `_scored`, of pictures as they lie."""
+    still = _inner(target)
+    return _agreement(still, _inner(moving), np.ones_like(still[:, 0]), rest)
 
 
-def _light_scores(target: Pictures, moving: Pictures, poses: Poses) -> NDArray[np.float32]:
-    still, warped, inside = _inner(target[:, None], moving[:, None], poses)
-    count = np.maximum(inside.sum(axis=2, keepdims=True), 1)
-    still -= still.sum(axis=2, keepdims=True) / count * inside
-    warped -= warped.sum(axis=2, keepdims=True) / count * inside
-    return _cosine(still, warped)
+def _inner(pictures: Pictures) -> Pictures:
+    """Pictures (p, c, s, s) without their margin, (p, c, q)."""
+    count, depth, side, _ = pictures.shape
+    inner = pictures[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
+    return inner.reshape(count, depth, (side - 2 * MARGIN) ** 2)
+
+
+def _agreement(still: Pictures, moved: Pictures, inside: Pictures, poses: Poses) -> Registered:
+    """Correlations of grey and edges, (p, 3, q) each, over the places inside, (p, q)."""
+    still, moved = still * inside[:, None], moved * inside[:, None]
+    count = inside.sum(axis=1)
+    possible = _plausible(poses) & (count >= SMALLEST_OVERLAP * inside.shape[1])
+    edges = np.where(possible, _cosine(still[:, 1:], moved[:, 1:]), np.float32(-1))
+    light = _cosine(*(_centred(one[:, :1], inside, count) for one in (still, moved)))
+    return Registered(edges, light, poses.copy())
+
+
+def _centred(grey: Pictures, inside: Pictures, count: Pictures) -> Pictures:
+    """Grey (p, 1, q) that is 0 outside, less its mean over the `count` places inside."""
+    mean = grey.sum(axis=2, keepdims=True) / np.maximum(count, 1)[:, None, None]
+    return np.asarray(grey - mean * inside[:, None])
 
 
 def _cosine(first: Pictures, second: Pictures) -> NDArray[np.float32]:
@@ -250,14 +305,14 @@ def _cosine(first: Pictures, second: Pictures) -> NDArray[np.float32]:
 
 def _plausible(poses: Poses) -> NDArray[np.bool_]:
     """Whether a pose is that of a copy: little shift, turn and change of scale and shape."""
-    linear = poses[:, :, :2]
-    scale = np.linalg.svd(linear, compute_uv=False)
-    turn = np.arctan2(linear[:, 0, 1] - linear[:, 1, 0], linear[:, 0, 0] + linear[:, 1, 1])
+    (a, b), (c, d) = poses[:, :, :2].transpose(1, 2, 0)
+    # Singular values of a 2 x 2 matrix: half the sum and difference of these two lengths.
+    alike, unlike = np.hypot(a + d, b - c), np.hypot(a - d, b + c)
+    largest, least = (alike + unlike) / 2, (alike - unlike) / 2
     return np.asarray(
-        (scale[:, 0] <= LARGEST_SCALE)
-        & (scale[:, 1] >= 1 / LARGEST_SCALE)
-        & (scale[:, 0] <= LARGEST_SQUEEZE * scale[:, 1])
-        & (np.linalg.det(linear) > 0)
-        & (np.abs(turn) <= LARGEST_TURN)
+        (largest <= LARGEST_SCALE)
+        & (least >= 1 / LARGEST_SCALE)  # also: not mirrored, which would make it negative
+        & (largest <= LARGEST_SQUEEZE * least)
+        & (np.abs(np.arctan2(b - c, a + d)) <= LARGEST_TURN)
         & (np.abs(poses[:, :, 2]).max(axis=1) <= LARGEST_SHIFT)
     )
