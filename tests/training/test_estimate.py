@@ -116,9 +116,7 @@ def test_what_cannot_fit_is_known_before_a_step_is_timed(problem, tiny, monkeypa
 
 
 def test_the_least_time_grows_with_the_passes(problem, tiny):
-    few, many = (
-        least_s(tiny(train__epochs=epochs), problem, listener=silent) for epochs in (1, 1000)
-    )
+    few, many = (least_s(tiny(train__epochs=epochs), problem) for epochs in (1, 1000))
     assert 0 < few < 0.1 * many
 
 
@@ -169,13 +167,11 @@ def test_a_classic_model_takes_as_long_as_its_features(problem, tiny):
 
 def test_further_views_of_frozen_features_take_their_time(problem, tiny):
     plain = tiny(**LITE0, model__transfer="features")
-    assert views_s(plain, problem, listener=silent) == 0
-    two, five = (
-        views_s(plain.changed({"predict.tta": n}), problem, listener=silent) for n in (2, 5)
-    )
+    assert views_s(plain, problem) == 0
+    two, five = (views_s(plain.changed({"predict.tta": n}), problem) for n in (2, 5))
     assert 0 < two < five
     whole = tiny(**LITE0, model__transfer="finetune", predict__tta=5)
-    assert views_s(whole, problem, listener=silent) == 0
+    assert views_s(whole, problem) == 0
 
 
 @pytest.mark.parametrize(("image_s", "asked"), [(0.005, [8, 24, 208]), (0.1, [8, 24])])

@@ -17,13 +17,13 @@ class MemoryInputs:
     """Features or images held in one array.
 
     Args:
-        features: Shape (n, ...), one row a sample.
+        features: Shape (n, ...), one row a sample; images as uint8.
 
     >>> MemoryInputs(np.eye(3, dtype=np.float32)).batch(np.array([2])).tolist()
     [[0.0, 0.0, 1.0]]
     """
 
-    def __init__(self, features: NDArray[np.float32]) -> None:
+    def __init__(self, features: NDArray[np.float32] | NDArray[np.uint8]) -> None:
         self._features = features
 
     def __len__(self) -> int:

@@ -85,7 +85,7 @@ class ProjectBench:
         if is_done(runs / run_id(recipe, self.problem)):
             return recipe
         if twin(recipe, self.problem, runs):
-            needed = views_s(recipe, self.problem, listener=self.project.listener)
+            needed = views_s(recipe, self.problem)
             return recipe if needed <= max(seconds, 0.0) else None
         return shortened(
             recipe,

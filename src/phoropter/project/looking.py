@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def look_and_note(
     split: Split,
     *,
     budget_s: float | None = None,
-    deadline: float | None = None,
+    deadline: Callable[[], float] | None = None,
     page: str | None = None,
 ) -> LookResult:
     """Runs every check on the data and notes what it found.
@@ -55,7 +56,9 @@ def look_and_note(
         project: The opened project.
         split: Its parts.
         budget_s: Seconds that deep features may take; None: as long as they need.
-        deadline: Reading of `time.monotonic` after which no further check is begun; None: all are.
+        deadline: Asked once deep features are there, which the first recipe needs in any case:
+            gives the reading of `time.monotonic` after which no further check is begun. None: all
+            are.
         page: Language of the page that is written, or None for no page.
     """
     dataset = project.dataset
@@ -70,7 +73,10 @@ def look_and_note(
         folder=project.folder.cache,
         colours=partial(colour_thumbnails, dataset),
     )
-    looked = look(evidence, deadline=deadline, listener=project.listener)
+    if isinstance(features, DeepFeatures):
+        _ = evidence.feature_table
+    end = None if deadline is None else deadline()
+    looked = look(evidence, deadline=end, listener=project.listener)
     findings = looked.findings
     issues = renewed(proposals(evidence, findings), read_corrections(project.folder.issues))
     write_corrections(project.folder.issues, issues)

@@ -47,11 +47,13 @@ from phoropter.training.problem import Problem
 _BASELINE_SHARE = 0.4
 """Share of the time left that the first network may take; the rest is the loop's."""
 
-_FEATURES_SHARE = 0.3
-"""Share of the budget that features for the look may take: the first recipe finds them there."""
+_FEATURES_SHARE = 0.6
+"""Share of the time left that features for the look may take: the first recipe finds them there,
+and what they know is worth more than further steps on features of smaller images."""
 
-_LOOKING_SHARE = 0.6
-"""Share of the budget after which nothing further is looked for in the data."""
+_LOOKING_SHARE = 0.25
+"""Share of the time left once the features are there, after which nothing further is looked for in
+the data."""
 
 _LADDER_SHARE = 0.2
 """Share of the time left after which no further simple model is fitted, two being the least."""
@@ -107,8 +109,8 @@ def run_project(
         look_and_note(
             project,
             problem.split,
-            budget_s=_FEATURES_SHARE * budget.total_s,
-            deadline=budget.begun + _LOOKING_SHARE * budget.total_s,
+            budget_s=_FEATURES_SHARE * budget.left_s,
+            deadline=lambda: time.monotonic() + _LOOKING_SHARE * budget.left_s,
         )
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
         bench.pins = read_pins(project.folder)

@@ -155,7 +155,7 @@ def weighed(plan: Plan, options: Options, problem: Problem, *, listener: Listene
         )
     else:
         tuned = recipe.changed({**fine_tuning(recipe, samples=samples), **options.settings})
-        epochs, pass_s = tuned.train.epochs, _PASS * forward_s(tuned, problem, listener=listener)
+        epochs, pass_s = tuned.train.epochs, _PASS * forward_s(tuned, problem)
         reason = (
             f"Frozen features first: to fine-tune with {samples} training images would take about "
             f"{epochs * pass_s:.0f} s here ({epochs} passes of {pass_s:.1f} s)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -11,11 +12,14 @@ from torch import nn
 from phoropter.core.events import Listener
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Rows
+from phoropter.core.seed import generator
 from phoropter.data.memory import MemoryInputs
+from phoropter.data.streaming import square_shape
 from phoropter.models.build import build, build_trunk, untrained
 from phoropter.models.catalog import frozen_trunk
 from phoropter.models.classic_linear import logistic_s
 from phoropter.models.network import Network
+from phoropter.models.preprocessing import preprocessing
 from phoropter.prediction.features import DeepFeatures
 from phoropter.prediction.run import outputs
 from phoropter.prediction.views import further_views
@@ -116,7 +120,7 @@ def shortened(
         needed += features_s(recipe, problem, listener=listener)
         return recipe if needed <= _MARGIN * seconds else None
     least = max(least_share, min(_LEAST_EPOCHS / recipe.train.epochs, 1.0))
-    if least * least_s(recipe, problem, listener=listener) > seconds:
+    if least * least_s(recipe, problem) > seconds:
         return None
     expected = estimate(recipe, problem, listener=listener)
     available = _MARGIN * seconds - expected.closing_s - _head_s(recipe, problem, listener=listener)
@@ -185,7 +189,7 @@ def _loading_and_each_s(deep: DeepFeatures, problem: Problem, missing: Rows) -> 
     return max(whole_s - len(more) * each_s, 0.0), each_s
 
 
-def least_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
+def least_s(recipe: Recipe, problem: Problem) -> float:
     """Seconds below which the run will hardly end, from a forward pass of a few images.
 
     A training step is about three forward passes, and little more than one where the lower layers
@@ -194,20 +198,25 @@ def least_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
     left.
     """
     passes = 1 if recipe.train.frozen else 2
-    return passes * forward_s(recipe, problem, listener=listener) * recipe.train.epochs
+    return passes * forward_s(recipe, problem) * recipe.train.epochs
 
 
-def forward_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
-    """Seconds that the recipe's network takes to answer all training images, timed on a few."""
-    source = open_images(recipe, problem, listener=listener)
+def forward_s(recipe: Recipe, problem: Problem) -> float:
+    """Seconds that the recipe's network takes to answer all training images, timed on a few.
+
+    What they show does not matter: to decode those of a large set takes longer than to ask.
+    """
+    wanted = preprocessing(recipe, pixel_mean=(0.0,), pixel_std=(1.0,))
+    shape = square_shape(wanted)
     network = build(recipe, problem.schema)
     train = problem.rows("train")
-    numbers = source.inputs.batch(train[:1]).numel()
-    rows = train[: max(_PROBED, min(_batch(recipe, train), _PROBED_NUMBERS // numbers))]
-    return _forward_s(network, source, rows) * len(train)
+    count = max(_PROBED, min(_batch(recipe, train), _PROBED_NUMBERS // math.prod(shape)))
+    noise = generator(recipe.seed, "probe").integers(0, 256, (count, *shape), dtype=np.uint8)
+    source = Source(MemoryInputs(noise), wanted, wanted.normalization, "")
+    return _forward_s(network, source, np.arange(count, dtype=np.int64)) * len(train)
 
 
-def views_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
+def views_s(recipe: Recipe, problem: Problem) -> float:
     """Seconds until a frozen network has seen further views of all that a run is asked about."""
     trunk = frozen_trunk(recipe)
     if recipe.predict.tta == 1 or trunk in {"", "pixels"}:
@@ -216,7 +225,7 @@ def views_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
     train = len(problem.rows("train"))
     asked = len(problem.rows("test")) + len(problem.rows("val"))
     asked += min(train, max(len(problem.rows("val")), LEAST_TRAIN_EVAL_ROWS))
-    each = forward_s(whole, problem, listener=listener) / train
+    each = forward_s(whole, problem) / train
     return (recipe.predict.tta - 1) * asked * each
 
 
@@ -227,7 +236,7 @@ def expected_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float
     if is_classic(recipe):
         return waiting + _RECORDS_S
     waiting += _head_s(recipe, problem, listener=listener)
-    waiting += views_s(recipe, problem, listener=listener)
+    waiting += views_s(recipe, problem)
     return waiting + estimate(recipe, problem, listener=listener).total(recipe.train.epochs)
 
 
