@@ -7,6 +7,7 @@ from phoropter.core.events import Note, Progress
 from phoropter.core.files import plain
 from phoropter.core.records import Rejected
 from phoropter.core.registry import names
+from phoropter.look import run as module
 from phoropter.look.evidence import LookEvidence
 from phoropter.look.run import Looked, look
 
@@ -70,6 +71,17 @@ def test_after_the_deadline_it_says_what_was_not_looked_for(evidence_of, digits)
     assert isinstance(note, Note)
     assert all(name in note.text for name in looked.left_out)
     assert set(names("phoropter.image_checks")) < set(looked.left_out)
+
+
+def test_dear_checks_are_left_out_that_would_end_too_late(evidence_of, digits, monkeypatch):
+    pictures, labels = digits
+    evidence = evidence_of(pictures[:200], labels[:200])
+    monkeypatch.setattr(module, "_DEAR_S", 1e6)
+    looked = look(evidence, deadline=time.monotonic() + 600)
+    assert looked.left_out == ("label-errors", "covariate-shift", "outliers", "undeclared-groups")
+    assert looked.findings == tuple(
+        finding for finding in look(evidence).findings if finding.code not in looked.left_out
+    )
 
 
 def test_a_deadline_that_is_not_reached_changes_nothing(evidence_of, digits):

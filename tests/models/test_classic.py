@@ -14,8 +14,8 @@ from phoropter.core import registry
 from phoropter.core.errors import NothingUsableError, UsageError
 from phoropter.core.records import TargetSchema
 from phoropter.core.seed import derive
-from phoropter.models import classic_linear
-from phoropter.models.classic import classic_from_state, fit_classic
+from phoropter.models import classic_knn, classic_linear
+from phoropter.models.classic import Examples, classic_from_state, fit_classic
 from phoropter.models.classic_linear import logistic_s
 
 CLASSIFIERS = ["majority", "logistic", "knn", "random_forest"]
@@ -267,3 +267,27 @@ def test_what_does_not_fit_is_said(digits, diabetes):
         fit_classic("knn", x[:0], y[:0], schema=schema, seed=0)
     with pytest.raises(UsageError, match="too many"):
         fit_classic("knn", np.zeros((2, 10_000), np.float32), y[:2], schema=schema, seed=0)
+
+
+def test_a_sample_is_no_neighbour_of_itself():
+    found = np.array([[7, 3, 5], [1, 9, 4], [6, 8, 2]])  # of the third, copies come before it
+    others = classic_knn._without_itself(found, np.array([7, 4, 0]))
+    assert others.tolist() == [[3, 5], [1, 9], [6, 8]]
+
+
+def test_the_number_of_neighbours_is_told_by_a_part_of_many_samples(monkeypatch):
+    rng = np.random.default_rng(0)
+    targets = np.sort(rng.integers(0, 2, 600))
+    flipped = np.where(rng.random(600) < 0.3, 1 - targets, targets)  # one neighbour alone misleads
+    features = (targets[:, None] + 0.1 * rng.normal(size=(600, 3))).astype(np.float32)
+    examples = Examples(features, flipped, 2, "classes", 0)
+    assert int(classic_knn.fit(examples).neighbours) > 1
+    monkeypatch.setattr(classic_knn, "_MOST_LEFT_OUT", 100)
+    asked = []
+    real = classic_knn._accuracy
+    monkeypatch.setattr(
+        classic_knn, "_accuracy", lambda *given: (asked.append(given[1]), real(*given))[1]
+    )
+    assert int(classic_knn.fit(examples).neighbours) > 1
+    assert {len(truth) for truth in asked} == {100}
+    assert {0, 1} == set(asked[0].tolist())

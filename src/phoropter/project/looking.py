@@ -63,16 +63,7 @@ def look_and_note(
     """
     dataset = project.dataset
     features = features_for(project, budget_s=budget_s)
-    evidence = LookEvidence(
-        dataset=dataset,
-        split=split,
-        features=features,
-        thumbnails=thumbnails(dataset, project.folder.index),
-        seed=project.settings.seed,
-        classifier=_classifier(project, features),
-        folder=project.folder.cache,
-        colours=partial(colour_thumbnails, dataset),
-    )
+    evidence = _evidence(project, split, features)
     if isinstance(features, DeepFeatures):
         _ = evidence.feature_table
     end = None if deadline is None else deadline()
@@ -105,6 +96,20 @@ def look_and_note(
         modality=dataset.modality,
         files=accounts.counts if accounts else {},
         ignored=accounts.ignored if accounts else (),
+    )
+
+
+def _evidence(project: Project, split: Split, features: FeatureFunction) -> LookEvidence:
+    dataset = project.dataset
+    return LookEvidence(
+        dataset=dataset,
+        split=split,
+        features=features,
+        thumbnails=thumbnails(dataset, project.folder.index),
+        seed=project.settings.seed,
+        classifier=_classifier(project, features),
+        folder=project.folder.cache,
+        colours=partial(colour_thumbnails, dataset),
     )
 
 

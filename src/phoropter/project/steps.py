@@ -51,7 +51,7 @@ _FEATURES_SHARE = 0.6
 """Share of the time left that features for the look may take: the first recipe finds them there,
 and what they know is worth more than further steps on features of smaller images."""
 
-_LOOKING_SHARE = 0.25
+_LOOKING_SHARE = 0.15
 """Share of the time left once the features are there, after which nothing further is looked for in
 the data."""
 
