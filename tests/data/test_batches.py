@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import threading
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +8,6 @@ from hypothesis import strategies as st
 
 from phoropter.data.batches import batches
 from phoropter.data.memory import MemoryInputs
-from phoropter.data.parallel import AHEAD, ordered, thread_count
 
 
 @given(count=st.integers(0, 50), size=st.integers(1, 20), epoch=st.integers(0, 5))
@@ -56,40 +52,3 @@ def test_memory_inputs() -> None:
     assert batch.tolist() == [[9, 10, 11], [0, 1, 2]]
     batch.zero_()
     assert features[3, 0] == 9
-
-
-def test_ordered_works_ahead_by_a_bounded_number() -> None:
-    taken = 0
-
-    def items() -> object:
-        nonlocal taken
-        for number in range(1000):
-            taken += 1
-            yield number
-
-    results = ordered(lambda number: number * 2, items())
-    assert [next(results) for _ in range(3)] == [0, 2, 4]
-    assert taken <= AHEAD * thread_count() + 3
-    results.close()
-
-
-def test_ordered_keeps_order_and_runs_in_threads() -> None:
-    names: list[str] = []
-
-    def uneven(number: int) -> int:
-        names.append(threading.current_thread().name)
-        time.sleep(0.02 if number % 5 == 0 else 0.003)
-        return number
-
-    assert list(ordered(uneven, range(40))) == list(range(40))
-    assert threading.current_thread().name not in names[-20:]
-
-
-def test_ordered_passes_errors_on() -> None:
-    def fail(number: int) -> int:
-        if number == 3:
-            raise LookupError(number)
-        return number
-
-    with pytest.raises(LookupError):
-        list(ordered(fail, range(10)))

@@ -9,6 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
+from scipy import ndimage
+from scipy.stats import entropy
 
 from phoropter.core.errors import NothingUsableError
 from phoropter.core.events import Event, Note, Progress
@@ -140,6 +142,42 @@ def test_cache_is_used_and_kept_up_to_date(
     assert sorted(measured) == ["001.png", "002.png"]
     assert len(changed) == 5
     assert changed.rejected == ()
+
+
+@pytest.mark.parametrize(("files", "seconds"), [(2, 60.0), (256, 0.0)])
+def test_blocks_of_files_change_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, files: int, seconds: float
+) -> None:
+    draw = np.random.default_rng(0)
+    for number, path in enumerate(sorted(root.rglob("*.png"))):
+        size = (20 + number, 30 - number, 3)
+        Image.fromarray(draw.integers(0, 256, size).astype(np.uint8)).save(path)
+    (root / "cat/001.png").write_bytes(b"")
+    whole = index(open_dataset(root))
+    monkeypatch.setattr(module, "_BLOCK_FILES", files)
+    monkeypatch.setattr(module, "_BLOCK_S", seconds)
+    parted = index(open_dataset(root))
+    assert parted.table.equals(whole.table)
+    assert parted.rejected == whole.rejected
+    assert len(parted) == 5
+
+
+def test_numbers_are_those_of_each_picture(root: Path) -> None:
+    draw = np.random.default_rng(0)
+    for path in root.rglob("*.png"):
+        pixels = draw.integers(0, draw.integers(2, 256), (70, 90)).astype(np.uint8)
+        Image.fromarray(pixels).save(path)
+    table = index(open_dataset(root)).table
+    for path, row in zip(table["path"], table.iter_rows(named=True), strict=True):
+        grey = Image.open(root / path)
+        shares = np.asarray(grey) / 255
+        square = np.asarray(grey.resize((64, 64), Image.Resampling.BOX))
+        _, counts = np.unique(square, return_counts=True)
+        laplacian = ndimage.laplace(square / 255)[1:-1, 1:-1]
+        assert row["brightness"] == pytest.approx(shares.mean())
+        assert row["contrast"] == pytest.approx(shares.std())
+        assert row["sharpness"] == pytest.approx(laplacian.var(), rel=1e-4)
+        assert row["entropy"] == pytest.approx(entropy(counts, base=2))
 
 
 @pytest.mark.parametrize("damage", ["text", "columns", "version"])

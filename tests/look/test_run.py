@@ -76,12 +76,27 @@ def test_after_the_deadline_it_says_what_was_not_looked_for(evidence_of, digits)
 def test_dear_checks_are_left_out_that_would_end_too_late(evidence_of, digits, monkeypatch):
     pictures, labels = digits
     evidence = evidence_of(pictures[:200], labels[:200])
-    monkeypatch.setattr(module, "_DEAR_S", 1e6)
+    dear = {name: (1e6, most) for name, (_, most) in module._DEAR.items()}
+    monkeypatch.setattr(module, "_DEAR", dear)
     looked = look(evidence, deadline=time.monotonic() + 600)
     assert looked.left_out == ("label-errors", "covariate-shift", "outliers", "undeclared-groups")
     assert looked.findings == tuple(
         finding for finding in look(evidence).findings if finding.code not in looked.left_out
     )
+
+
+def test_describing_the_pictures_counts_until_they_are_described(evidence_of, digits):
+    def slow(dataset, rows):
+        time.sleep(0.05 * len(rows))
+        return np.eye(224, dtype=np.float32)[rows % 224]
+
+    slow.name = "slow"
+    evidence = evidence_of(digits[0][:200], digits[1][:200], features=slow)
+    looked = look(evidence, deadline=time.monotonic() + 9)
+    assert looked.left_out == ("label-errors", "covariate-shift", "outliers", "undeclared-groups")
+    _ = evidence.feature_table
+    assert module._needed_s("outliers", evidence) < 0.1
+    assert module._needed_s("near-duplicates", evidence) == 0
 
 
 def test_a_deadline_that_is_not_reached_changes_nothing(evidence_of, digits):

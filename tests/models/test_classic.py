@@ -290,4 +290,16 @@ def test_the_number_of_neighbours_is_told_by_a_part_of_many_samples(monkeypatch)
     )
     assert int(classic_knn.fit(examples).neighbours) > 1
     assert {len(truth) for truth in asked} == {100}
-    assert {0, 1} == set(asked[0].tolist())
+    assert set(asked[0].tolist()) == {0, 1}
+
+
+def test_rows_in_turn_are_all_asked(monkeypatch):
+    monkeypatch.setattr(classic_knn, "_MOST_LEFT_OUT", 100)
+    asked = []
+    monkeypatch.setattr(
+        classic_knn, "_accuracy", lambda _, truth, classes: asked.append(truth) or 1.0
+    )
+    targets = np.arange(200) % 2
+    features = np.arange(200, dtype=np.float32)[:, None]
+    classic_knn.fit(Examples(features, targets, 2, "classes", 0))
+    assert set(asked[0].tolist()) == {0, 1}

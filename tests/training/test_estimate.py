@@ -9,6 +9,7 @@ import torch
 from phoropter.core.events import silent
 from phoropter.core.recipe import difference
 from phoropter.data import streaming
+from phoropter.prediction.features import DeepFeatures
 from phoropter.training import estimate as module
 from phoropter.training.estimate import (
     Estimate,
@@ -22,6 +23,14 @@ from phoropter.training.estimate import (
 from phoropter.training.execute import execute
 
 ENOUGH = 600.0
+LITE0 = {
+    "model__name": "efficientnet_lite0",
+    "model__pretrained": True,
+    "data__size": 32,
+    "data__channels": 3,
+    "data__normalize": "weights",
+    "train__epochs": 4,
+}
 
 
 def fitted(recipe, problem, seconds, **options):
@@ -115,6 +124,17 @@ def test_what_cannot_fit_is_known_before_a_step_is_timed(problem, tiny, monkeypa
     assert fitted(tiny(), problem, 20.0) is None
 
 
+def test_whether_it_fits_is_asked_without_decoding(problem, tiny, monkeypatch, tmp_path):
+    asked = replace(problem, cache=tmp_path)
+    monkeypatch.setattr(streaming, "read_square", lambda *_: pytest.fail("decodes"))
+    monkeypatch.setattr(DeepFeatures, "waiting_s", lambda *_: 10.0)
+    assert fitted(tiny(train__epochs=100_000), asked, 20.0) is None
+    head = tiny(**LITE0, model__transfer="features")
+    assert fitted(head, asked, 15.0) is None
+    with pytest.raises(pytest.fail.Exception, match="decodes"):
+        fitted(head, asked, 20.0)
+
+
 def test_the_least_time_grows_with_the_passes(problem, tiny):
     few, many = (least_s(tiny(train__epochs=epochs), problem) for epochs in (1, 1000))
     assert 0 < few < 0.1 * many
@@ -138,16 +158,6 @@ def test_features_are_waited_for_once(problem, tiny, tmp_path):
     assert features_s(recipe, problem, listener=silent) > 0
     execute(recipe, problem, runs=tmp_path)
     assert features_s(recipe, problem, listener=silent) == 0
-
-
-LITE0 = {
-    "model__name": "efficientnet_lite0",
-    "model__pretrained": True,
-    "data__size": 32,
-    "data__channels": 3,
-    "data__normalize": "weights",
-    "train__epochs": 4,
-}
 
 
 def test_a_head_is_timed_without_the_features_it_will_learn_from(problem, tiny, tmp_path):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +32,7 @@ _DECODE_PX = 2 * THUMBNAIL_PX  # twice the thumbnail, so that its pixels are tru
 _SIDE = 64  # of the square on which sharpness and entropy are measured, so that sizes compare
 _VERSION = 2  # raise when a column changes its meaning, so that old caches are not reused
 _BLOCK_FILES = 256
+_BLOCK_S = 0.5
 _KEEP_EVERY_S = 30.0
 """What was measured is written this often, so that a kill costs no more than that."""
 
@@ -165,10 +165,11 @@ def _measurements(dataset: Dataset, cache: Path | None, *, listener: Listener) -
     if not new.height:
         return known
     full = known.select(list(_SCHEMA))
-    for some in _in_portions(_measured(dataset.root, new, listener=listener)):
-        full = pl.concat([full, pl.DataFrame(some, schema=_SCHEMA, orient="row")])
-        if cache is not None:
-            write_table(cache, full.sort("path"), {"version": str(_VERSION)})
+    with quiet:  # once, not for each file
+        for some in _in_portions(_measured(dataset.root, new, listener=listener)):
+            full = pl.concat([full, pl.DataFrame(some, schema=_SCHEMA, orient="row")])
+            if cache is not None:
+                write_table(cache, full.sort("path"), {"version": str(_VERSION)})
     return full.sort("path")
 
 
@@ -217,14 +218,25 @@ def _read_cache(cache: Path | None) -> pl.DataFrame:
 def _measured(
     root: Path, files: pl.DataFrame, *, listener: Listener
 ) -> Iterator[tuple[object, ...]]:
+    keys = files.iter_rows()
+    read = ordered(lambda path: _read(root / path), files["path"])
     done = 0
-    with quiet:  # once, not for each file
-        read = ordered(lambda path: _read(root / path), files["path"])
-        for keys in files.iter_slices(_BLOCK_FILES):
-            for key, values in zip(keys.iter_rows(), _rows(islice(read, keys.height)), strict=True):
-                yield (*key, *values)
-                done += 1
-                listener(Progress("indexing", done, files.height))
+    while block := _block(read):
+        for values in _rows(block):
+            yield (*next(keys), *values)
+            done += 1
+            listener(Progress("indexing", done, files.height))
+
+
+def _block(read: Iterator[_Read | str]) -> list[_Read | str]:
+    """The next files, as many as are worth it to be measured together; none at the end."""
+    block: list[_Read | str] = []
+    begun = time.monotonic()
+    for one in read:
+        block.append(one)
+        if len(block) == _BLOCK_FILES or time.monotonic() - begun >= _BLOCK_S:
+            break
+    return block
 
 
 def _read(path: Path) -> _Read | str:
@@ -243,9 +255,8 @@ def _read(path: Path) -> _Read | str:
     return _Read(digest, head, grey.histogram(), square, thumbnail.tobytes())
 
 
-def _rows(read: Iterable[_Read | str]) -> Iterator[tuple[object, ...]]:
+def _rows(found: list[_Read | str]) -> Iterator[tuple[object, ...]]:
     """The values of `MEASURED` for each file: all numbers of a block at once."""
-    found = list(read)
     sound = [one for one in found if not isinstance(one, str)]
     numbers = iter(_numbers(sound) if sound else [])
     for one in found:
@@ -265,8 +276,9 @@ def _numbers(read: list[_Read]) -> list[list[float]]:
     """
     greys = _shares([one.histogram for one in read])
     levels = np.arange(256) / 255
-    mean = greys @ levels
-    deviation = np.sqrt(np.maximum(greys @ levels**2 - mean**2, 0))
+    # Sums of rows, not a matrix product: its last digits would depend on the size of the block.
+    mean = (greys * levels).sum(axis=1)
+    deviation = np.sqrt((greys * (levels - mean[:, None]) ** 2).sum(axis=1))
     pixels = np.stack([np.asarray(one.square) for one in read]).astype(np.float32) / 255
     around = pixels[:, :-2, 1:-1] + pixels[:, 2:, 1:-1] + pixels[:, 1:-1, :-2] + pixels[:, 1:-1, 2:]
     sharpness = (around - 4 * pixels[:, 1:-1, 1:-1]).var(axis=(1, 2))

@@ -131,6 +131,11 @@ class LookEvidence:
         return self.features(self.dataset, np.arange(len(self.dataset), dtype=np.int64))
 
     @property
+    def is_described(self) -> bool:
+        """Whether `feature_table` is there already."""
+        return self.features is None or "feature_table" in vars(self)
+
+    @property
     def feature_source(self) -> str:
         """Where descriptions of pictures come from: the features' name, or "pixels"."""
         return self.features.name if self.features is not None else "pixels"

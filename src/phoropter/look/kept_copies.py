@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from phoropter.core.tables import read_table, write_table
 from phoropter.look.copies import Copies, CopyRule, find_copies
 
-_VERSION = 1
+_VERSION = 2
 """To be raised when other pairs are found among the same pictures."""
 
 WORTH_KEEPING = 500

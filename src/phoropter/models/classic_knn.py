@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
+from phoropter.core.seed import generator
 from phoropter.models.classic import Classic, Examples
 
 _CANDIDATES = (1, 3, 5, 9, 15, 25)
@@ -83,8 +84,8 @@ def _best_count(examples: Examples) -> int:
     allowed = [count for count in _CANDIDATES if count < samples]
     if not allowed:
         return 1
-    step = -(-samples // _MOST_LEFT_OUT)  # evenly spread: rows may be sorted by class
-    asked = np.arange(0, samples, step)
+    draw = generator(examples.seed, "classic", "neighbours")
+    asked = draw.permutation(samples)[:_MOST_LEFT_OUT]
     index = NearestNeighbors(n_neighbors=allowed[-1] + 1).fit(examples.features)
     found = index.kneighbors(examples.features[asked], return_distance=False)
     labels = examples.targets[_without_itself(found, asked)]

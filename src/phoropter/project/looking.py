@@ -31,7 +31,7 @@ from phoropter.project.baseline import TINY_PX
 from phoropter.project.look_report import write_page_of
 from phoropter.project.opened import Project
 from phoropter.project.results import LookResult
-from phoropter.project.transfer import ENLARGED_PX
+from phoropter.project.transfer import ENLARGED_PX, LARGER_PX, LARGER_SHARE, MOST_SHARE
 
 _NETWORK = "efficientnet_lite0"
 
@@ -46,7 +46,7 @@ def look_and_note(
     project: Project,
     split: Split,
     *,
-    budget_s: float | None = None,
+    left_s: float | None = None,
     deadline: Callable[[], float] | None = None,
     page: str | None = None,
 ) -> LookResult:
@@ -55,14 +55,13 @@ def look_and_note(
     Args:
         project: The opened project.
         split: Its parts.
-        budget_s: Seconds that deep features may take; None: as long as they need.
-        deadline: Asked once deep features are there, which the first recipe needs in any case:
-            gives the reading of `time.monotonic` after which no further check is begun. None: all
-            are.
+        left_s: Seconds of which deep features may take their share; None: as long as they need.
+        deadline: Asked once deep features are there, which count by themselves: gives the reading
+            of `time.monotonic` after which no further check is begun, see `look`. None: all are.
         page: Language of the page that is written, or None for no page.
     """
     dataset = project.dataset
-    features = features_for(project, budget_s=budget_s)
+    features = features_for(project, left_s=left_s)
     evidence = _evidence(project, split, features)
     if isinstance(features, DeepFeatures):
         _ = evidence.feature_table
@@ -113,10 +112,11 @@ def _evidence(project: Project, split: Split, features: FeatureFunction) -> Look
     )
 
 
-def features_for(project: Project, *, budget_s: float | None) -> FeatureFunction:
+def features_for(project: Project, *, left_s: float | None) -> FeatureFunction:
     """Deep features where the weights are here, the images are photographs and there is time.
 
-    Tiny grey ones are digits, letters and the like, which colours and edges describe as well.
+    Tiny grey ones are digits, letters and the like, which colours and edges describe as well. With
+    a time they are those that the first recipe will learn from, see `transfer`.
     """
     dataset = project.dataset
     if dataset.modality != "image":
@@ -127,11 +127,19 @@ def features_for(project: Project, *, budget_s: float | None) -> FeatureFunction
     if (tiny and not coloured) or not offline_weights_installed():
         return HandcraftedFeatures()
     every = np.arange(len(dataset), dtype=np.int64)
-    for size in ENLARGED_PX if tiny else (card(_NETWORK).input_px,):
+    for size, share in _sizes(tiny=tiny, timed=left_s is not None):
         deep = _deep(project, PLAIN, size=size)
-        if budget_s is None or deep.waiting_s(dataset, every) <= budget_s:
+        if left_s is None or deep.waiting_s(dataset, every) <= share * max(left_s, 0.0):
             return deep
     return HandcraftedFeatures()
+
+
+def _sizes(*, tiny: bool, timed: bool) -> tuple[tuple[int, float], ...]:
+    """Sides of images, best first, and the share of the time left that their features may take."""
+    if tiny:
+        return tuple((size, MOST_SHARE) for size in ENLARGED_PX)
+    usual = (card(_NETWORK).input_px, MOST_SHARE)
+    return ((LARGER_PX, LARGER_SHARE), usual) if timed else (usual,)
 
 
 def _deep(project: Project, view: View, *, size: int) -> DeepFeatures:

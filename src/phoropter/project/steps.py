@@ -47,9 +47,9 @@ from phoropter.training.problem import Problem
 _BASELINE_SHARE = 0.4
 """Share of the time left that the first network may take; the rest is the loop's."""
 
-_FEATURES_SHARE = 0.6
-"""Share of the time left that features for the look may take: the first recipe finds them there,
-and what they know is worth more than further steps on features of smaller images."""
+_LOOKED_AT_SHARE = 0.5
+"""Share of the time left that the look's features may count with where the user decided on the
+model or the images, so that no recipe needs them."""
 
 _LOOKING_SHARE = 0.15
 """Share of the time left once the features are there, after which nothing further is looked for in
@@ -109,7 +109,7 @@ def run_project(
         look_and_note(
             project,
             problem.split,
-            budget_s=_FEATURES_SHARE * budget.left_s,
+            left_s=_features_share(options) * budget.left_s,
             deadline=lambda: time.monotonic() + _LOOKING_SHARE * budget.left_s,
         )
         bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
@@ -122,6 +122,11 @@ def run_project(
         return close_project(
             project, problem, bench, loop, spent_s=lambda: budget.spent_s, lang=lang
         )
+
+
+def _features_share(options: Options) -> float:
+    decided = any(key.startswith(("model.", "data.")) for key in options.settings)
+    return _LOOKED_AT_SHARE if decided or options.recipe is not None else 1.0
 
 
 def improve_project(

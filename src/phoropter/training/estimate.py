@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from phoropter.core.events import Listener
+from phoropter.core.events import Listener, silent
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Rows
 from phoropter.core.seed import generator
@@ -76,6 +76,8 @@ run is made; of two short calls the second one may take three times as long as i
 _PROBED_NUMBERS = 2**20
 """Pixels of a forward pass that is timed: enough that starting it does not count."""
 
+_NOTHING: Rows = np.zeros(0, dtype=np.int64)
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -116,11 +118,13 @@ def shortened(
     if seconds < _CHEAP_S:
         return None
     if is_classic(recipe) or frozen_trunk(recipe):
-        needed = max(_fit_s(recipe, problem), _CHEAP_S)
+        needed, available = max(_fit_s(recipe, problem), _CHEAP_S), _MARGIN * seconds
+        if needed + least_features_s(recipe, problem) > available:
+            return None
         needed += features_s(recipe, problem, listener=listener)
-        return recipe if needed <= _MARGIN * seconds else None
+        return recipe if needed <= available else None
     least = max(least_share, min(_LEAST_EPOCHS / recipe.train.epochs, 1.0))
-    if least * least_s(recipe, problem) > seconds:
+    if least * least_s(recipe, problem) + _least_head_s(recipe, problem) > seconds:
         return None
     expected = estimate(recipe, problem, listener=listener)
     available = _MARGIN * seconds - expected.closing_s - _head_s(recipe, problem, listener=listener)
@@ -143,8 +147,31 @@ def features_s(
         listener: Told of decoding and the like.
         rows: Of which samples; None: of all.
     """
-    if frozen_trunk(recipe) in {"", "pixels"}:
+    lacking = _lacking(recipe, problem, rows=rows, listener=listener)
+    deep, missing = max(lacking, key=lambda pair: len(pair[1]), default=(None, _NOTHING))
+    if deep is None or len(missing) <= 2 * _PROBED:
         return 0.0
+    loading_s, each_s = _loading_and_each_s(deep, problem, missing)
+    waiting = [len(rows) for _, rows in lacking if len(rows)]
+    return len(waiting) * loading_s + sum(waiting) * each_s
+
+
+def least_features_s(recipe: Recipe, problem: Problem, *, rows: Rows | None = None) -> float:
+    """The same without loading and decoding, for which nothing is decoded."""
+    lacking = _lacking(recipe, problem, rows=rows, listener=silent)
+    deep, missing = max(lacking, key=lambda pair: len(pair[1]), default=(None, _NOTHING))
+    if deep is None or len(missing) <= 2 * _PROBED:
+        return 0.0
+    each_s = deep.waiting_s(problem.dataset, missing) / len(missing)
+    return sum(len(rows) for _, rows in lacking) * each_s
+
+
+def _lacking(
+    recipe: Recipe, problem: Problem, *, rows: Rows | None, listener: Listener
+) -> list[tuple[DeepFeatures, Rows]]:
+    """The features that a recipe is made of, and the rows that have none yet."""
+    if frozen_trunk(recipe) in {"", "pixels"}:
+        return []
     everything = np.arange(len(problem.dataset), dtype=np.int64)
     wanted = [(frozen(recipe, problem, listener=listener), everything if rows is None else rows)]
     if has_views(recipe):
@@ -152,13 +179,7 @@ def features_s(
             (frozen(recipe, problem, view=seen, listener=listener), problem.rows("train"))
             for seen in further_views(recipe.data)
         ]
-    lacking = [(deep, deep.missing(problem.dataset, rows)) for deep, rows in wanted]
-    deep, missing = max(lacking, key=lambda pair: len(pair[1]))
-    if len(missing) <= 2 * _PROBED:
-        return 0.0
-    loading_s, each_s = _loading_and_each_s(deep, problem, missing)
-    waiting = [len(rows) for _, rows in lacking if len(rows)]
-    return len(waiting) * loading_s + sum(waiting) * each_s
+    return [(deep, deep.missing(problem.dataset, rows)) for deep, rows in wanted]
 
 
 def _loading_and_each_s(deep: DeepFeatures, problem: Problem, missing: Rows) -> tuple[float, float]:
@@ -195,10 +216,11 @@ def least_s(recipe: Recipe, problem: Problem) -> float:
     A training step is about three forward passes, and little more than one where the lower layers
     stay as they are; one less is counted, for the bound to be one from below. So a second tells
     that a large network will not fit, where timing its training steps would take longer than is
-    left.
+    left. After each pass validation samples and as many training samples are answered.
     """
-    passes = 1 if recipe.train.frozen else 2
-    return passes * forward_s(recipe, problem) * recipe.train.epochs
+    train = len(problem.rows("train"))
+    answered = (1 if recipe.train.frozen else 2) * train + _judged(problem)
+    return answered / train * forward_s(recipe, problem) * recipe.train.epochs
 
 
 def forward_s(recipe: Recipe, problem: Problem) -> float:
@@ -222,11 +244,15 @@ def views_s(recipe: Recipe, problem: Problem) -> float:
     if recipe.predict.tta == 1 or trunk in {"", "pixels"}:
         return 0.0
     whole = recipe.changed({"model.name": trunk, "model.transfer": "finetune"})
-    train = len(problem.rows("train"))
-    asked = len(problem.rows("test")) + len(problem.rows("val"))
-    asked += min(train, max(len(problem.rows("val")), LEAST_TRAIN_EVAL_ROWS))
-    each = forward_s(whole, problem) / train
+    asked = len(problem.rows("test")) + _judged(problem)
+    each = forward_s(whole, problem) / len(problem.rows("train"))
     return (recipe.predict.tta - 1) * asked * each
+
+
+def _judged(problem: Problem) -> int:
+    """Samples that are answered after each pass."""
+    train, val = len(problem.rows("train")), len(problem.rows("val"))
+    return val + min(train, max(val, LEAST_TRAIN_EVAL_ROWS))
 
 
 def expected_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
@@ -249,6 +275,13 @@ def _head_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:
     waiting = features_s(head, problem, listener=listener, rows=problem.rows("train"))
     fitted = head.changed({"model.name": HEADS[kind], "model.backbone": frozen_trunk(head)})
     return waiting + _fit_s(fitted, problem)
+
+
+def _least_head_s(recipe: Recipe, problem: Problem) -> float:
+    """Seconds that the features of that head take at least."""
+    if not starts_head(recipe) or problem.schema.kind not in HEADS:
+        return 0.0
+    return least_features_s(as_frozen(recipe), problem, rows=problem.rows("train"))
 
 
 def _fit_s(recipe: Recipe, problem: Problem) -> float:

@@ -104,7 +104,9 @@ def frozen(
     recipe: Recipe, problem: Problem, *, view: View = PLAIN, listener: Listener
 ) -> DeepFeatures:
     """The features of the recipe's frozen network, kept in the project's cache."""
-    wanted = open_images(recipe, problem, listener=listener).preprocessing
+    wanted = preprocessing(recipe, pixel_mean=(0.0,), pixel_std=(1.0,))
+    if recipe.data.normalize == "data":  # for which the images are asked
+        wanted = open_images(recipe, problem, listener=listener).preprocessing
     return DeepFeatures(
         frozen_trunk(recipe),
         folder=problem.cache,
