@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from phoropter.core.records import Dataset, Split
 from phoropter.data.split import rows
-from phoropter.project.looking import features_for
+from phoropter.project.describing import features_for
 from phoropter.project.opened import started
 from phoropter.project.options import Options
 
@@ -55,7 +55,7 @@ def main() -> None:
                 with started(options, listener=lambda _: None) as project:
                     dataset, split = project.dataset, project.split()
                     if features is None:
-                        function = features_for(project, budget_s=None)
+                        function = features_for(project)
                         features = function(dataset, np.arange(len(dataset)))
                     if way == "random":
                         split = at_random(split, seed)

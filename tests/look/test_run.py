@@ -76,27 +76,51 @@ def test_after_the_deadline_it_says_what_was_not_looked_for(evidence_of, digits)
 def test_dear_checks_are_left_out_that_would_end_too_late(evidence_of, digits, monkeypatch):
     pictures, labels = digits
     evidence = evidence_of(pictures[:200], labels[:200])
-    dear = {name: (1e6, most) for name, (_, most) in module._DEAR.items()}
+    dear = {name: (1e6, most, described) for name, (_, most, described) in module._DEAR.items()}
     monkeypatch.setattr(module, "_DEAR", dear)
     looked = look(evidence, deadline=time.monotonic() + 600)
-    assert looked.left_out == ("label-errors", "covariate-shift", "outliers", "undeclared-groups")
+    assert looked.left_out == tuple(module._DEAR)
     assert looked.findings == tuple(
         finding for finding in look(evidence).findings if finding.code not in looked.left_out
     )
 
 
 def test_describing_the_pictures_counts_until_they_are_described(evidence_of, digits):
+    asked = []
+
     def slow(dataset, rows):
-        time.sleep(0.05 * len(rows))
+        asked.append(len(rows))
+        time.sleep(0.01 * len(rows))
         return np.eye(224, dtype=np.float32)[rows % 224]
 
     slow.name = "slow"
-    evidence = evidence_of(digits[0][:200], digits[1][:200], features=slow)
-    looked = look(evidence, deadline=time.monotonic() + 9)
-    assert looked.left_out == ("label-errors", "covariate-shift", "outliers", "undeclared-groups")
-    _ = evidence.feature_table
-    assert module._needed_s("outliers", evidence) < 0.1
-    assert module._needed_s("near-duplicates", evidence) == 0
+    evidence = evidence_of(digits[0][:2000], digits[1][:2000], features=slow)
+    count = len(evidence.dataset)
+    needed_s = module._describing_s(evidence)
+    assert 0.005 * count < needed_s < 0.1 * count
+    assert sum(asked) <= 64
+    late = time.monotonic() + 5.0
+
+    def left_out():
+        return [n for n in module._DEAR if module._ends_after(late, n, evidence, lambda: needed_s)]
+
+    assert left_out() == ["label-errors", "covariate-shift", "outliers"]
+    assert not module._ends_after(late, "near-duplicates", evidence, lambda: needed_s)
+    looked = look(evidence, deadline=late)
+    assert set(left_out()) <= set(looked.left_out)
+    assert len(asked) == 4, "timed once in a look, in two calls"
+    vars(evidence)["feature_table"] = np.eye(count, 224, dtype=np.float32)
+    late = time.monotonic() + 60
+    assert left_out() == []
+
+
+def test_after_the_deadline_nothing_is_timed(evidence_of, digits):
+    def never(dataset, rows):
+        raise AssertionError
+
+    never.name = "never"
+    evidence = evidence_of(digits[0][:100], digits[1][:100], features=never)
+    assert len(look(evidence, deadline=time.monotonic() - 1).left_out) == CHECKS
 
 
 def test_a_deadline_that_is_not_reached_changes_nothing(evidence_of, digits):

@@ -161,17 +161,23 @@ def test_handcrafted_blocks_see_what_they_say():
     assert np.isfinite(described(np.full((3, 64, 64), 255, np.uint8))).all()
 
 
-@pytest.mark.parametrize(("threads", "timed"), [(1, 96), (2, 96), (6, 144), (16, 192)])
+@pytest.mark.parametrize("threads", [1, 2, 6, 16])
+@pytest.mark.parametrize("first_s", [8.0, 0.2])
 def test_the_time_of_what_is_missing_is_measured_without_decoding_any(
-    deep, dataset, tmp_path, monkeypatch, threads, timed
+    deep, dataset, tmp_path, monkeypatch, threads, first_s
 ):
-    """Calls of eight times twelve images, or as many more as keep all threads at work."""
+    """Calls of twelve images a thread; the second of eight times twelve at least after a quick one.
+
+    But always as many as keep all threads at work.
+    """
     monkeypatch.setattr(module, "cpu_batch", lambda numbers: 12)
     monkeypatch.setattr(module.torch, "get_num_threads", lambda: threads)
     features, every = deep(), np.arange(12)
-    clock = iter([0.0, 8.0, 10.0, 15.0])
+    clock = iter([0.0, first_s, 10.0, 10.5])
     monkeypatch.setattr(module.time, "perf_counter", lambda: next(clock))
-    assert features.waiting_s(dataset, every[:6]) == pytest.approx(6 * 5 / timed)
+    timed = {1: 96, 2: 96, 6: 144, 16: 192}[threads] if first_s == 0.2 else 12 * threads
+    each_s = min(first_s / (12 * threads), 0.5 / timed)
+    assert features.waiting_s(dataset, every[:6]) == pytest.approx(6 * each_s)
     monkeypatch.undo()
     assert not list((tmp_path / "cache").glob("*.npy")), "decoded"
     features(dataset, every[:4])

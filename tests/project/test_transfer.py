@@ -134,12 +134,12 @@ def test_networks_from_scratch_keep_their_size(with_time):
 
 
 @pytest.mark.parametrize(
-    ("at_224", "side"), [(54.0, 224), (60.0, 160), (150.0, 128), (1e4, 64)], ids=str
+    ("at_224", "side"), [(59.0, 224), (61.0, 160), (150.0, 128), (1e4, 64)], ids=str
 )
 def test_images_are_smaller_where_their_features_would_take_most_of_the_time(
     at_224, side, with_time
 ):
-    """Of 100 s, 55 may go into it."""
+    """Of 100 s, 60 may go into it."""
     made = with_time(sized, FROZEN, at_224=at_224)
     assert made.recipe == FROZEN.recipe.changed({"data.size": side})
 
@@ -162,7 +162,7 @@ def test_no_side_is_chosen_that_a_network_cannot_see(with_time, monkeypatch):
 
 @pytest.mark.parametrize("at_224", [100.0, 280.0, 650.0])
 def test_tiny_photographs_are_enlarged_where_there_is_time(at_224, with_time):
-    """Of 100 s, 55 may go into it: 51 s at 96 px, or 53 s at 64 px."""
+    """Of 100 s, 60 may go into it: 51 s at 96 px, or 53 s at 64 px."""
     recipe = with_time(enlarged, TINY, at_224=at_224).recipe
     size = ENLARGED_PX[0] if at_224 < 300 else ENLARGED_PX[1]
     assert (recipe.data.size, recipe.model.name) == (size, "efficientnet_lite0")
@@ -170,7 +170,7 @@ def test_tiny_photographs_are_enlarged_where_there_is_time(at_224, with_time):
 
 
 def test_without_that_time_a_small_network_it_is(with_time):
-    assert with_time(enlarged, TINY, at_224=700.0) is TINY
+    assert with_time(enlarged, TINY, at_224=750.0) is TINY
 
 
 @pytest.mark.parametrize("change", [{"data.channels": 1}, {"data.size": 16}, {"model.name": "mlp"}])

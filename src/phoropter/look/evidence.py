@@ -37,7 +37,8 @@ class LookEvidence:
     Args:
         dataset: Indexed: its table has `digest`, `height`, `width`, `mode`, `format`, ...
         split: The parts in force, or None where only those given by the data are to be looked at.
-        features: Features of rows, or None where there are none; all rows are asked for, once.
+        features: Features of rows, or None where there are none; all rows are asked for, once, and
+            a few before where it is to be known how long that takes.
         thumbnails: Grey, stretched, shape (n, 32, 32), uint8, in the order of the table's rows;
             flat where samples are no images.
         seed: Decides every random draw of the checks.
@@ -131,11 +132,6 @@ class LookEvidence:
         return self.features(self.dataset, np.arange(len(self.dataset), dtype=np.int64))
 
     @property
-    def is_described(self) -> bool:
-        """Whether `feature_table` is there already."""
-        return self.features is None or "feature_table" in vars(self)
-
-    @property
     def feature_source(self) -> str:
         """Where descriptions of pictures come from: the features' name, or "pixels"."""
         return self.features.name if self.features is not None else "pixels"
@@ -178,6 +174,11 @@ class LookEvidence:
         ties = [self.copies.pairs, links(self.groups)]
         ties += [np.stack([rows[:-1], rows[1:]], axis=1) for rows in self.twins]
         return joined(len(self.dataset), np.concatenate(ties))
+
+
+def is_described(evidence: LookEvidence) -> bool:
+    """Whether there are features of all rows already, or none to come."""
+    return evidence.features is None or "feature_table" in vars(evidence)
 
 
 def described(evidence: LookEvidence, rows: Rows) -> Features:

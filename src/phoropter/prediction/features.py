@@ -97,6 +97,17 @@ class DeepFeatures:
         digests = dataset.table["digest"].gather(rows).to_list()
         return rows[np.array([digest not in known for digest in digests], dtype=np.bool_)]
 
+    def seen(self, view: View) -> DeepFeatures:
+        """The same features of another view."""
+        return DeepFeatures(
+            self.name,
+            folder=self._folder,
+            preprocessing=self._preprocessing,
+            like=self._like,
+            view=view,
+            listener=self._listener,
+        )
+
     def waiting_s(self, dataset: Dataset, rows: Rows) -> float:
         """Seconds that the network will take for those of the rows that are missing.
 

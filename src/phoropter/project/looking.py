@@ -11,41 +11,28 @@ import numpy as np
 import polars as pl
 
 from phoropter.core.events import Note
-from phoropter.core.protocols import FeatureFunction, Features
+from phoropter.core.protocols import FeatureFunction
 from phoropter.core.recipe import Recipe
-from phoropter.core.records import Dataset, Rows, Split
+from phoropter.core.records import Dataset, Split
 from phoropter.data.accounts import account
 from phoropter.data.corrections import read_corrections, renewed, write_corrections
 from phoropter.data.index import colour_thumbnails, thumbnails
-from phoropter.look.evidence import Classifier, LookEvidence
+from phoropter.look.evidence import LookEvidence
 from phoropter.look.masks import MeasuredMask
 from phoropter.look.proposals import proposals
 from phoropter.look.run import look
-from phoropter.models.catalog import card, offline_weights_installed
-from phoropter.models.offline_weights import lite0_classifier
-from phoropter.models.preprocessing import preprocessing
-from phoropter.prediction.features import DeepFeatures, HandcraftedFeatures
-from phoropter.prediction.row_features import TableFeatures, TextFeatures
-from phoropter.prediction.views import PLAIN, ExchangedColours, View
-from phoropter.project.baseline import TINY_PX
+from phoropter.prediction.features import DeepFeatures
+from phoropter.project.describing import classifier, features_for
 from phoropter.project.look_report import write_page_of
 from phoropter.project.opened import Project
 from phoropter.project.results import LookResult
-from phoropter.project.transfer import ENLARGED_PX, LARGER_PX, LARGER_SHARE, MOST_SHARE
-
-_NETWORK = "efficientnet_lite0"
-
-_KNOWN_FROM_PX = 160
-"""Side below which the network hardly knows what it sees, in whatever colours."""
-
-_COLOURED = 0.9
-"""Share of images in colour from which a set of tiny ones is of photographs."""
 
 
 def look_and_note(
     project: Project,
     split: Split,
     *,
+    like: Recipe | None = None,
     left_s: float | None = None,
     deadline: Callable[[], float] | None = None,
     page: str | None = None,
@@ -55,13 +42,14 @@ def look_and_note(
     Args:
         project: The opened project.
         split: Its parts.
-        left_s: Seconds of which deep features may take their share; None: as long as they need.
+        like: The first recipe: images are described by its features where they are deep ones.
+        left_s: Seconds of which other deep features may take a share; None: as long as they need.
         deadline: Asked once deep features are there, which count by themselves: gives the reading
             of `time.monotonic` after which no further check is begun, see `look`. None: all are.
         page: Language of the page that is written, or None for no page.
     """
     dataset = project.dataset
-    features = features_for(project, left_s=left_s)
+    features = features_for(project, like=like, left_s=left_s)
     evidence = _evidence(project, split, features)
     if isinstance(features, DeepFeatures):
         _ = evidence.feature_table
@@ -106,70 +94,10 @@ def _evidence(project: Project, split: Split, features: FeatureFunction) -> Look
         features=features,
         thumbnails=thumbnails(dataset, project.folder.index),
         seed=project.settings.seed,
-        classifier=_classifier(project, features),
+        classifier=classifier(features),
         folder=project.folder.cache,
         colours=partial(colour_thumbnails, dataset),
     )
-
-
-def features_for(project: Project, *, left_s: float | None) -> FeatureFunction:
-    """Deep features where the weights are here, the images are photographs and there is time.
-
-    Tiny grey ones are digits, letters and the like, which colours and edges describe as well. With
-    a time they are those that the first recipe will learn from, see `transfer`.
-    """
-    dataset = project.dataset
-    if dataset.modality != "image":
-        return TextFeatures() if dataset.modality == "text" else TableFeatures()
-    side = dataset.table.select(pl.min_horizontal("height", "width").median()).item()
-    tiny = side <= TINY_PX
-    coloured = dataset.table.select((pl.col("mode") == "RGB").mean()).item() > _COLOURED
-    if (tiny and not coloured) or not offline_weights_installed():
-        return HandcraftedFeatures()
-    every = np.arange(len(dataset), dtype=np.int64)
-    for size, share in _sizes(tiny=tiny, timed=left_s is not None):
-        deep = _deep(project, PLAIN, size=size)
-        if left_s is None or deep.waiting_s(dataset, every) <= share * max(left_s, 0.0):
-            return deep
-    return HandcraftedFeatures()
-
-
-def _sizes(*, tiny: bool, timed: bool) -> tuple[tuple[int, float], ...]:
-    """Sides of images, best first, and the share of the time left that their features may take."""
-    if tiny:
-        return tuple((size, MOST_SHARE) for size in ENLARGED_PX)
-    usual = (card(_NETWORK).input_px, MOST_SHARE)
-    return ((LARGER_PX, LARGER_SHARE), usual) if timed else (usual,)
-
-
-def _deep(project: Project, view: View, *, size: int) -> DeepFeatures:
-    """As the first recipe of a head on frozen features wants them, which then finds them there."""
-    how = {"data.resize": "stretch"} if size in ENLARGED_PX else {}
-    recipe = Recipe().changed({"model.name": _NETWORK, "data.size": size, **how})
-    return DeepFeatures(
-        _NETWORK,
-        folder=project.folder.cache,
-        preprocessing=preprocessing(recipe),
-        view=view,
-        listener=project.listener,
-    )
-
-
-def _classifier(project: Project, features: FeatureFunction) -> Classifier | None:
-    """What the network of the features takes images for, as they are and in exchanged colours.
-
-    None where it knows too little.
-    """
-    if not isinstance(features, DeepFeatures) or features.size < _KNOWN_FROM_PX:
-        return None
-    exchanged = _deep(project, ExchangedColours(), size=features.size)
-
-    def told(dataset: Dataset, rows: Rows) -> tuple[Features, Features]:
-        weight, bias = (part.numpy() for part in lite0_classifier())
-        plain, other = features(dataset, rows), exchanged(dataset, rows)
-        return plain @ weight.T + bias, other @ weight.T + bias
-
-    return told
 
 
 def _classes(dataset: Dataset, masks: tuple[MeasuredMask, ...]) -> dict[str, int]:

@@ -47,10 +47,6 @@ from phoropter.training.problem import Problem
 _BASELINE_SHARE = 0.4
 """Share of the time left that the first network may take; the rest is the loop's."""
 
-_LOOKED_AT_SHARE = 0.5
-"""Share of the time left that the look's features may count with where the user decided on the
-model or the images, so that no recipe needs them."""
-
 _LOOKING_SHARE = 0.15
 """Share of the time left once the features are there, after which nothing further is looked for in
 the data."""
@@ -106,15 +102,17 @@ def run_project(
     with started(options, listener=listener) as project:
         problem = project.problem()
         project.check_images()
+        bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
+        bench.pins = read_pins(project.folder)
+        first = first_of(bench, options, budget)
         look_and_note(
             project,
             problem.split,
-            left_s=_features_share(options) * budget.left_s,
+            like=first.plan.recipe,
+            left_s=budget.left_s,
             deadline=lambda: time.monotonic() + _LOOKING_SHARE * budget.left_s,
         )
-        bench = ProjectBench(project, problem, lambda: budget.left_s, budget.deadline)
-        bench.pins = read_pins(project.folder)
-        baseline = make_baseline(bench, options, budget)
+        baseline = make_baseline(bench, first, options, budget)
         reference = standing(bench, led_to(project, baseline.run))
         if reference.run != baseline.run:  # which has had its time
             reference = gone_on(bench, reference)
@@ -122,11 +120,6 @@ def run_project(
         return close_project(
             project, problem, bench, loop, spent_s=lambda: budget.spent_s, lang=lang
         )
-
-
-def _features_share(options: Options) -> float:
-    decided = any(key.startswith(("model.", "data.")) for key in options.settings)
-    return _LOOKED_AT_SHARE if decided or options.recipe is not None else 1.0
 
 
 def improve_project(
@@ -177,21 +170,43 @@ def planned_baseline(project: Project, problem: Problem, options: Options) -> Pl
     return Plan(plan.recipe.changed(options.settings), plan.reasons)
 
 
-def make_baseline(bench: ProjectBench, options: Options, budget: Budget) -> Trial:
-    """The ladder of simple models, then the first recipe, shortened to its share of the time.
+@dataclass(frozen=True, slots=True)
+class First:
+    """With what a project begins.
 
-    A project that has begun goes on from its own, however they would be planned today: what was
-    accepted since then follows on it.
+    Args:
+        plan: The first recipe and why.
+        begun: Whether it is the one from which this project went on before.
+    """
+
+    plan: Plan
+    begun: bool
+
+
+def first_of(bench: ProjectBench, options: Options, budget: Budget) -> First:
+    """The first recipe, with images as large as there is time for.
+
+    A project that has begun goes on from its own first recipe, however it would be planned today:
+    what was accepted since then follows on it.
     """
     listener = bench.project.listener
     recipe = None if options.recipe is not None else latest(bench, "baseline")
     if recipe is not None and recipe.changed(options.settings) == recipe:
         listener(Note("This project goes on from its own first recipe."))
+        return First(Plan(recipe, ()), begun=True)
+    plan = planned_baseline(bench.project, bench.problem, options)
+    for fitted in (sized, enlarged):
+        plan = fitted(plan, options, bench.problem, seconds=budget.left_s, listener=listener)
+    return First(plan, begun=False)
+
+
+def make_baseline(bench: ProjectBench, first: First, options: Options, budget: Budget) -> Trial:
+    """The ladder of simple models, then the first recipe, shortened to its share of the time."""
+    plan, listener = first.plan, bench.project.listener
+    if first.begun:
+        recipe = plan.recipe
         _climb(bench, latest(bench, "ladder") or recipe, budget)
     else:
-        plan = planned_baseline(bench.project, bench.problem, options)
-        for fitted in (sized, enlarged):
-            plan = fitted(plan, options, bench.problem, seconds=budget.left_s, listener=listener)
         _climb(bench, plan.recipe, budget)
         plan = weighed(plan, options, bench.problem, listener=listener)
         recipe = bench.planned_baseline(plan.recipe, seconds=_BASELINE_SHARE * budget.left_s)

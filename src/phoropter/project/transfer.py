@@ -31,10 +31,10 @@ objects larger than whole images do, and enlarging makes up for that (Touvron et
 
 SMALLER_PX = (160, 128, 96, 64)
 
-LARGER_SHARE = 0.4
+_LARGER_SHARE = 0.4
 """Of the time left, that the features at the larger size may take."""
 
-MOST_SHARE = 0.6
+_MOST_SHARE = 0.6
 """Of the time left, that any features of a first recipe may take: what follows takes seconds."""
 
 
@@ -59,7 +59,7 @@ def sized(
         return plan
     larger = recipe.changed({"data.size": LARGER_PX})
     try:
-        affordable = _fits(_waiting_s(larger, problem), LARGER_SHARE * seconds)
+        affordable = _fits(_waiting_s(larger, problem), _LARGER_SHARE * seconds)
     except UsageError:  # a network that knows one size alone
         return plan
     if affordable:
@@ -68,7 +68,7 @@ def sized(
             "from enlarged ones."
         )
         return _because(reason, plan, larger, listener)
-    needed, available = _waiting_s(recipe, problem), MOST_SHARE * seconds
+    needed, available = _waiting_s(recipe, problem), _MOST_SHARE * seconds
     if _fits(needed, available):
         return plan
     least = card(frozen_trunk(recipe)).least_px
@@ -119,7 +119,7 @@ def enlarged(
     for size in ENLARGED_PX:
         change = {**on_pretrained(size=size), "train.patience": _ENLARGED_PATIENCE}
         larger = recipe.changed(change)
-        if _fits(_waiting_s(larger, problem), MOST_SHARE * seconds):
+        if _fits(_waiting_s(larger, problem), _MOST_SHARE * seconds):
             reason = (
                 f"Tiny photographs, shown at {size} px: frozen EfficientNet-Lite0 features, for "
                 "which there is time, instead of a small network from scratch."

@@ -23,7 +23,7 @@ from phoropter.models.preprocessing import preprocessing
 from phoropter.prediction.features import DeepFeatures
 from phoropter.prediction.run import outputs
 from phoropter.prediction.views import further_views
-from phoropter.training.execute import is_classic, training_data
+from phoropter.training.execute import is_classic, train_eval_rows, training_data
 from phoropter.training.gates import INITIAL_S, INITIAL_SAMPLES
 from phoropter.training.head_start import HEADS, as_frozen, starts_head
 from phoropter.training.memorising import GRADIENT_STEPS, MOST_SAMPLES
@@ -124,7 +124,8 @@ def shortened(
         needed += features_s(recipe, problem, listener=listener)
         return recipe if needed <= available else None
     least = max(least_share, min(_LEAST_EPOCHS / recipe.train.epochs, 1.0))
-    if least * least_s(recipe, problem) + _least_head_s(recipe, problem) > seconds:
+    needed = least * least_s(recipe, problem)
+    if needed > seconds or needed + _least_head_s(recipe, problem) > seconds:
         return None
     expected = estimate(recipe, problem, listener=listener)
     available = _MARGIN * seconds - expected.closing_s - _head_s(recipe, problem, listener=listener)
@@ -157,7 +158,12 @@ def features_s(
 
 
 def least_features_s(recipe: Recipe, problem: Problem, *, rows: Rows | None = None) -> float:
-    """The same without loading and decoding, for which nothing is decoded."""
+    """The same without loading and decoding, for which nothing is decoded.
+
+    0.0 where the statistics of the pixels are needed, which are known once all are.
+    """
+    if recipe.data.normalize == "data":
+        return 0.0
     lacking = _lacking(recipe, problem, rows=rows, listener=silent)
     deep, missing = max(lacking, key=lambda pair: len(pair[1]), default=(None, _NOTHING))
     if deep is None or len(missing) <= 2 * _PROBED:
@@ -214,13 +220,15 @@ def least_s(recipe: Recipe, problem: Problem) -> float:
     """Seconds below which the run will hardly end, from a forward pass of a few images.
 
     A training step is about three forward passes, and little more than one where the lower layers
-    stay as they are; one less is counted, for the bound to be one from below. So a second tells
-    that a large network will not fit, where timing its training steps would take longer than is
-    left. After each pass validation samples and as many training samples are answered.
+    stay as they are; one less is counted, for the bound to be one from below. After each pass the
+    validation samples and some of the training samples are answered. So a second tells that a large
+    network will not fit, where timing its training steps would take longer than is left.
     """
-    train = len(problem.rows("train"))
-    answered = (1 if recipe.train.frozen else 2) * train + _judged(problem)
-    return answered / train * forward_s(recipe, problem) * recipe.train.epochs
+    learnt = learnt_from(recipe, problem)
+    answered = len(problem.rows("val")) + len(train_eval_rows(recipe, learnt))
+    answered += (1 if recipe.train.frozen else 2) * len(learnt.rows("train"))
+    each_s = forward_s(recipe, problem) / len(problem.rows("train"))
+    return answered * each_s * recipe.train.epochs
 
 
 def forward_s(recipe: Recipe, problem: Problem) -> float:
@@ -244,15 +252,11 @@ def views_s(recipe: Recipe, problem: Problem) -> float:
     if recipe.predict.tta == 1 or trunk in {"", "pixels"}:
         return 0.0
     whole = recipe.changed({"model.name": trunk, "model.transfer": "finetune"})
-    asked = len(problem.rows("test")) + _judged(problem)
-    each = forward_s(whole, problem) / len(problem.rows("train"))
+    train = len(problem.rows("train"))
+    asked = len(problem.rows("test")) + len(problem.rows("val"))
+    asked += min(train, max(len(problem.rows("val")), LEAST_TRAIN_EVAL_ROWS))
+    each = forward_s(whole, problem) / train
     return (recipe.predict.tta - 1) * asked * each
-
-
-def _judged(problem: Problem) -> int:
-    """Samples that are answered after each pass."""
-    train, val = len(problem.rows("train")), len(problem.rows("val"))
-    return val + min(train, max(val, LEAST_TRAIN_EVAL_ROWS))
 
 
 def expected_s(recipe: Recipe, problem: Problem, *, listener: Listener) -> float:

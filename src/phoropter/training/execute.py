@@ -282,7 +282,7 @@ def training_data(recipe: Recipe, problem: Problem, source: Source) -> TrainingD
         targets=targets,
         train_rows=problem.rows("train"),
         val_rows=problem.rows("val"),
-        train_eval_rows=_train_eval_rows(recipe, problem),
+        train_eval_rows=train_eval_rows(recipe, problem),
         metric=_output_metric(problem, targets),
         normalization=source.normalization,
         augment=(
@@ -294,7 +294,7 @@ def training_data(recipe: Recipe, problem: Problem, source: Source) -> TrainingD
     )
 
 
-def _train_eval_rows(recipe: Recipe, problem: Problem) -> Rows:
+def train_eval_rows(recipe: Recipe, problem: Problem) -> Rows:
     """The fixed part of the training rows that is measured after every pass."""
     images = problem.dataset.modality != "table" and not frozen_trunk(recipe)
     return sample_train_eval_rows(
@@ -328,7 +328,7 @@ def _write_predictions(carried: Carried, learner: nn.Module) -> None:
 
     val = fit_and_apply(spoken(problem.rows("val")), recipe, problem, folder=folder)
     write_predictions(folder / "predictions.parquet", val)
-    train = applied(spoken(_train_eval_rows(recipe, problem)), folder)
+    train = applied(spoken(train_eval_rows(recipe, problem)), folder)
     write_predictions(folder / "train_predictions.parquet", train)
 
 
