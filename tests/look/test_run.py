@@ -90,16 +90,16 @@ def test_describing_the_pictures_counts_until_they_are_described(evidence_of, di
 
     def slow(dataset, rows):
         asked.append(len(rows))
-        time.sleep(0.01 * len(rows))
+        time.sleep(0.05 * len(rows))
         return np.eye(224, dtype=np.float32)[rows % 224]
 
     slow.name = "slow"
     evidence = evidence_of(digits[0][:2000], digits[1][:2000], features=slow)
     count = len(evidence.dataset)
     needed_s = module._describing_s(evidence)
-    assert 0.005 * count < needed_s < 0.1 * count
+    assert 0.04 * count < needed_s < 0.5 * count
     assert sum(asked) <= 64
-    late = time.monotonic() + 5.0
+    late = time.monotonic() + 60
 
     def left_out():
         return [n for n in module._DEAR if module._ends_after(late, n, evidence, lambda: needed_s)]
