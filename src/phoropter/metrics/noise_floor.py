@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 _LOG_TEMPERATURES = np.linspace(-2.0, 2.0, 21)
 _FLOORS = np.concatenate([[0.0], np.geomspace(1e-4, 0.95, 60)])
-_FINE = 15
-"""Temperatures, and four times as many floors, of a second grid about what the first one leaves
-open: an interval that ends at points of the first would be too short, by half for many sure
+_FINE = 8
+_FINE_FLOORS = 60
+"""A second grid has so many temperatures for one of the first, and floors in all, about what that
+leaves open: an interval that ends at points of the first would be too short, by half for many sure
 labels."""
 
 _INTERVAL = 1.920729
@@ -110,7 +111,7 @@ def _fine(
     first, last = int(near[0]) - 1, int(near[-1]) + 1
     while True:
         first, last = max(first, 0), min(last, len(_FLOORS) - 1)
-        floors = np.linspace(_FLOORS[first], _FLOORS[last], 4 * _FINE)
+        floors = np.linspace(_FLOORS[first], _FLOORS[last], _FINE_FLOORS)
         temperatures = _about(coarse[:, first : last + 1])
         surface = _surface(given, temperatures, floors)
         profile = _peaks(surface)
@@ -154,7 +155,8 @@ def _about(coarse: NDArray[np.float64]) -> NDArray[np.float64]:
     """Finer log temperatures from a step before the best of all floors to a step after them."""
     best = coarse.argmax(axis=0)
     first, last = max(int(best.min()) - 1, 0), min(int(best.max()) + 1, len(coarse) - 1)
-    return np.linspace(_LOG_TEMPERATURES[first], _LOG_TEMPERATURES[last], _FINE)
+    count = _FINE * (last - first) + 1
+    return np.linspace(_LOG_TEMPERATURES[first], _LOG_TEMPERATURES[last], count)
 
 
 def _crossings(floors: NDArray[np.float64], profile: NDArray[np.float64]) -> tuple[float, float]:
