@@ -116,7 +116,7 @@ def _terms(
     own: Counter[str], others: Counter[str], shares: Mapping[str, float]
 ) -> tuple[Term, ...]:
     words = [word for word, uses in own.items() if uses >= FEWEST_USES]
-    if not words or not others:
+    if not words or not others or len(shares) < 2:  # one word tells no class from another
         return ()
     prior = PRIOR_WORDS * np.array([shares[word] for word in words])
     uses = np.array([own[word] for word in words]) + prior
