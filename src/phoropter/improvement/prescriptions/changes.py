@@ -7,14 +7,12 @@ from typing import Any
 
 from phoropter.core.recipe import Recipe
 from phoropter.core.records import Prescription
-from phoropter.core.references import is_reference
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.improvement.prescriptions.batch import matching_rate
 from phoropter.improvement.prescriptions.making import (
     is_frozen,
     is_small_net,
     prescription,
-    rounded,
     sees_images,
 )
 from phoropter.improvement.prescriptions.priors import PRIORS
@@ -294,63 +292,6 @@ def larger_images(evidence: RunEvidence) -> Iterator[Prescription]:
         {"data.size": size},
         f"Show the network more detail: {size} px instead of {recipe.data.size} px.",
         cost=(size / recipe.data.size) ** 2,
-    )
-
-
-def smoother_labels(evidence: RunEvidence) -> Iterator[Prescription]:
-    """Label smoothing 0.1; a loss of the user's own does not know of it."""
-    train = evidence.recipe.train
-    if evidence.summary.schema.kind != "classes" or train.label_smoothing >= 0.1:
-        return
-    if is_reference(train.loss):
-        return
-    yield prescription(
-        evidence,
-        "smooth-labels",
-        {"train.label_smoothing": 0.1},
-        "Smooth the labels: a tenth of the mass goes to all classes.",
-    )
-
-
-def more_weight_decay(evidence: RunEvidence) -> Iterator[Prescription]:
-    """Three times the weight decay."""
-    old = evidence.recipe.train.weight_decay
-    new = rounded(old * 3) if old > 0 else 0.01
-    if new > 1.0:
-        return
-    yield prescription(
-        evidence,
-        "weight-decay",
-        {"train.weight_decay": new},
-        f"Pull the weights harder to zero: weight decay {new:g} instead of {old:g}.",
-    )
-
-
-def more_dropout(evidence: RunEvidence) -> Iterator[Prescription]:
-    """Dropout up by 0.2, to 0.5 at most."""
-    old = evidence.recipe.model.dropout
-    new = rounded(min(old + 0.2, 0.5))
-    if new <= old:
-        return
-    yield prescription(
-        evidence, "dropout", {"model.dropout": new}, f"Dropout {new:g} instead of {old:g}."
-    )
-
-
-def averaged_weights(evidence: RunEvidence) -> Iterator[Prescription]:
-    """A moving average of the weights over about a tenth of the run."""
-    steps = evidence.summary.steps
-    if evidence.recipe.train.ema is not None or steps < 100:
-        return
-    decay = (
-        rounded(1 - max(10 / steps, 1e-3)) if steps < 1000 else 0.99 if steps < 10_000 else 0.999
-    )
-    yield prescription(
-        evidence,
-        "ema",
-        {"train.ema": decay},
-        f"Keep a moving average of the weights (decay {decay:g}).",
-        cost=1.1,
     )
 
 

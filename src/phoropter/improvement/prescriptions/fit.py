@@ -8,7 +8,7 @@ from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.falling import FIRST_STEPS
 from phoropter.diagnosis.norms import usual_rates
-from phoropter.improvement.prescriptions import changes, depth
+from phoropter.improvement.prescriptions import changes, depth, restraints
 from phoropter.improvement.prescriptions.making import (
     advice,
     is_classic,
@@ -70,9 +70,9 @@ def overfit(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     yield from changes.mixed_samples(evidence)
     yield from changes.pretrained_trunk(evidence)
     yield from changes.fine_tune(evidence)
-    yield from changes.smoother_labels(evidence)
-    yield from changes.more_weight_decay(evidence)
-    yield from changes.more_dropout(evidence)
+    yield from restraints.smoother_labels(evidence)
+    yield from restraints.more_weight_decay(evidence)
+    yield from restraints.more_dropout(evidence)
     yield from changes.smaller(evidence)
     yield from changes.more_data(evidence)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.improvement.prescriptions import changes
+from phoropter.improvement.prescriptions import changes, restraints
 from phoropter.improvement.prescriptions.answers import fitting_answers
 from phoropter.improvement.prescriptions.making import is_classic
 from phoropter.improvement.prescriptions.prescribe import sensible
@@ -39,8 +39,8 @@ def _candidates(evidence: RunEvidence) -> Iterator[Prescription]:
     yield from changes.larger_images(evidence)
     yield from changes.wider(evidence)
     yield from changes.mixed_samples(evidence)
-    yield from changes.averaged_weights(evidence)
+    yield from restraints.averaged_weights(evidence)
     yield from changes.mirrored_views(evidence)
-    yield from changes.smoother_labels(evidence)
-    yield from changes.more_weight_decay(evidence)
+    yield from restraints.smoother_labels(evidence)
+    yield from restraints.more_weight_decay(evidence)
     yield from changes.longer(evidence)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.improvement.prescriptions import changes
+from phoropter.improvement.prescriptions import changes, restraints
 from phoropter.improvement.prescriptions.making import advice
 
 
@@ -19,7 +19,7 @@ def noise(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
         "al. 2021).",
         cost=0.0,
     )
-    yield from changes.smoother_labels(evidence)
+    yield from restraints.smoother_labels(evidence)
     yield from changes.mixed_samples(evidence)
-    yield from changes.more_weight_decay(evidence)
-    yield from changes.more_dropout(evidence)
+    yield from restraints.more_weight_decay(evidence)
+    yield from restraints.more_dropout(evidence)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.improvement.prescriptions import answers, changes
+from phoropter.improvement.prescriptions import answers, changes, restraints
 from phoropter.improvement.prescriptions.making import advice, prescription
 
 
@@ -27,10 +27,10 @@ def miscalibrated(finding: Finding, evidence: RunEvidence) -> Iterator[Prescript
 
 def _other_targets(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     if float(finding.evidence.get("overconfidence", 0.0)) > 0:
-        yield from changes.smoother_labels(evidence)
+        yield from restraints.smoother_labels(evidence)
         yield from changes.mixed_samples(evidence)
         yield from changes.more_augmentation(evidence)
-        yield from changes.more_weight_decay(evidence)
+        yield from restraints.more_weight_decay(evidence)
     else:
         yield from _harder(evidence)
         yield from changes.longer(evidence)

@@ -10,9 +10,10 @@ from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
 from phoropter.diagnosis.norms import usual_rates
 from phoropter.diagnosis.signals import curve
-from phoropter.improvement.prescriptions.changes import averaged_weights, longer
+from phoropter.improvement.prescriptions.changes import longer
 from phoropter.improvement.prescriptions.depth import passing
 from phoropter.improvement.prescriptions.making import is_small_net, prescription, rounded
+from phoropter.improvement.prescriptions.restraints import averaged_weights
 
 MIN_WARMUP = 0.1
 LARGEST_LR = 10.0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from phoropter.core.recipe import difference
 from phoropter.core.records import Finding, Prescription
 from phoropter.diagnosis.evidence import RunEvidence
-from phoropter.improvement.prescriptions import changes
+from phoropter.improvement.prescriptions import changes, restraints
 from phoropter.improvement.prescriptions.making import advice, is_frozen
 
 
@@ -34,7 +34,7 @@ def classic(finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
 
 def seeds(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     """Average over steps, and over seeds before anything is claimed."""
-    yield from changes.averaged_weights(evidence)
+    yield from restraints.averaged_weights(evidence)
     yield advice(
         "Compare recipes over several seeds each, not by single runs.",
         why="Seeds alone move results by this much (Bouthillier et al. 2021; Playbook P21, P22).",
