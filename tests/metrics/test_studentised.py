@@ -115,6 +115,36 @@ def test_odd_errors_have_an_end(errors, from_values):
         assert 0 <= low < named(name)(table) < high < math.inf
 
 
+@pytest.mark.parametrize("size", [100.0, 1e4, 1e8])
+@pytest.mark.parametrize("count", [30, 300])
+def test_a_gross_error_may_come_as_often_as_one_that_was_seen_once(size, count, from_values):
+    """Then all of the mean is this error's: five and a half times as much of it at most."""
+    errors = np.random.default_rng(0).normal(size=count)
+    errors[0] = size
+    truth = np.arange(float(count))[:, None]
+    table = from_values(truth, truth + errors[:, None])
+    for name, power in (("mse", 1.0), ("rmse", 0.5)):
+        value = named(name)(table)
+        low, high = interval(named(name), table)
+        most = stats.chi2.ppf(0.975, 4) / 2  # events where one was counted (Garwood 1936)
+        assert low < value < high <= value * most**power * 1.001
+    for name in ("mae", "r2"):
+        low, high = interval(named(name), table)
+        value = named(name)(table)
+        assert low < value < high
+        assert max(high - value, value - low) < 6 * (abs(value) + 1)
+
+
+def test_one_well_met_sample_far_from_all_others_may_be_missing(from_values):
+    """R2 is all this sample's: without it, it would be that of the others."""
+    truth = np.random.default_rng(0).normal(size=(100, 1))
+    truth[0] = 1000.0
+    values = truth + np.random.default_rng(1).normal(size=(100, 1))
+    low, high = interval(named("r2"), from_values(truth, values))
+    others = named("r2")(from_values(truth[1:], values[1:]))
+    assert others < low < named("r2")(from_values(truth, values)) <= high <= 1
+
+
 def test_a_difference_turned_over_is_the_other_difference(regressor):
     a, b = regressor(100, seed=1), regressor(100, seed=2)
     b = replace(b, truth=a.truth)

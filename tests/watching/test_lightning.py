@@ -151,6 +151,35 @@ def test_the_metric_is_called_what_it_was_logged_as(tmp_path):
     assert watched.history[-1].val_metric < watched.history[1].val_metric
 
 
+class SeveralLabels(Module):
+    """Whole numbers, several a sample, which are no classes; or answers that are no tensors."""
+
+    answered = staticmethod(
+        lambda outputs: {"predictions": outputs, "targets": (outputs > 0).long()}
+    )
+
+    def validation_step(self, batch, _index):
+        outputs = self.network(batch[0])
+        self.log("val_loss", functional.cross_entropy(outputs, batch[1]))
+        return self.answered(outputs)
+
+
+class Uneven(SeveralLabels):
+    answered = staticmethod(
+        lambda outputs: {"predictions": outputs.reshape(-1)[: len(outputs)].tolist(), "targets": 1}
+    )
+
+
+@pytest.mark.parametrize("kind", [SeveralLabels, Uneven])
+def test_answers_of_another_kind_end_no_training(tmp_path, kind):
+    with pytest.warns(UserWarning, match="phoropter keeps no predictions"):
+        fitted(tmp_path, kind=kind)
+    watched = read_watched(tmp_path)
+    assert watched.predictions is None
+    assert [row.step for row in watched.history] == [0, 20, 40, 60]
+    assert all(row.val_loss is not None for row in watched.history[1:])
+
+
 @dataclass
 class Batch:
     x: torch.Tensor

@@ -22,6 +22,11 @@ errs by much, the other mostly does too. There the pivots' sizes are taken, what
 (Hall, "On symmetric bootstrap confidence intervals", JRSS B 50, 1988), so that the interval of
 b - a is that of a - b turned over.
 
+Where one sample makes up nearly all of the spread (a gross error among small ones), pivots say
+nothing: three quarters of the resamples lack it. How far from its best the value may be is then a
+question of how often such a sample comes: seen once, .025 to 5.57 times (Garwood, "Fiducial limits
+for the Poisson distribution", Biometrika 28, 1936).
+
 The standard error is that of the infinitesimal jackknife: the metric's derivative by the weight of
 each sample (Efron, "The jackknife, the bootstrap and other resampling plans", 1982, ch. 6).
 """
@@ -49,6 +54,10 @@ MANY = 500
 LEAST_DIFFERENT = 10
 NO_SPREAD = 1e-12  # of the value: what rounding leaves where all samples contribute alike
 LEAST_DRAWN = 25  # fewer are too few for a standard error
+DOMINANT = 0.9
+"""Of the variance: more of it by one sample alone, and its count tells how far the value may go."""
+COUNTS_OF_ONE = (0.0253, 5.572)
+"""The 95 % interval of a Poisson mean where one was counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +121,20 @@ class Studentised:
         else:
             upper, lower = np.quantile(defined, [(1 + LEVEL) / 2, (1 - LEVEL) / 2])
         ends = [self._unscaled(value, center - spread * float(q)) for q in (upper, lower)]
+        if not math.isnan(self.bound):
+            ends[1] = self._within_counts(ends[1])
         return min(*ends, value), max(*ends, value)
+
+    def _within_counts(self, far: float) -> float:
+        """The end far from the bound, no farther than counts of a sample that rules it allow."""
+        shares = self.contributions(np.ones((1, self.samples)))[0] ** 2
+        ruling = int(shares.argmax())
+        if shares[ruling] <= DOMINANT * shares.sum():
+            return far
+        counts = np.ones((2, self.samples))
+        counts[:, ruling] = COUNTS_OF_ONE
+        limit = float(np.abs(self.weighted(counts) - self.bound).max())
+        return self.bound + math.copysign(min(abs(far - self.bound), limit), far - self.bound)
 
     def _scaled(self, weights: Floats) -> tuple[Floats, Floats]:
         """The statistic and its standard error on the scale where they are compared, (b,) each."""

@@ -118,7 +118,7 @@ class Hearing:
         """A forward pass begins; to be called where it is not the network that is called.
 
         Args:
-            inputs: What goes in; the first tensor's length is the batch size.
+            inputs: What goes in; `_rows_of` says which tensor's length is the batch size.
             inside: Whether the network has been called already.
         """
         inputs = tuple(inputs)
@@ -130,7 +130,7 @@ class Hearing:
             return
         first = next((x for x in inputs if isinstance(x, Tensor) and x.ndim), None)
         if first is not None and self.position == 0:
-            self.batch_size = len(first)
+            self.batch_size = _rows_of(inputs)
             self.size = int(first.shape[-1]) if first.ndim == 4 else None
 
     @property
@@ -174,6 +174,23 @@ class Hearing:
         if not real or len({x.device for x in held}) > 1:
             self._signals = None
         return self._signals
+
+
+def _rows_of(inputs: Iterable[Any]) -> int:
+    """How many samples a batch has: the length of its first tensor.
+
+    Where that holds whole numbers in a row and a shorter such row follows, they are the tokens of
+    all samples and the places where samples begin (`nn.EmbeddingBag`).
+
+    >>> _rows_of([torch.zeros(8, 3), torch.zeros(8)])
+    8
+    >>> _rows_of([torch.tensor([5, 1, 1, 7, 2]), torch.tensor([0, 3])])
+    2
+    """
+    rows = [x for x in inputs if isinstance(x, Tensor) and x.ndim][:2]
+    if any(x.ndim > 1 or x.is_floating_point() for x in rows):
+        return len(rows[0])
+    return min(map(len, rows))
 
 
 def deafness(optimizers: Iterable[object]) -> str:

@@ -59,7 +59,7 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         self._folder, self._classes, self._metric = folder, classes, metric
         self._recording: Recording | None = None
         self._logged = metric
-        self._answers: list[tuple[Tensor, Tensor]] = []
+        self._answers: list[tuple[Any, ...]] = []
         self._validated = False
 
     @override
@@ -105,8 +105,8 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         """What was answered, if the module says so."""
         told = isinstance(outputs, Mapping) and {"predictions", "targets"} <= outputs.keys()
         if self._recording is not None and told:
-            pair = (outputs["predictions"], outputs["targets"])
-            self._answers.append((pair[0].detach(), pair[1].detach()))
+            said = (outputs["predictions"], outputs["targets"])
+            self._answers.append(tuple(x.detach() if isinstance(x, Tensor) else x for x in said))
 
     @override
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
@@ -129,11 +129,7 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         if self._recording is not None:
             logged = trainer.callback_metrics if self._validated else {}
             numbers = {name: float(value) for name, value in logged.items()}
-            self._recording.epoch(
-                val_loss=numbers.get("val_loss"),
-                val_metric=self._metric_of(numbers),
-                **together(self._answers),
-            )
+            self._end_pass(val_loss=numbers.get("val_loss"), val_metric=self._metric_of(numbers))
             self._answers, self._validated = [], False
 
     @override
@@ -145,6 +141,19 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """What was recorded stays."""
         self._close()
+
+    def _end_pass(self, **numbers: float | None) -> None:
+        """The numbers of a pass, and the answers where they are of a kind that is known.
+
+        Others, such as several labels a sample, must not end a training that runs well.
+        """
+        recording = self._recording
+        assert recording is not None
+        try:
+            recording.epoch(**numbers, **together(self._answers))
+        except UsageError as error:
+            warnings.warn(f"phoropter keeps no predictions: {error}", stacklevel=2)
+            recording.epoch(**numbers)
 
     def _begin(self, batch: Any) -> None:
         if self._recording is not None:

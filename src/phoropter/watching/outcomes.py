@@ -63,11 +63,22 @@ def as_predictions(predictions: Any, targets: Any, classes: Sequence[str]) -> Pr
     return ValuePredictions(ids, true, values, tuple(f"value {n}" for n in range(true.shape[1])))
 
 
-def together(answers: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
-    """Predictions and targets of batches as `Recording.epoch` takes them; none of no batches."""
+def together(answers: Sequence[tuple[Any, ...]]) -> dict[str, Tensor]:
+    """Predictions and targets of batches as `Recording.epoch` takes them; none of no batches.
+
+    Raises:
+        UsageError: If they are no tensors whose rows are those of samples.
+    """
     if not answers:
         return {}
     predictions, targets = zip(*answers, strict=True)
+    for parts in (predictions, targets):
+        tensors = all(isinstance(part, Tensor) and part.ndim for part in parts)
+        if not tensors or len({part.shape[1:] for part in parts}) > 1:
+            raise UsageError(
+                "predictions and targets are no tensors of one row a sample, alike in all batches.",
+                hint="Return logits (n, k) and numbers of classes (n,), or values.",
+            )
     return {"predictions": torch.cat(predictions), "targets": torch.cat(targets)}
 
 
