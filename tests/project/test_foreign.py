@@ -54,7 +54,10 @@ def test_the_command_line_names_the_fault_first_and_then_what_it_cannot_judge(tm
     assert "optimizer.zero_grad()" in out
     assert "not judged: cannot-overfit-batch" in out
 
-    assert main(["diagnose", str(tmp_path / "run"), "--json"]) == 0
+    assert '<html lang="en">' in (tmp_path / "run" / "curves.html").read_text("utf-8")
+
+    assert main(["diagnose", str(tmp_path / "run"), "--json", "--lang", "ko"]) == 0
+    assert '<html lang="ko">' in (tmp_path / "run" / "curves.html").read_text("utf-8")
     said = json.loads(capsys.readouterr().out)
     assert said["findings"][0]["code"] == "stale-gradient"
     assert said["findings"][0]["prescriptions"][0]["change"] == {}

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from phoropter.cli import render
 from phoropter.cli.console import listening
-from phoropter.cli.options import ProjectOption, Speech
+from phoropter.cli.options import Curves, OptionalRun, ProjectOption, Speech
 from phoropter.cli.output import show
 from phoropter.core.errors import UsageError
 
-OptionalRun = Annotated[
-    str | None,
-    typer.Argument(metavar="[RUN]", help="Folder of a run or watched loop, or a run's identifier."),
-]
-Curves = Annotated[
-    Path | None,
-    typer.Option(
-        "--curves",
-        metavar="FILE",
-        help="Curves instead: CSV (epoch,train_loss,val_loss,...), TensorBoard's, Keras' JSON.",
-    ),
-]
 Human = Annotated[
     str | None,
     typer.Option("--human", metavar="ERROR", help="How often people err: 0.02, or 3/150."),
@@ -53,6 +40,12 @@ def diagnose(
 
     with listening(quiet=speech.quiet or not collect) as listener:
         result = api.diagnose(
-            run, project=project, curves=curves, human=human, collect=collect, listener=listener
+            run,
+            project=project,
+            curves=curves,
+            human=human,
+            collect=collect,
+            lang=speech.lang,
+            listener=listener,
         )
     show(result, speech, render.diagnosis)

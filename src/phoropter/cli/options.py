@@ -31,6 +31,18 @@ Run = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run's folder, or the beginning of its identifier."),
 ]
+OptionalRun = Annotated[
+    str | None,
+    typer.Argument(metavar="[RUN]", help="Folder of a run or watched loop, or a run's identifier."),
+]
+Curves = Annotated[
+    Path | None,
+    typer.Option(
+        "--curves",
+        metavar="FILE",
+        help="Curves instead: CSV (epoch,train_loss,val_loss,...), TensorBoard's, Keras' JSON.",
+    ),
+]
 ProjectArgument = Annotated[
     Path, typer.Argument(metavar="PROJECT", help="A project's folder (NAME.phoropter).")
 ]

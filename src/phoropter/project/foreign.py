@@ -30,7 +30,7 @@ def diagnose_curves(curves: Path | Mapping[str, Sequence[float]]) -> DiagnoseRes
     return _of_others(name, evidence, prescribed(evidence))
 
 
-def diagnose_watched(folder: Path) -> DiagnoseResult:
+def diagnose_watched(folder: Path, *, lang: str) -> DiagnoseResult:
     """The findings of a watched loop, so far or at its end; its curves are drawn beside it."""
     watched = read_watched(folder)
     evidence = evidence_of_watched(watched)
@@ -44,6 +44,7 @@ def diagnose_watched(folder: Path) -> DiagnoseResult:
             found,
             metric=watched.facts.metric or "val_metric",
             best_epoch=evidence.summary.best_epoch,
+            lang=lang,
         )
     return _of_others(folder.name, evidence, found)
 

@@ -50,6 +50,7 @@ def diagnose(
     curves: Place | Mapping[str, Sequence[float]] | None = None,
     human: str | None = None,
     collect: bool = False,
+    lang: str = "en",
     listener: Listener = silent,
 ) -> DiagnoseResult:
     """The findings of a run, of a watched loop's folder, or of learning curves, with prescriptions.
@@ -58,7 +59,8 @@ def diagnose(
     history, or the Hugging Face Trainer's `trainer_state.json`.
 
     `human` is how often people err ("0.02", "3/150"); `collect` trains on parts of the data first,
-    to tell what more data would bring. Both are for runs of a project.
+    to tell what more data would bring. Both are for runs of a project. `lang` ("en", "ko") is that
+    of the page of curves that is written beside a watched loop.
 
     Raises:
         PhoropterError: If there is no such run or file.
@@ -72,7 +74,7 @@ def diagnose(
         return diagnose_curves(curves if isinstance(curves, Mapping) else Path(curves))
     if run and is_watched(Path(run)):
         _check_foreign(f"The watched loop {str(run)!r}", human=human, collect=collect)
-        return diagnose_watched(Path(run))
+        return diagnose_watched(Path(run), lang=lang)
     return diagnose_run(run or "", project, human=human, collect=collect, listener=listener)
 
 
