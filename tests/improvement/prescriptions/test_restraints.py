@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from phoropter.core.records import Finding
@@ -5,7 +7,7 @@ from phoropter.improvement.prescriptions.ideas import ideas
 from phoropter.improvement.prescriptions.making import remaining_error
 from phoropter.improvement.prescriptions.prescribe import prescribe
 from phoropter.improvement.prescriptions.priors import PRIORS
-from phoropter.improvement.prescriptions.restraints import OF_A_HEAD
+from phoropter.improvement.prescriptions.restraints import OF_A_HEAD, of_a_head
 
 RESTRAINTS = ("train.label_smoothing", "train.weight_decay", "model.dropout", "train.ema")
 TRAINED = {"model.transfer": "finetune"}
@@ -35,6 +37,21 @@ def test_next_to_nothing_is_expected_of_restraints_of_a_head_on_frozen_features(
                 "train.ema": PRIORS["ema"].share if usual else OF_A_HEAD,
             }
         )
+
+
+@pytest.mark.parametrize("code", ["label-noise", "miscalibrated"])
+def test_as_a_cure_of_what_was_found_it_is_believed_as_ever(evidence, code):
+    run = evidence({"predict.calibration": "temperature"})
+    found = prescribe(Finding(code, "warning", 0.9, "", {"overconfidence": 0.1}), run)
+    smoothed = restraints(found, run)["train.label_smoothing"]
+    assert smoothed == pytest.approx(PRIORS["smooth-labels"].share)
+
+
+def test_nothing_was_measured_of_probabilities_and_values(evidence):
+    assert of_a_head(evidence()) == OF_A_HEAD
+    assert of_a_head(replace(evidence(), metric="log_loss")) is None
+    assert of_a_head(evidence(values=True)) is None
+    assert of_a_head(evidence(run="")) is None
 
 
 def test_mirrored_views_come_before_restraints_of_a_head(evidence):

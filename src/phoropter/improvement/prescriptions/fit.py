@@ -70,9 +70,10 @@ def overfit(_finding: Finding, evidence: RunEvidence) -> Iterator[Prescription]:
     yield from changes.mixed_samples(evidence)
     yield from changes.pretrained_trunk(evidence)
     yield from changes.fine_tune(evidence)
-    yield from restraints.smoother_labels(evidence)
-    yield from restraints.more_weight_decay(evidence)
-    yield from restraints.more_dropout(evidence)
+    share = restraints.of_a_head(evidence)
+    yield from restraints.smoother_labels(evidence, share=share)
+    yield from restraints.more_weight_decay(evidence, share=share)
+    yield from restraints.more_dropout(evidence, share=share)
     yield from changes.smaller(evidence)
     yield from changes.more_data(evidence)
 

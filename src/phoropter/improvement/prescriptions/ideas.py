@@ -32,6 +32,7 @@ def ideas(evidence: RunEvidence) -> tuple[Finding, ...]:
 
 
 def _candidates(evidence: RunEvidence) -> Iterator[Prescription]:
+    share = restraints.of_a_head(evidence)
     yield from fitting_answers(evidence)
     yield from changes.fine_tune(evidence)
     yield from changes.pretrained_trunk(evidence)
@@ -39,8 +40,8 @@ def _candidates(evidence: RunEvidence) -> Iterator[Prescription]:
     yield from changes.larger_images(evidence)
     yield from changes.wider(evidence)
     yield from changes.mixed_samples(evidence)
-    yield from restraints.averaged_weights(evidence)
+    yield from restraints.averaged_weights(evidence, share=share)
     yield from changes.mirrored_views(evidence)
-    yield from restraints.smoother_labels(evidence)
-    yield from restraints.more_weight_decay(evidence)
+    yield from restraints.smoother_labels(evidence, share=share)
+    yield from restraints.more_weight_decay(evidence, share=share)
     yield from changes.longer(evidence)
