@@ -115,18 +115,25 @@ def test_odd_errors_have_an_end(errors, from_values):
         assert 0 <= low < named(name)(table) < high < math.inf
 
 
-@pytest.mark.parametrize("size", [100.0, 1e4, 1e8])
-@pytest.mark.parametrize("count", [30, 300])
-def test_a_gross_error_may_come_as_often_as_one_that_was_seen_once(size, count, from_values):
-    """Then all of the mean is this error's: five and a half times as much of it at most."""
-    errors = np.random.default_rng(0).normal(size=count)
-    errors[0] = size
+def gross(from_values, *, size, count, seen=1, others=1.0):
+    """Predictions of which one or a few miss by far."""
+    errors = others * np.random.default_rng(0).normal(size=count)
+    errors[:seen] = size
     truth = np.arange(float(count))[:, None]
-    table = from_values(truth, truth + errors[:, None])
+    return from_values(truth, truth + errors[:, None])
+
+
+@pytest.mark.parametrize("size", [100.0, 1e4, 1e8, 1e38])
+@pytest.mark.parametrize(("count", "seen"), [(8, 1), (30, 1), (300, 1), (100, 2), (100, 3)])
+def test_gross_errors_may_come_as_often_as_some_that_were_seen_so_often(
+    size, count, seen, from_values
+):
+    """Then all of the mean is these errors': of one, five and a half times as much at most."""
+    table = gross(from_values, size=size, count=count, seen=seen)
     for name, power in (("mse", 1.0), ("rmse", 0.5)):
         value = named(name)(table)
         low, high = interval(named(name), table)
-        most = stats.chi2.ppf(0.975, 4) / 2  # events where one was counted (Garwood 1936)
+        most = stats.chi2.ppf(0.975, 2 * seen + 2) / 2 / seen  # Garwood 1936
         assert low < value < high <= value * most**power * 1.001
     for name in ("mae", "r2"):
         low, high = interval(named(name), table)
@@ -135,14 +142,25 @@ def test_a_gross_error_may_come_as_often_as_one_that_was_seen_once(size, count, 
         assert max(high - value, value - low) < 6 * (abs(value) + 1)
 
 
-def test_one_well_met_sample_far_from_all_others_may_be_missing(from_values):
-    """R2 is all this sample's: without it, it would be that of the others."""
+def test_a_gross_error_among_none_is_judged_by_its_count_alone(from_values):
+    """Most resamples have no error at all, and so nothing to be divided by."""
+    low, high = interval(named("mse"), gross(from_values, size=10.0, count=100, others=0.0))
+    seldom, often = stats.chi2.ppf([0.025, 0.975], [2, 4]) / 2
+    assert low == pytest.approx(100 * seldom / (99 + seldom))
+    assert high == pytest.approx(100 * often / (99 + often))
+
+
+def test_a_sample_far_from_all_others_may_also_have_come_too_often(from_values):
     truth = np.random.default_rng(0).normal(size=(100, 1))
-    truth[0] = 1000.0
-    values = truth + np.random.default_rng(1).normal(size=(100, 1))
-    low, high = interval(named("r2"), from_values(truth, values))
-    others = named("r2")(from_values(truth[1:], values[1:]))
-    assert others < low < named("r2")(from_values(truth, values)) <= high <= 1
+    truth[0] = 1000.0  # and is met: R2 is all its own
+    table = from_values(truth, truth + np.random.default_rng(1).normal(size=(100, 1)))
+    low, high = interval(named("r2"), table)
+    assert 0 < low < named("r2")(table) < high <= 1
+
+
+def test_of_many_gross_errors_resamples_tell(from_values):
+    table = gross(from_values, size=10.0, count=100, seen=12)
+    assert of_metric(named("rmse"), table)._counted() is None
 
 
 def test_a_difference_turned_over_is_the_other_difference(regressor):

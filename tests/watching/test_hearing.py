@@ -44,6 +44,7 @@ def test_sparse_gradients_are_not_measured(tmp_path, clear):
 
     watched = read_watched(tmp_path)
     assert [(row.epoch, row.step) for row in watched.history] == [(0, 0), (1, 13), (2, 25)]
+    assert watched.recipe.train.batch_size == 16
     assert watched.signals == ()
     assert {row.grad_norm for row in watched.history} == {None}
     gates = {gate.name: gate.passed for gate in watched.gates}

@@ -36,7 +36,8 @@ class MetricFunction:
         greater_is_better: Direction.
         range: Least and greatest possible value.
         prepare: Takes predictions without unknown truth, does what is to be done once (sorting,
-            counting), and returns a function from weights (b, n), float64 counts, to values (b,).
+            counting), and returns a function from weights (b, n), float64, to values (b,). They are
+            counts; with `contributions`, they may also be broken.
         needs_probabilities: Whether it reads more than the most probable class. If not, paired
             tests may count samples of one kind together, which is faster.
         reported: Whether it is in the list of metrics of a run unless asked for by name.

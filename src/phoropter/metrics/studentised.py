@@ -22,10 +22,11 @@ errs by much, the other mostly does too. There the pivots' sizes are taken, what
 (Hall, "On symmetric bootstrap confidence intervals", JRSS B 50, 1988), so that the interval of
 b - a is that of a - b turned over.
 
-Where one sample makes up nearly all of the spread (a gross error among small ones), pivots say
-nothing: three quarters of the resamples lack it. How far from its best the value may be is then a
-question of how often such a sample comes: seen once, .025 to 5.57 times (Garwood, "Fiducial limits
-for the Poisson distribution", Biometrika 28, 1936).
+Where a few samples make up nearly all of the spread (gross errors among small ones), pivots say
+nothing: most resamples lack one that was there once. How far from its best the value may be is then
+a question of how often such samples come: one that was seen once, .025 to 5.57 times (Garwood,
+"Fiducial limits for the Poisson distribution", Biometrika 28, 1936). How large others of their kind
+are is not known.
 
 The standard error is that of the infinitesimal jackknife: the metric's derivative by the weight of
 each sample (Efron, "The jackknife, the bootstrap and other resampling plans", 1982, ch. 6).
@@ -38,6 +39,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import gammaincinv
 
 from phoropter.core.predictions import Predictions
 from phoropter.metrics.function import Floats, MetricFunction, Weighted
@@ -53,11 +55,14 @@ intervals of a difference in RMSE hold the truth (a quarter .98 and .96, all .95
 MANY = 500
 LEAST_DIFFERENT = 10
 NO_SPREAD = 1e-12  # of the value: what rounding leaves where all samples contribute alike
+_LARGEST = 700.0  # of which the exponential is still a number
 LEAST_DRAWN = 25  # fewer are too few for a standard error
 DOMINANT = 0.9
-"""Of the variance: more of it by one sample alone, and its count tells how far the value may go."""
-COUNTS_OF_ONE = (0.0253, 5.572)
-"""The 95 % interval of a Poisson mean where one was counted."""
+"""Of the variance, as far as so few can have it: samples that have more rule the statistic."""
+MOST_RULING = 3
+"""Samples that rule it: at most one in `SPARSE`, or a single one of `LEAST_RULED` and more."""
+SPARSE = 20
+LEAST_RULED = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +107,7 @@ class Studentised:
         """Ends of the 95 % interval from the pivots of many resamples.
 
         They hold the value, and are the value where all samples contribute alike; NaN where the
-        value is, or where half of the resamples have no pivot.
+        value is, or where half of the resamples have no pivot and no few samples rule it.
         """
         everyone = np.ones((1, self.samples))
         value = float(self.weighted(everyone)[0])
@@ -112,29 +117,39 @@ class Studentised:
         # Logarithms have no unit: their spread is a share of the value already.
         if not spread > NO_SPREAD * (abs(value) if math.isnan(self.bound) else 1.0):
             return value, value
+        counted = None if math.isnan(self.bound) else self._counted()
         defined = pivots[~np.isnan(pivots)]
         if len(defined) <= LEAST_DEFINED * len(pivots):
-            return math.nan, math.nan
+            ends = [math.nan] * 2 if counted is None else counted.tolist()
+            return min(*ends, value), max(*ends, value)
         if self.symmetric:
             upper = np.quantile(np.abs(defined), LEVEL)
             lower = -upper
         else:
             upper, lower = np.quantile(defined, [(1 + LEVEL) / 2, (1 - LEVEL) / 2])
         ends = [self._unscaled(value, center - spread * float(q)) for q in (upper, lower)]
-        if not math.isnan(self.bound):
-            ends[1] = self._within_counts(ends[1])
+        if counted is not None:
+            farthest = max(counted.tolist(), key=lambda end: abs(end - self.bound))
+            ends[1] = min(ends[1], farthest, key=lambda end: abs(end - self.bound))
         return min(*ends, value), max(*ends, value)
 
-    def _within_counts(self, far: float) -> float:
-        """The end far from the bound, no farther than counts of a sample that rules it allow."""
-        shares = self.contributions(np.ones((1, self.samples)))[0] ** 2
-        ruling = int(shares.argmax())
-        if shares[ruling] <= DOMINANT * shares.sum():
-            return far
-        counts = np.ones((2, self.samples))
-        counts[:, ruling] = COUNTS_OF_ONE
-        limit = float(np.abs(self.weighted(counts) - self.bound).max())
-        return self.bound + math.copysign(min(abs(far - self.bound), limit), far - self.bound)
+    def _counted(self) -> Floats | None:
+        """The statistic where what rules it came as seldom and as often as its count allows, (2,).
+
+        None where more than a few samples rule it.
+        """
+        everyone = np.ones((1, self.samples))
+        squares = self.contributions(everyone)[0] ** 2
+        order = np.argsort(-squares)
+        ruled = squares[order].cumsum() / squares.sum()
+        for count in range(1, MOST_RULING + 1):
+            few = self.samples >= (LEAST_RULED if count == 1 else SPARSE * count)
+            if few and ruled[count - 1] >= DOMINANT * (1 - count / self.samples):
+                times = gammaincinv([count, count + 1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) / count
+                weights = np.repeat(everyone, 2, axis=0)
+                weights[:, order[:count]] = times[:, None]
+                return self.weighted(weights)
+        return None
 
     def _scaled(self, weights: Floats) -> tuple[Floats, Floats]:
         """The statistic and its standard error on the scale where they are compared, (b,) each."""
@@ -151,7 +166,7 @@ class Studentised:
     def _unscaled(self, value: float, scaled: float) -> float:
         if math.isnan(self.bound):
             return scaled
-        return self.bound + math.copysign(math.exp(scaled), value - self.bound)
+        return self.bound + math.copysign(math.exp(min(scaled, _LARGEST)), value - self.bound)
 
 
 def of_metric(metric: MetricFunction, predictions: Predictions) -> Studentised | None:

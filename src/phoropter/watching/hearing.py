@@ -58,6 +58,7 @@ class Hearing:
         self.lr = self.highest_lr = self.first_lr = math.nan
         self.batch_size: int | None = None
         self.size: int | None = None
+        self._bag = next((m for m in layers.modules() if isinstance(m, nn.EmbeddingBag)), None)
         self._handles: list[RemovableHandle] = [
             network.register_forward_pre_hook(Ear(self._on_forward), with_kwargs=True),
             optimizers[0].register_step_pre_hook(Ear(self._before_step)),
@@ -130,7 +131,7 @@ class Hearing:
             return
         first = next((x for x in inputs if isinstance(x, Tensor) and x.ndim), None)
         if first is not None and self.position == 0:
-            self.batch_size = _rows_of(inputs)
+            self.batch_size = _rows_of(inputs, self._bag)
             self.size = int(first.shape[-1]) if first.ndim == 4 else None
 
     @property
@@ -176,21 +177,23 @@ class Hearing:
         return self._signals
 
 
-def _rows_of(inputs: Iterable[Any]) -> int:
+def _rows_of(inputs: Iterable[Any], bag: nn.EmbeddingBag | None) -> int:
     """How many samples a batch has: the length of its first tensor.
 
-    Where that holds whole numbers in a row and a shorter such row follows, they are the tokens of
-    all samples and the places where samples begin (`nn.EmbeddingBag`).
+    A bag of embeddings takes the tokens of all samples in a row, and where each sample begins;
+    labels may stand before them.
 
-    >>> _rows_of([torch.zeros(8, 3), torch.zeros(8)])
+    >>> _rows_of([torch.zeros(8, 3), torch.zeros(8)], None)
     8
-    >>> _rows_of([torch.tensor([5, 1, 1, 7, 2]), torch.tensor([0, 3])])
+    >>> _rows_of([torch.tensor([5, 1, 1, 7, 2]), torch.tensor([0, 3])], nn.EmbeddingBag(9, 4))
     2
     """
-    rows = [x for x in inputs if isinstance(x, Tensor) and x.ndim][:2]
-    if any(x.ndim > 1 or x.is_floating_point() for x in rows):
-        return len(rows[0])
-    return min(map(len, rows))
+    first, *others = (x for x in inputs if isinstance(x, Tensor) and x.ndim)
+    if bag is None or first.ndim > 1:
+        return len(first)
+    rows = [first, *(x for x in others if x.ndim == 1 and x.dtype == first.dtype)]
+    shortest = min(rows, key=len)
+    return len(shortest) - (bag.include_last_offset and shortest is not first)
 
 
 def deafness(optimizers: Iterable[object]) -> str:

@@ -15,8 +15,9 @@ from typing_extensions import override
 
 from phoropter.core.errors import UsageError
 from phoropter.training.ears import Ear
+from phoropter.watching.answers import Answers
 from phoropter.watching.hearing import deafness
-from phoropter.watching.outcomes import class_names, together
+from phoropter.watching.outcomes import class_names
 from phoropter.watching.recording import Recording, watch
 
 try:
@@ -59,7 +60,7 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         self._recording: Recording | None = None
         self._handle: RemovableHandle | None = None
         self._losses: list[Tensor] = []
-        self._answers: list[tuple[Tensor, Tensor]] = []
+        self._answers = Answers()
         self._shares = False
 
     @override
@@ -99,12 +100,11 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         """The validation part was measured."""
         metrics: Mapping[str, float] = others["metrics"]
         if self._recording is not None:
-            self._recording.epoch(
+            self._answers.end_pass(
+                self._recording,
                 val_loss=metrics.get("eval_loss"),
                 val_metric=metrics.get(f"eval_{self._metric}"),
-                **together(self._answers),
             )
-        self._answers = []
 
     @override
     def on_epoch_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
@@ -145,7 +145,7 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         else:
             fits = columns > 1 and self._count in {0, columns} and int(labels.max()) < columns
         if fits:
-            self._answers.append((logits.detach(), labels.detach()))
+            self._answers.add(logits, labels)
 
 
 def _spread(args: Any) -> str:

@@ -12,8 +12,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from phoropter.core.errors import UsageError
+from phoropter.watching.answers import Answers
 from phoropter.watching.hearing import deafness
-from phoropter.watching.outcomes import together
 from phoropter.watching.recording import Recording, watch
 
 try:
@@ -59,7 +59,7 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         self._folder, self._classes, self._metric = folder, classes, metric
         self._recording: Recording | None = None
         self._logged = metric
-        self._answers: list[tuple[Any, ...]] = []
+        self._answers = Answers()
         self._validated = False
 
     @override
@@ -89,7 +89,7 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
     @override
     def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
         """Of several validations in a pass the last one counts."""
-        self._answers = []
+        self._answers.clear()
 
     @override
     def on_validation_batch_start(
@@ -105,8 +105,7 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         """What was answered, if the module says so."""
         told = isinstance(outputs, Mapping) and {"predictions", "targets"} <= outputs.keys()
         if self._recording is not None and told:
-            said = (outputs["predictions"], outputs["targets"])
-            self._answers.append(tuple(x.detach() if isinstance(x, Tensor) else x for x in said))
+            self._answers.add(outputs["predictions"], outputs["targets"])
 
     @override
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
@@ -119,7 +118,7 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
     ) -> None:
         """The loss of the batch, if the module returned one."""
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
-        if self._recording is not None and loss is not None:
+        if self._recording is not None and isinstance(loss, Tensor) and loss.numel() == 1:
             # Lightning divides the loss by the batches that are added up to one step.
             self._recording.step(loss.detach() * trainer.accumulate_grad_batches)
 
@@ -129,8 +128,12 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
         if self._recording is not None:
             logged = trainer.callback_metrics if self._validated else {}
             numbers = {name: float(value) for name, value in logged.items()}
-            self._end_pass(val_loss=numbers.get("val_loss"), val_metric=self._metric_of(numbers))
-            self._answers, self._validated = [], False
+            self._answers.end_pass(
+                self._recording,
+                val_loss=numbers.get("val_loss"),
+                val_metric=self._metric_of(numbers),
+            )
+            self._validated = False
 
     @override
     def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
@@ -141,19 +144,6 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """What was recorded stays."""
         self._close()
-
-    def _end_pass(self, **numbers: float | None) -> None:
-        """The numbers of a pass, and the answers where they are of a kind that is known.
-
-        Others, such as several labels a sample, must not end a training that runs well.
-        """
-        recording = self._recording
-        assert recording is not None
-        try:
-            recording.epoch(**numbers, **together(self._answers))
-        except UsageError as error:
-            warnings.warn(f"phoropter keeps no predictions: {error}", stacklevel=2)
-            recording.epoch(**numbers)
 
     def _begin(self, batch: Any) -> None:
         if self._recording is not None:

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from phoropter.core.errors import UsageError
 from phoropter.core.predictions import ClassPredictions, Predictions, ValuePredictions
@@ -54,6 +52,11 @@ def as_predictions(predictions: Any, targets: Any, classes: Sequence[str]) -> Pr
             probabilities,
             _names(probabilities, classes),
         )
+    if _of_several_labels(said, truth):
+        raise UsageError(
+            f"targets {truth.shape} are 0 or 1, predictions go beyond: logits of several labels.",
+            hint="Leave them out: of several labels a sample nothing is judged.",
+        )
     if said.shape != truth.shape and said.size != truth.size:
         raise UsageError(
             f"predictions have the shape {said.shape}, targets {truth.shape}.",
@@ -61,25 +64,6 @@ def as_predictions(predictions: Any, targets: Any, classes: Sequence[str]) -> Pr
         )
     values, true = (item.reshape(len(item), -1).astype(np.float64) for item in (said, truth))
     return ValuePredictions(ids, true, values, tuple(f"value {n}" for n in range(true.shape[1])))
-
-
-def together(answers: Sequence[tuple[Any, ...]]) -> dict[str, Tensor]:
-    """Predictions and targets of batches as `Recording.epoch` takes them; none of no batches.
-
-    Raises:
-        UsageError: If they are no tensors whose rows are those of samples.
-    """
-    if not answers:
-        return {}
-    predictions, targets = zip(*answers, strict=True)
-    for parts in (predictions, targets):
-        tensors = all(isinstance(part, Tensor) and part.ndim for part in parts)
-        if not tensors or len({part.shape[1:] for part in parts}) > 1:
-            raise UsageError(
-                "predictions and targets are no tensors of one row a sample, alike in all batches.",
-                hint="Return logits (n, k) and numbers of classes (n,), or values.",
-            )
-    return {"predictions": torch.cat(predictions), "targets": torch.cat(targets)}
 
 
 def schema_of(
@@ -133,6 +117,13 @@ def _array(values: Any) -> NDArray[Any]:
         values = values.float() if values.is_floating_point() else values
     array = np.asarray(values)
     return array.astype(np.float64) if np.issubdtype(array.dtype, np.floating) else array
+
+
+def _of_several_labels(said: NDArray[Any], truth: NDArray[Any]) -> bool:
+    """Whether logits stand beside marks: as values they would be judged by how far they miss."""
+    if truth.ndim < 2 or truth.shape[1] < 2 or not np.isin(truth, (0.0, 1.0)).all():
+        return False
+    return bool(np.any((said < 0) | (said > 1)))
 
 
 def _probabilities(said: NDArray[Any]) -> NDArray[np.float64]:
