@@ -23,10 +23,10 @@ errs by much, the other mostly does too. There the pivots' sizes are taken, what
 b - a is that of a - b turned over.
 
 Where a few samples make up nearly all of the spread (gross errors among small ones), pivots say
-nothing: most resamples lack one that was there once. How far from its best the value may be is then
-a question of how often such samples come: one that was seen once, .025 to 5.57 times (Garwood,
-"Fiducial limits for the Poisson distribution", Biometrika 28, 1936). How large others of their kind
-are is not known.
+nothing: too many resamples have none of them. How far from its best the value may be is then a
+question of how often such samples come, for which there is the binomial's interval (Clopper and
+Pearson, "The use of confidence or fiducial limits", Biometrika 26, 1934). How large others of their
+kind are is not known.
 
 The standard error is that of the infinitesimal jackknife: the metric's derivative by the weight of
 each sample (Efron, "The jackknife, the bootstrap and other resampling plans", 1982, ch. 6).
@@ -39,7 +39,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaincinv
+from scipy.special import betaincinv
 
 from phoropter.core.predictions import Predictions
 from phoropter.metrics.function import Floats, MetricFunction, Weighted
@@ -59,9 +59,8 @@ _LARGEST = 700.0  # of which the exponential is still a number
 LEAST_DRAWN = 25  # fewer are too few for a standard error
 DOMINANT = 0.9
 """Of the variance, as far as so few can have it: samples that have more rule the statistic."""
-MOST_RULING = 3
-"""Samples that rule it: at most one in `SPARSE`, or a single one of `LEAST_RULED` and more."""
-SPARSE = 20
+GAP = 4.0
+"""Times by which their contributions exceed all others: of heavy tails alone they seldom do."""
 LEAST_RULED = 5
 
 
@@ -138,16 +137,20 @@ class Studentised:
 
         None where more than a few samples rule it.
         """
-        everyone = np.ones((1, self.samples))
-        squares = self.contributions(everyone)[0] ** 2
-        order = np.argsort(-squares)
-        ruled = squares[order].cumsum() / squares.sum()
-        for count in range(1, MOST_RULING + 1):
-            few = self.samples >= (LEAST_RULED if count == 1 else SPARSE * count)
-            if few and ruled[count - 1] >= DOMINANT * (1 - count / self.samples):
-                times = gammaincinv([count, count + 1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) / count
+        everyone, samples = np.ones((1, self.samples)), self.samples
+        sizes = np.abs(self.contributions(everyone)[0])
+        order = np.argsort(-sizes)
+        sizes = sizes[order]
+        ruled = np.cumsum(sizes**2) / np.sum(sizes**2)
+        missed = (1 - LEVEL) / 2  # of the resamples: more of them without any, and no end is known
+        for count in range(1, samples if samples >= LEAST_RULED else 0):
+            if (1 - count / samples) ** self.drawn <= missed:
+                return None
+            dominant = ruled[count - 1] >= DOMINANT * (1 - count / samples)
+            if dominant and sizes[count - 1] >= GAP * sizes[count]:
+                shares = _binomial_ends(count, samples)
                 weights = np.repeat(everyone, 2, axis=0)
-                weights[:, order[:count]] = times[:, None]
+                weights[:, order[:count]] = (shares / (1 - shares) * (samples / count - 1))[:, None]
                 return self.weighted(weights)
         return None
 
@@ -167,6 +170,13 @@ class Studentised:
         if math.isnan(self.bound):
             return scaled
         return self.bound + math.copysign(math.exp(min(scaled, _LARGEST)), value - self.bound)
+
+
+def _binomial_ends(count: int, samples: int) -> Floats:
+    """The 95 % interval of a share of which `count` of `samples` were counted (Clopper-Pearson)."""
+    low = betaincinv(count, samples - count + 1, (1 - LEVEL) / 2)
+    high = betaincinv(count + 1, samples - count, (1 + LEVEL) / 2)
+    return np.array([low, high])
 
 
 def of_metric(metric: MetricFunction, predictions: Predictions) -> Studentised | None:

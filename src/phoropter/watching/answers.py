@@ -31,7 +31,7 @@ class Answers:
         if why:
             self._refuse(why)
         else:
-            self._pairs.append((predictions.detach(), targets.detach()))
+            self._pairs.append((predictions.detach().cpu(), targets.detach().cpu()))
 
     def clear(self) -> None:
         """Another validation begins."""
@@ -40,12 +40,11 @@ class Answers:
     def end_pass(self, recording: Recording, **numbers: float | None) -> None:
         """Ends a pass of the recording with its numbers, and with the answers if there are any."""
         if self._pairs:
-            predictions, targets = zip(*self._pairs, strict=True)
+            predictions, targets = map(torch.cat, zip(*self._pairs, strict=True))
             self.clear()
             try:
-                recording.epoch(
-                    **numbers, predictions=torch.cat(predictions), targets=torch.cat(targets)
-                )
+                _refuse_several_labels(predictions, targets)
+                recording.epoch(**numbers, predictions=predictions, targets=targets)
             except UsageError as error:
                 self._refuse(str(error))
             else:
@@ -61,15 +60,32 @@ class Answers:
 
     def _refuse(self, why: str) -> None:
         self._wanted, self._pairs = False, []
-        warnings.warn(f"phoropter keeps no predictions: {why}", stacklevel=4)
+        warnings.warn(f"phoropter keeps no predictions from here on: {why}", stacklevel=4)
 
 
 def _unfit(predictions: Any, targets: Any) -> str:
     """Why a batch's answers can be no table of one row a sample; empty if they can."""
     if not (isinstance(predictions, Tensor) and isinstance(targets, Tensor)):
         return "predictions and targets are no tensors."
+    if not (predictions.layout == targets.layout == torch.strided):
+        return "predictions or targets are sparse."
     if not (1 <= predictions.ndim <= 2 and 1 <= targets.ndim <= 2):
         return f"the shapes {tuple(predictions.shape)} and {tuple(targets.shape)} are no tables."
+    if not (predictions.numel() and targets.numel()):
+        return "predictions or targets are empty."
     if len(predictions) != len(targets):
         return f"predictions are for {len(predictions)} samples, targets for {len(targets)}."
     return ""
+
+
+def _refuse_several_labels(predictions: Tensor, targets: Tensor) -> None:
+    """Raises where logits stand beside marks: as values they would be judged by how far they miss.
+
+    Marks are 0 and 1, and not one of each row; of values that are learnt few are far beyond both.
+    """
+    if targets.ndim < 2 or not targets.is_floating_point():
+        return
+    marks = bool(torch.isin(targets, targets.new_tensor([0.0, 1.0])).all())
+    one_hot = bool((targets.sum(dim=1) == 1).all())
+    if marks and not one_hot and bool(((predictions < -1) | (predictions > 2)).any()):
+        raise UsageError("targets are marks of several labels a sample, predictions their logits.")

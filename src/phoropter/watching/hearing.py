@@ -181,7 +181,7 @@ def _rows_of(inputs: Iterable[Any], bag: nn.EmbeddingBag | None) -> int:
     """How many samples a batch has: the length of its first tensor.
 
     A bag of embeddings takes the tokens of all samples in a row, and where each sample begins;
-    labels may stand before them.
+    labels may stand beside them.
 
     >>> _rows_of([torch.zeros(8, 3), torch.zeros(8)], None)
     8
@@ -191,9 +191,11 @@ def _rows_of(inputs: Iterable[Any], bag: nn.EmbeddingBag | None) -> int:
     first, *others = (x for x in inputs if isinstance(x, Tensor) and x.ndim)
     if bag is None or first.ndim > 1:
         return len(first)
-    rows = [first, *(x for x in others if x.ndim == 1 and x.dtype == first.dtype)]
-    shortest = min(rows, key=len)
-    return len(shortest) - (bag.include_last_offset and shortest is not first)
+    rows = [x for x in others if x.ndim == 1 and not x.is_floating_point()]
+    lengths = [len(first), *(len(x) for x in rows if len(x) > 1)]
+    shortest = min(lengths)
+    ends_told = bag.include_last_offset and shortest < lengths[0] and shortest + 1 not in lengths
+    return shortest - ends_told
 
 
 def deafness(optimizers: Iterable[object]) -> str:

@@ -65,7 +65,8 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
 
     @override
     def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
-        """Hooks are placed once the optimiser exists."""
+        """Hooks are placed once the optimiser exists; what an interrupted training left goes."""
+        self._close()
         if not state.is_world_process_zero:
             return
         model, optimizer = others["model"], others["optimizer"]
@@ -115,12 +116,16 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
     @override
     def on_train_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Nothing more is to come."""
+        self._close()
+
+    def _close(self) -> None:
         if self._recording is not None:
             self._recording.close()
             self._recording = None
         if self._handle is not None:
             self._handle.remove()
             self._handle = None
+        self._losses, self._answers = [], Answers()
 
     def _on_forward(self, _model: Any, _inputs: Any, named: Any, outputs: Any) -> None:
         if not isinstance(outputs, Mapping):

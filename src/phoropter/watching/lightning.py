@@ -65,7 +65,7 @@ class PhoropterCallback(_Base):  # type: ignore[misc]  # of a package that users
     @override
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Hooks are placed once the optimisers exist."""
-        self._validated, self._logged = False, self._metric
+        self._validated, self._logged, self._answers = False, self._metric, Answers()
         if not trainer.is_global_zero:
             return
         if why := deafness(trainer.optimizers):

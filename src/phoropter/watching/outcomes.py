@@ -52,11 +52,6 @@ def as_predictions(predictions: Any, targets: Any, classes: Sequence[str]) -> Pr
             probabilities,
             _names(probabilities, classes),
         )
-    if _of_several_labels(said, truth):
-        raise UsageError(
-            f"targets {truth.shape} are 0 or 1, predictions go beyond: logits of several labels.",
-            hint="Leave them out: of several labels a sample nothing is judged.",
-        )
     if said.shape != truth.shape and said.size != truth.size:
         raise UsageError(
             f"predictions have the shape {said.shape}, targets {truth.shape}.",
@@ -117,13 +112,6 @@ def _array(values: Any) -> NDArray[Any]:
         values = values.float() if values.is_floating_point() else values
     array = np.asarray(values)
     return array.astype(np.float64) if np.issubdtype(array.dtype, np.floating) else array
-
-
-def _of_several_labels(said: NDArray[Any], truth: NDArray[Any]) -> bool:
-    """Whether logits stand beside marks: as values they would be judged by how far they miss."""
-    if truth.ndim < 2 or truth.shape[1] < 2 or not np.isin(truth, (0.0, 1.0)).all():
-        return False
-    return bool(np.any((said < 0) | (said > 1)))
 
 
 def _probabilities(said: NDArray[Any]) -> NDArray[np.float64]:
