@@ -177,3 +177,25 @@ def test_without_that_time_a_small_network_it_is(with_time):
 def test_what_is_no_tiny_photograph_is_not_enlarged(change, with_time):
     plan = Plan(TINY.recipe.changed(change), TINY.reasons)
     assert with_time(enlarged, plan, at_224=1.0) is plan
+
+
+@pytest.mark.parametrize(
+    ("moments", "side", "asked"),
+    [
+        ([70.0, 90.0, 59.0], 96, 3),  # the others had the machine for a moment
+        ([70.0, 80.0, 61.0, 10.0], 64, 4),
+        ([121.0, 10.0], 64, 2),  # no moment makes that of 60 s
+    ],
+)
+def test_what_hardly_fits_is_timed_again(moments, side, asked, monkeypatch):
+    timed = iter(moments)
+    sizes = []
+
+    def needed(features, *_):
+        sizes.append(features.size)
+        return next(timed, 1.0)
+
+    monkeypatch.setattr(DeepFeatures, "waiting_s", needed)
+    late = {"seconds": 100.0, "listener": lambda event: None}
+    assert enlarged(TINY, Options("photos"), Samples(500), **late).recipe.data.size == side
+    assert len(sizes) == asked
