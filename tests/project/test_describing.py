@@ -59,7 +59,7 @@ def features_of(**change):
 
 
 @pytest.mark.parametrize(
-    ("left_s", "size"), [(None, 96), (321.0, 96), (319.0, 64), (213.0, 0), (-1.0, 0)]
+    ("left_s", "size"), [(None, 96), (321.0, 96), (319.0, 88), (214.0, 64), (213.0, 0), (-1.0, 0)]
 )
 def test_tiny_ones_are_shown_smaller_where_there_is_less_time(tiny, slow, left_s, size):
     features = features_for(tiny, left_s=left_s)

@@ -12,7 +12,6 @@ from phoropter.project import transfer
 from phoropter.project.baseline import Plan
 from phoropter.project.options import Options
 from phoropter.project.transfer import (
-    ENLARGED_PX,
     LARGER_PX,
     MEASURED,
     enlarged,
@@ -160,11 +159,12 @@ def test_no_side_is_chosen_that_a_network_cannot_see(with_time, monkeypatch):
     assert sized(FROZEN, Options("photos"), Samples(500), **late) is FROZEN
 
 
-@pytest.mark.parametrize("at_224", [100.0, 280.0, 650.0])
-def test_tiny_photographs_are_enlarged_where_there_is_time(at_224, with_time):
-    """Of 100 s, 60 may go into it: 51 s at 96 px, or 53 s at 64 px."""
+@pytest.mark.parametrize(
+    ("at_224", "size"), [(100.0, 96), (280.0, 96), (350.0, 88), (400.0, 80), (650.0, 64)]
+)
+def test_tiny_photographs_are_enlarged_where_there_is_time(at_224, size, with_time):
+    """Of 100 s, 60 may go into it: 51 s at 96 px, 54 s at 88, 51 s at 80 or 53 s at 64 px."""
     recipe = with_time(enlarged, TINY, at_224=at_224).recipe
-    size = ENLARGED_PX[0] if at_224 < 300 else ENLARGED_PX[1]
     assert (recipe.data.size, recipe.model.name) == (size, "efficientnet_lite0")
     assert (recipe.model.transfer, recipe.data.normalize) == ("features", "weights")
 
@@ -183,8 +183,8 @@ def test_what_is_no_tiny_photograph_is_not_enlarged(change, with_time):
     ("moments", "side", "asked"),
     [
         ([70.0, 90.0, 59.0], 96, 3),  # the others had the machine for a moment
-        ([70.0, 80.0, 61.0, 10.0], 64, 4),
-        ([121.0, 10.0], 64, 2),  # no moment makes that of 60 s
+        ([70.0, 80.0, 61.0, 10.0], 88, 3),
+        ([121.0, 10.0], 64, 1),  # no moment makes that of 60 s
     ],
 )
 def test_what_hardly_fits_is_timed_again(moments, side, asked, monkeypatch):
