@@ -54,6 +54,18 @@ def test_the_same_batches_are_hard_in_every_pass(seed):
     assert not order.gate().passed
 
 
+@pytest.mark.parametrize("moving", [0.0, 0.1])
+def test_batches_that_nothing_is_learnt_from_are_not_taken_for_sorted(moving):
+    """A network may begin worse than a constant, and stay so at a rate that is far too low."""
+    draw = np.random.default_rng(0)
+    order, hard = Order(), 2.5 * draw.gamma(100, 1 / 100, 30)
+    for _ in range(4):
+        order.end_pass(list(hard + moving * draw.normal(size=30)), 2.3)
+    gate = order.gate()
+    assert not gate.passed
+    assert gate.evidence["sorted"] == (moving > 0)
+
+
 @pytest.mark.parametrize(
     "passes",
     [[[1.0] * 20], [[1.0] * 20, [1.0] * 20], [[1.0, 2.0], [1.0, 2.0]], [[np.nan] * 20] * 2],

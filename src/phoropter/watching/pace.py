@@ -14,6 +14,7 @@ LEAST_STEPS = 12  # of a pass; the ranks of fewer say little
 LEAST_ALIKE = 0.3  # rank correlation of the losses of two passes
 DEVIATIONS = 4.0  # that it must lie above zero, if the order were new in every pass
 WORSE = 1.03  # mean loss of a pass over that of a constant prediction, where samples are sorted
+LEAST_MOVED = 0.02  # of a constant's loss: that of some batch, from one pass to the next
 MUCH_WORSE = 2.0  # likewise: beyond it something else is wrong (sorted digits: 1.04 to 1.4)
 
 
@@ -68,13 +69,14 @@ class Order:
     the order is new (differences of independent numbers correlate by -1/2 with their neighbours).
 
     Sorted samples show in the level: a network that expects more of the class that it has just seen
-    pays for it when the next one begins, and over a pass does worse than a constant answer.
+    pays for it when the next one begins, and over a pass does worse than a constant answer. One
+    that learns nothing may do so as well, as it was made: its losses stay what they are.
     """
 
     def __init__(self) -> None:
         self._before: np.ndarray | None = None
         self._alike: list[float] = []
-        self._highest = 0.0
+        self._highest = self._moved = 0.0
         self._count = 0
 
     def end_pass(self, losses: Sequence[float], level: float) -> None:
@@ -91,6 +93,7 @@ class Order:
         before, self._before = self._before, steps if finite else None
         if before is None or not finite or len(before) != len(steps):
             return
+        self._moved = max(self._moved, float(np.abs(steps - before).max()) / (level or math.inf))
         changes = np.diff(before), np.diff(steps)
         if min(map(np.ptp, changes)) == 0:
             return
@@ -104,10 +107,11 @@ class Order:
         alike = float(np.median(self._alike))
         limit = DEVIATIONS * math.sqrt(1.5 / self._count / len(self._alike))
         limit = max(LEAST_ALIKE, limit)
-        in_order = WORSE <= self._highest <= MUCH_WORSE
+        in_order = WORSE <= self._highest <= MUCH_WORSE and self._moved >= LEAST_MOVED
         evidence = {
             "passes": len(self._alike) + 1,
             "highest_mean": self._highest,
+            "moved": self._moved,
             "sorted": in_order,
         }
         return Gate("unshuffled", alike, limit, alike < limit, evidence)
