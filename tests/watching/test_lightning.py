@@ -44,7 +44,7 @@ class Module(lightning.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=1e-2)
 
 
-def fitted(folder, *, kind=Module, classes=2, collate=None, **options):
+def fitted(folder, *, kind=Module, classes=2, collate=None, callback=None, **options):
     from phoropter.watching.lightning import PhoropterCallback
 
     torch.default_generator.manual_seed(0)
@@ -61,7 +61,7 @@ def fitted(folder, *, kind=Module, classes=2, collate=None, **options):
         enable_progress_bar=False,
         enable_model_summary=False,
         accumulate_grad_batches=accumulate,
-        callbacks=[PhoropterCallback(folder, classes=classes)],
+        callbacks=[callback or PhoropterCallback(folder, classes=classes)],
     )
     trainer.fit(
         kind(**options),
@@ -167,6 +167,16 @@ def test_answers_of_several_labels_end_no_training(tmp_path):
     assert watched.predictions is None
     assert [row.step for row in watched.history] == [0, 20, 40, 60]
     assert all(row.val_loss is not None for row in watched.history[1:])
+
+
+def test_what_one_fit_was_refused_is_kept_of_the_next(tmp_path):
+    from phoropter.watching.lightning import PhoropterCallback
+
+    callback = PhoropterCallback(tmp_path, classes=2)
+    with pytest.warns(UserWarning, match="keeps no predictions"):
+        fitted(tmp_path, kind=SeveralLabels, callback=callback)
+    fitted(tmp_path, told=True, callback=callback)
+    assert len(read_watched(tmp_path).predictions) == 320
 
 
 class TwoLosses(Module):

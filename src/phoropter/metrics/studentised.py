@@ -138,12 +138,14 @@ class Studentised:
         None where more than a few samples rule it.
         """
         everyone, samples = np.ones((1, self.samples)), self.samples
+        if samples < LEAST_RULED:
+            return None
         sizes = np.abs(self.contributions(everyone)[0])
         order = np.argsort(-sizes)
         sizes = sizes[order]
         ruled = np.cumsum(sizes**2) / np.sum(sizes**2)
         missed = (1 - LEVEL) / 2  # of the resamples: more of them without any, and no end is known
-        for count in range(1, samples if samples >= LEAST_RULED else 0):
+        for count in range(1, samples):
             if (1 - count / samples) ** self.drawn <= missed:
                 return None
             dominant = ruled[count - 1] >= DOMINANT * (1 - count / samples)
